@@ -1,0 +1,110 @@
+import { defineConfig, globalIgnores } from "eslint/config";
+import tseslint from "typescript-eslint";
+
+/**
+ * The arrows of the architecture: what each folder of src/ may import from other folders. The files right
+ * in src/ (topic, record, errors, …) are open to all, but for those of `top`, which put everything together
+ * and are open to nobody below.
+ */
+const top = ["index", "kafka", "kafka-options"];
+const mayImport = {
+  serde: [],
+  telemetry: [],
+  failure: ["serde", "telemetry"],
+  driver: ["telemetry"],
+  producer: ["serde", "telemetry", "failure", "driver"],
+  consumer: ["serde", "telemetry", "failure", "driver"],
+  processor: ["serde", "telemetry", "failure", "driver", "producer", "consumer"],
+  admin: ["serde", "telemetry", "failure", "driver"],
+  testing: ["driver"],
+};
+const topPaths = top.map((file) => `src/${file}.ts`);
+const folders = Object.keys(mayImport);
+
+const binding = {
+  group: ["@confluentinc/kafka-javascript", "@confluentinc/kafka-javascript/**"],
+  message: "Only src/driver/ talks to the binding.",
+};
+const zod = {
+  group: ["zod", "zod/**"],
+  allowTypeImports: true,
+  message: "zod is the user's; its types may be imported, its code may not.",
+};
+const topFiles = {
+  regex: String.raw`^(\./|(\.\./)+)(${top.join("|")})\.js$`,
+  message: "This file puts everything together: what is below does not import it.",
+};
+/** @param {readonly string[]} forbidden */
+const arrows = (forbidden) => ({
+  regex: String.raw`^(\./|(\.\./)+)(${forbidden.join("|")})/`,
+  message: "Against the arrows of the architecture, which eslint.config.js lists.",
+});
+
+/** @param {string[]} files @param {object[]} patterns @param {string[]} [ignores] */
+const restrictImports = (files, patterns, ignores = []) => ({
+  files,
+  ignores,
+  rules: { "@typescript-eslint/no-restricted-imports": ["error", { patterns }] },
+});
+
+export default defineConfig(
+  globalIgnores(["dist/", "docs/api/", "coverage/", ".kafka/"]),
+  tseslint.configs.strictTypeChecked,
+  {
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    linterOptions: { reportUnusedDisableDirectives: "error" },
+    rules: {
+      "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true }],
+      "@typescript-eslint/no-confusing-void-expression": [
+        "error",
+        { ignoreArrowShorthand: true, ignoreVoidReturningFunctions: true },
+      ],
+      // tsc reports the same, and knows more.
+      "@typescript-eslint/no-unused-vars": "off",
+      "@typescript-eslint/consistent-type-imports": ["error", { fixStyle: "inline-type-imports" }],
+      "@typescript-eslint/no-empty-function": ["error", { allow: ["arrowFunctions"] }],
+      // The index signature of an options object is looked up by name on purpose.
+      "@typescript-eslint/dot-notation": "off",
+      eqeqeq: "error",
+    },
+  },
+  restrictImports(topPaths, [binding, zod]),
+  restrictImports(
+    ["src/*.ts"],
+    [
+      binding,
+      zod,
+      topFiles,
+      arrows(folders.filter((folder) => folder !== "serde" && folder !== "telemetry")),
+    ],
+    topPaths,
+  ),
+  ...Object.entries(mayImport).map(([folder, allowed]) =>
+    restrictImports(
+      [`src/${folder}/**`],
+      [
+        ...(folder === "driver" ? [] : [binding]),
+        zod,
+        topFiles,
+        arrows(folders.filter((other) => other !== folder && !allowed.includes(other))),
+      ],
+    ),
+  ),
+  // Without a project that knows these files, rules that need types cannot run on them.
+  { files: ["**/*.js", "**/*.mjs"], extends: [tseslint.configs.disableTypeChecked] },
+  {
+    files: ["test/**"],
+    rules: {
+      // Tests pass what must be refused, and look at what comes back without a shape.
+      "@typescript-eslint/no-unsafe-assignment": "off",
+      "@typescript-eslint/ban-ts-comment": ["error", { minimumDescriptionLength: 3 }],
+      // Names and type arguments that are only there to be checked by the compiler.
+      "@typescript-eslint/no-meaningless-void-operator": "off",
+      "@typescript-eslint/no-unnecessary-type-arguments": "off",
+      "@typescript-eslint/no-unused-expressions": "off",
+      // User code throws what it likes.
+      "@typescript-eslint/only-throw-error": "off",
+      "@typescript-eslint/prefer-promise-reject-errors": "off",
+    },
+  },
+);

@@ -1,0 +1,119 @@
+// Packs the library, installs the tarball into an empty application, and uses it there as its users do:
+// compiled against the packed types, imported, and required. Needs `npm run build` before.
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const app = mkdtempSync(join(tmpdir(), "typed-kafka-app-"));
+process.on("exit", () => rmSync(app, { recursive: true, force: true }));
+
+const typed = `
+import { defineTopic, Kafka, type ValueOf } from "typed-kafka";
+import { startEmbeddedKafka } from "typed-kafka/testing";
+import { z } from "zod";
+
+const students = defineTopic("students", { value: z.object({ id: z.number(), name: z.string() }) });
+const student: ValueOf<typeof students> = { id: 1, name: "Samwel" };
+
+export async function main(): Promise<void> {
+  const embedded = await startEmbeddedKafka();
+  const kafka = new Kafka({ brokers: embedded.brokers });
+  await kafka.producer().send(students, { value: student });
+  // @ts-expect-error a field of another type
+  await kafka.producer().send(students, { value: { id: "1", name: "Samwel" } });
+  for await (const { value } of kafka.consumer(students, { groupId: "app" })) {
+    const name: string = value.name;
+    console.log(name);
+  }
+}
+`;
+
+const imports = `
+import { defineTopic, Kafka } from "typed-kafka";
+import { startEmbeddedKafka } from "typed-kafka/testing";
+import { z } from "zod";
+
+const students = defineTopic("students", { value: z.object({ id: z.number(), name: z.string() }) });
+const embedded = await startEmbeddedKafka();
+const kafka = new Kafka({ brokers: embedded.brokers });
+await kafka.producer().send(students, { value: { id: 1, name: "Samwel" } });
+for await (const { value } of kafka.consumer(students, { groupId: "app" })) {
+  if (value.name !== "Samwel") throw new Error("another value came back");
+  break;
+}
+await kafka.close();
+await embedded.close();
+`;
+
+const requires = `
+const { Kafka, defineTopic } = require("typed-kafka");
+const { startEmbeddedKafka } = require("typed-kafka/testing");
+for (const value of [Kafka, defineTopic, startEmbeddedKafka]) {
+  if (typeof value !== "function") throw new Error("an export is missing");
+}
+`;
+
+const tarball = JSON.parse(run(root, "npm", "pack", "--json", "--pack-destination", app))[0].filename;
+
+write("package.json", JSON.stringify({ name: "app", private: true, type: "module" }));
+// The versions of the project itself, so that only the library under test is news.
+const others = ["zod", "typescript", "@types/node"].map((name) => `${name}@${installedVersion(name)}`);
+run(app, "npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", `./${tarball}`, ...others);
+// npm would build the native client for minutes; this one is the same version, built.
+const nativeBuild = join("node_modules", "@confluentinc", "kafka-javascript", "build");
+cpSync(join(root, nativeBuild), join(app, nativeBuild), { recursive: true });
+
+write(
+  "tsconfig.json",
+  JSON.stringify({
+    // Without skipLibCheck: the packed declarations have to hold by themselves.
+    compilerOptions: {
+      target: "ES2023",
+      lib: ["ES2023", "ESNext.Disposable"],
+      module: "NodeNext",
+      types: ["node"],
+      strict: true,
+      noEmit: true,
+    },
+  }),
+);
+write("typed.ts", typed);
+run(app, process.execPath, "node_modules/typescript/bin/tsc");
+console.log("types:   the packed declarations compile in an application, and refuse a wrong field");
+
+write("imports.mjs", imports);
+run(app, process.execPath, "imports.mjs");
+console.log("import:  a record goes through the installed package");
+
+const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+if (major > 20 || minor >= 19) {
+  write("requires.cjs", requires);
+  run(app, process.execPath, "--no-warnings", "requires.cjs");
+  console.log("require: CommonJS gets the same exports");
+}
+
+function write(name, text) {
+  writeFileSync(join(app, name), text);
+}
+
+function installedVersion(name) {
+  const list = JSON.parse(run(root, "npm", "ls", name, "--depth=0", "--json"));
+  return list.dependencies[name].version;
+}
+
+function run(cwd, command, ...args) {
+  const { status, stdout, stderr, error } = spawnSync(command, args, {
+    cwd,
+    encoding: "utf8",
+    timeout: 180_000,
+    shell: command === "npm" && process.platform === "win32",
+  });
+  if (status === 0) return stdout;
+  console.error(
+    `${command} ${args.join(" ")} failed${error ? `: ${error.message}` : ""}\n${stdout}${stderr}`,
+  );
+  process.exit(1);
+}

@@ -1,0 +1,61 @@
+import { ConfigError } from "./errors.js";
+
+/** Refuses options that do not exist: a misspelt one would otherwise be ignored in silence. */
+export function checkKnown(path: string, options: unknown, known: readonly string[]): void {
+  if (typeof options !== "object" || options === null || Array.isArray(options))
+    throw new ConfigError(path, `expected an object of options, got ${describe(options)}`);
+  for (const name of Object.keys(options)) {
+    if (!known.includes(name))
+      throw new ConfigError(`${path}.${name}`, `no such option; there are ${known.join(", ")}`);
+  }
+}
+
+/** A whole number within bounds, or the default where the option is absent. */
+export function checkInteger(
+  path: string,
+  value: unknown,
+  { min, max, otherwise }: { readonly min: number; readonly max: number; readonly otherwise: number },
+): number {
+  if (value === undefined) return otherwise;
+  if (typeof value !== "number" || !Number.isInteger(value) || value < min || value > max)
+    throw new ConfigError(path, `expected a whole number from ${min} to ${max}, got ${describe(value)}`);
+  return value;
+}
+
+/** One of a set of names, or the default where the option is absent. */
+export function checkOneOf<const Name extends string>(
+  path: string,
+  value: unknown,
+  names: readonly Name[],
+  otherwise: Name,
+): Name {
+  if (value === undefined) return otherwise;
+  const found = names.find((name) => name === value);
+  if (found === undefined)
+    throw new ConfigError(path, `expected one of ${names.join(", ")}, got ${describe(value)}`);
+  return found;
+}
+
+/** A text that is not empty; `undefined` stays so. */
+export function checkText(path: string, value: unknown): string | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value !== "string" || value === "")
+    throw new ConfigError(path, `expected a text that is not empty, got ${describe(value)}`);
+  return value;
+}
+
+/** A text that is not empty and must be there. */
+export function checkRequiredText(path: string, value: unknown): string {
+  const text = checkText(path, value);
+  if (text === undefined) throw new ConfigError(path, "is required");
+  return text;
+}
+
+/** A value as an error message shows it: short, and never the contents of an object. */
+export function describe(value: unknown): string {
+  if (typeof value === "string")
+    return value.length > 60 ? `a text of ${value.length} characters` : JSON.stringify(value);
+  if (typeof value === "object" && value !== null) return Array.isArray(value) ? "an array" : "an object";
+  if (typeof value === "function") return "a function";
+  return String(value);
+}

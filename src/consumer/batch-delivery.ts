@@ -1,0 +1,188 @@
+import { type Delivery, type DeliveryHost, type HandlerContext, isPromise } from "./delivery.js";
+import type { OwnedPartition } from "./owned-partition.js";
+
+/** Options of {@link Consumer.runBatch}. */
+export interface BatchOptions {
+  /** The most records to a batch, 1 to 100,000. @default 500 */
+  readonly maxRecords?: number | undefined;
+  /**
+   * How long to wait for a batch to fill, in milliseconds from its first record, 0 to 60,000; 0 takes
+   * what is there.
+   * @default 0
+   */
+  readonly maxWaitMs?: number | undefined;
+  /**
+   * Whether a batch may hold records of several partitions; each partition's are in order. Then there
+   * is one batch at a time. Otherwise there is one at a time for each partition.
+   * @default false
+   */
+  readonly acrossPartitions?: boolean | undefined;
+}
+
+/** A batch in flight: how much of which partitions. */
+interface Call {
+  readonly parts: readonly { readonly partition: OwnedPartition; readonly offsets: readonly number[] }[];
+  readonly second: number;
+}
+
+/** `runBatch`: hands records over in batches. Those of a partition never run at the same time. */
+export class BatchDelivery implements Delivery {
+  readonly #host: DeliveryHost;
+  readonly #handler: (records: never, context: HandlerContext) => unknown;
+  readonly #maxRecords: number;
+  readonly #maxWaitMs: number;
+  readonly #across: boolean;
+  readonly #second: () => number;
+  readonly #ready = new Set<OwnedPartition>();
+  readonly #busy = new Set<OwnedPartition>();
+  /** When the first record of a batch that is not full yet was seen. */
+  readonly #since = new WeakMap<OwnedPartition, number>();
+  readonly #calls = new Set<Call>();
+  #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
+
+  constructor(
+    host: DeliveryHost,
+    handler: (records: never, context: HandlerContext) => unknown,
+    options: Required<{ readonly [Name in keyof BatchOptions]: NonNullable<BatchOptions[Name]> }>,
+    second: () => number,
+  ) {
+    this.#host = host;
+    this.#handler = handler;
+    this.#maxRecords = options.maxRecords;
+    this.#maxWaitMs = options.maxWaitMs;
+    this.#across = options.acrossPartitions;
+    this.#second = second;
+  }
+
+  offer = (partition: OwnedPartition): void => {
+    if (partition.queue.length === 0 || this.#busy.has(partition)) return;
+    this.#ready.add(partition);
+    this.#drive();
+  };
+
+  stop = (): void => {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    this.#ready.clear();
+  };
+
+  oldest = (): { seconds: number; partition: OwnedPartition; offset: number } | undefined => {
+    let oldest: Call | undefined;
+    for (const call of this.#calls) if (oldest === undefined || call.second < oldest.second) oldest = call;
+    const part = oldest?.parts[0];
+    if (oldest === undefined || part === undefined) return undefined;
+    return {
+      seconds: this.#second() - oldest.second,
+      partition: part.partition,
+      offset: part.offsets[0] ?? 0,
+    };
+  };
+
+  #drive(): void {
+    const limit = this.#across ? 1 : this.#host.limit();
+    for (const partition of this.#ready) {
+      if (this.#stopped || this.#calls.size >= limit) return;
+      if (!hasWork(partition)) {
+        this.#ready.delete(partition);
+        continue;
+      }
+      const group = this.#across ? [...this.#ready].filter(hasWork) : [partition];
+      if (!this.#isDue(group)) continue;
+      for (const each of group) this.#ready.delete(each);
+      void this.#work(group);
+    }
+  }
+
+  /** Whether to go ahead; if not, a timer looks again when the waiting time is over. */
+  #isDue(group: readonly OwnedPartition[]): boolean {
+    if (this.#maxWaitMs === 0) return true;
+    let waiting = 0;
+    let since = Infinity;
+    const now = performance.now();
+    for (const partition of group) {
+      waiting += partition.queue.length;
+      const first = this.#since.get(partition) ?? now;
+      this.#since.set(partition, first);
+      since = Math.min(since, first);
+    }
+    const left = since + this.#maxWaitMs - now;
+    if (waiting >= this.#maxRecords || left <= 0) return true;
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.#drive();
+    }, left);
+    return false;
+  }
+
+  async #work(group: readonly OwnedPartition[]): Promise<void> {
+    for (const partition of group) {
+      this.#busy.add(partition);
+      this.#since.delete(partition);
+      partition.enter();
+    }
+    const parts = group.map((partition) => ({ partition, offsets: [] as number[] }));
+    const call: Call = { parts, second: this.#second() };
+    this.#calls.add(call);
+    try {
+      const records: unknown[] = [];
+      for (const part of parts) await this.#fill(part, records);
+      if (records.length > 0 && !this.#stopped) {
+        const signals = group.map(({ signal }) => signal);
+        const [only] = signals;
+        const signal = only !== undefined && signals.length === 1 ? only : AbortSignal.any(signals);
+        try {
+          await this.#handler(records as never, { signal, attempt: 1 });
+        } catch (error) {
+          if (!signal.aborted) throw error;
+          return;
+        }
+        for (const { partition, offsets } of parts) {
+          for (const offset of offsets) partition.finish(offset);
+          if (offsets.length > 0) this.#host.finished(partition, offsets.length);
+        }
+      }
+    } catch (error) {
+      this.#host.failed(error);
+      return;
+    } finally {
+      this.#calls.delete(call);
+      for (const partition of group) {
+        this.#busy.delete(partition);
+        partition.leave();
+      }
+    }
+    for (const partition of group) this.offer(partition);
+    this.#drive();
+  }
+
+  /** Takes records up to the limit. One that does not decode ends the batch before it, and fails when it comes first. */
+  async #fill(
+    part: { readonly partition: OwnedPartition; readonly offsets: number[] },
+    records: unknown[],
+  ): Promise<void> {
+    const { partition, offsets } = part;
+    while (records.length < this.#maxRecords) {
+      const next = partition.open ? partition.queue.peek() : undefined;
+      if (next === undefined) return;
+      let record: unknown;
+      try {
+        record = this.#host.decode(next);
+        if (isPromise(record)) record = await record;
+      } catch (error) {
+        if (records.length > 0) return;
+        throw error;
+      }
+      // While an asynchronous serde worked, a seek or a rebalance may have emptied the queue.
+      if (partition.queue.peek() !== next) return;
+      partition.take();
+      this.#host.taken(partition);
+      offsets.push(next.offset);
+      records.push(record);
+    }
+  }
+}
+
+function hasWork(partition: OwnedPartition): boolean {
+  return partition.open && partition.queue.length > 0;
+}

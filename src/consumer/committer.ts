@@ -1,0 +1,129 @@
+import { AuthorizationError, type KafkaError, TimeoutError } from "../errors.js";
+import type { NativeOffset } from "../driver/native.js";
+import type { Logger } from "../logger.js";
+import { sleep } from "../waiting.js";
+import type { OwnedPartition } from "./owned-partition.js";
+
+/** A crash repeats no more than this many finished records. */
+const maxUncommitted = 10_000;
+const retryMs = 200;
+
+interface InFlight {
+  readonly partition: OwnedPartition;
+  readonly offset: number;
+  readonly generation: number;
+}
+
+/**
+ * Commits in the background what is finished, one commit at a time, and learns each one's real outcome:
+ * the native client answers a commit before the broker has.
+ */
+export class Committer {
+  readonly #send: (offsets: readonly NativeOffset[]) => void;
+  readonly #intervalMs: number;
+  readonly #logger: Logger;
+  readonly #onDenied: (error: KafkaError) => void;
+  #dirty = new Set<OwnedPartition>();
+  #uncommitted = 0;
+  #inFlight: readonly InFlight[] | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #lastError: KafkaError | undefined;
+  #onOutcome: (() => void)[] = [];
+
+  constructor(options: {
+    readonly send: (offsets: readonly NativeOffset[]) => void;
+    readonly intervalMs: number;
+    readonly logger: Logger;
+    readonly onDenied: (error: KafkaError) => void;
+  }) {
+    this.#send = options.send;
+    this.#intervalMs = options.intervalMs;
+    this.#logger = options.logger;
+    this.#onDenied = options.onDenied;
+  }
+
+  /** Says that records of the partition were finished. */
+  finished(partition: OwnedPartition, count: number): void {
+    if (partition.gone) return;
+    this.#dirty.add(partition);
+    this.#uncommitted += count;
+    if (this.#uncommitted >= maxUncommitted) this.#commit();
+    else this.#timer ??= setTimeout(this.#commit, this.#intervalMs);
+  }
+
+  /** The outcome of the commit in flight, as the native client reports it. */
+  settle(error: KafkaError | undefined): void {
+    const inFlight = this.#inFlight;
+    if (inFlight === undefined) return;
+    this.#inFlight = undefined;
+    this.#lastError = error;
+    if (error === undefined) {
+      for (const { partition, offset, generation } of inFlight) {
+        if (partition.generation !== generation) continue;
+        partition.committed = offset;
+        if (partition.committable === offset) this.#dirty.delete(partition);
+      }
+    } else if (error instanceof AuthorizationError) this.#onDenied(error);
+    else this.#logger.info(`a commit failed and will be repeated: ${error.message}`);
+    if (this.#dirty.size > 0) {
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(this.#commit, error === undefined ? this.#intervalMs : retryMs);
+    }
+    const waiting = this.#onOutcome;
+    this.#onOutcome = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  /**
+   * Commits everything finished in these partitions and waits for the outcome.
+   * @throws the last error, or `TimeoutError`, where it is not committed after `timeoutMs`
+   */
+  async flush(partitions: Iterable<OwnedPartition>, timeoutMs: number): Promise<void> {
+    const wanted = [...partitions].map((partition) => [partition, partition.committable] as const);
+    const deadline = Date.now() + timeoutMs;
+    const open = (): boolean =>
+      wanted.some(
+        ([partition, offset]) =>
+          offset !== undefined && this.#dirty.has(partition) && (partition.committed ?? -1) < offset,
+      );
+    while (open()) {
+      const left = deadline - Date.now();
+      if (left <= 0) throw this.#lastError ?? new TimeoutError(`commit: no answer within ${timeoutMs} ms`);
+      if (this.#inFlight === undefined && this.#lastError !== undefined) await sleep(Math.min(left, retryMs));
+      this.#commit();
+      const stop = new AbortController();
+      const outcome = new Promise<void>((resolve) => {
+        this.#onOutcome.push(resolve);
+      });
+      await Promise.race([outcome, sleep(Math.max(1, deadline - Date.now()), stop.signal)]);
+      stop.abort();
+    }
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#dirty.clear();
+  }
+
+  readonly #commit = (): void => {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#inFlight !== undefined) return;
+    const batch: InFlight[] = [];
+    for (const partition of this.#dirty) {
+      const offset = partition.committable;
+      if (partition.gone || offset === undefined || offset === partition.committed)
+        this.#dirty.delete(partition);
+      else batch.push({ partition, offset, generation: partition.generation });
+    }
+    if (batch.length === 0) return;
+    this.#uncommitted = 0;
+    this.#inFlight = batch;
+    try {
+      this.#send(batch.map(({ partition: { topic, partition }, offset }) => ({ topic, partition, offset })));
+    } catch (error) {
+      this.settle(error as KafkaError);
+    }
+  };
+}

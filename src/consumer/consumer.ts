@@ -1,0 +1,393 @@
+import { checkInteger, checkKnown, describe } from "../check.js";
+import type { ClientConfig } from "../driver/client-config.js";
+import { ClosedError, ConfigError, KafkaError } from "../errors.js";
+import type { Logger } from "../logger.js";
+import { createDecoder, type Decoder } from "../serde/decoder.js";
+import type { AnyTopic, RecordOf } from "../topic.js";
+import { deferred, settlesWithin } from "../waiting.js";
+import { BatchDelivery, type BatchOptions } from "./batch-delivery.js";
+import { SecondClock } from "./clock.js";
+import { Committer } from "./committer.js";
+import type { Delivery, DeliveryHost, HandlerContext } from "./delivery.js";
+import { GroupSession } from "./group-session.js";
+import type { ConsumerOptions, ResolvedConsumerOptions, TopicPartition } from "./options.js";
+import { resolveConsumerOptions } from "./options.js";
+import type { OwnedPartition } from "./owned-partition.js";
+import { RecordDelivery } from "./record-delivery.js";
+import { RecordIterator } from "./record-iterator.js";
+
+/** Where to go on reading: an offset, the log's first or next record, or the first record from a time on. */
+export type SeekTarget = number | "earliest" | "latest" | Date;
+
+/** How far a consumer is behind in a partition. */
+export interface PartitionLag extends TopicPartition {
+  /** Records in the log that are not finished yet; markers of transactions count as records. */
+  readonly lag: number;
+  /** The offset that the partition's next record will get. */
+  readonly end: number;
+  /** The offset of the first record that is not finished. */
+  readonly next: number;
+}
+
+/** How long a commit's outcome is waited for where someone waits, in milliseconds. */
+const commitTimeoutMs = 10_000;
+/** How long a handler may take to notice that its signal aborted. */
+const graceMs = 250;
+const queryTimeoutMs = 5_000;
+
+/**
+ * A member of a consumer group, made by {@link Kafka.consumer}. Delivers every record at least once: an
+ * offset is committed after its handler has finished, and never past a record that has not.
+ *
+ * Use one of `run`, `runBatch` and `for await`, once.
+ */
+export class Consumer<T extends AnyTopic> implements AsyncIterable<RecordOf<T>> {
+  readonly #options: ResolvedConsumerOptions;
+  readonly #logger: Logger;
+  readonly #session: GroupSession;
+  readonly #committer: Committer;
+  readonly #decoders: ReadonlyMap<string, Decoder<T>>;
+  readonly #starting = new AbortController();
+  readonly #onClosed: () => void;
+  #delivery: Delivery | undefined;
+  #clock: SecondClock | undefined;
+  #failure: { readonly error: unknown } | undefined;
+  #closing: Promise<void> | undefined;
+  readonly #ended = deferred();
+
+  /** @internal Use {@link Kafka.consumer}. */
+  constructor(config: ClientConfig, topics: readonly T[], options: ConsumerOptions, onClosed: () => void) {
+    this.#options = resolveConsumerOptions(options);
+    this.#logger = config.logger;
+    this.#onClosed = onClosed;
+    if (topics.length === 0) throw new ConfigError("topics", "expected a topic or an array of them");
+    this.#decoders = new Map(topics.map((topic) => [topic.name, createDecoder(topic)]));
+    if (this.#decoders.size < topics.length) throw new ConfigError("topics", "a topic is named twice");
+    this.#session = new GroupSession(config, this.#options, [...this.#decoders.keys()], {
+      onRecords: (partition) => this.#delivery?.offer(partition),
+      onRelease: (partitions) => this.#drain(partitions),
+      onCommit: (error) => {
+        this.#committer.settle(error);
+      },
+      onFailure: (error) => {
+        this.#fail(error);
+      },
+    });
+    this.#committer = new Committer({
+      send: (offsets) => {
+        this.#session.native.commit(offsets);
+      },
+      intervalMs: this.#options.commitIntervalMs,
+      logger: this.#logger,
+      onDenied: (error) => {
+        this.#fail(error);
+      },
+    });
+  }
+
+  /**
+   * Hands every record to `handler`, and commits its offset after the handler has returned, or its
+   * promise resolved. A synchronous handler is called without any promise.
+   *
+   * Resolves after `close()`.
+   * @throws what the handler threw, untouched; its record stays uncommitted and comes again
+   * @throws `InvalidRecordError` for a record that does not fit its topic
+   * @throws `KafkaError` with code `HANDLER_TIMEOUT`, `UNKNOWN_TOPIC`, `CONSUMER_FENCED` or `FATAL`;
+   *   `ConnectionError`, `AuthenticationError`, `AuthorizationError`
+   */
+  async run(handler: (record: RecordOf<T>, context: HandlerContext) => unknown): Promise<void> {
+    if (typeof handler !== "function")
+      throw new ConfigError("handler", `expected a function, got ${describe(handler)}`);
+    await this.#serve(new RecordDelivery(this.#host(), handler, this.#options.order, this.#second));
+  }
+
+  /**
+   * Hands records over in batches, one partition to a batch unless `acrossPartitions` is set. All
+   * offsets of a batch are committed after its handler has finished, or none of them.
+   *
+   * Resolves after `close()`.
+   * @throws as {@link Consumer.run} does
+   */
+  async runBatch(
+    handler: (records: readonly RecordOf<T>[], context: HandlerContext) => unknown,
+    options: BatchOptions = {},
+  ): Promise<void> {
+    if (typeof handler !== "function")
+      throw new ConfigError("handler", `expected a function, got ${describe(handler)}`);
+    if (this.#options.order !== "partition")
+      throw new ConfigError(
+        "order",
+        `batches are in the order of the partition; "${this.#options.order}" is for run`,
+      );
+    checkKnown("BatchOptions", options, ["maxRecords", "maxWaitMs", "acrossPartitions"]);
+    const resolved = {
+      maxRecords: checkInteger("maxRecords", options.maxRecords, { min: 1, max: 100_000, otherwise: 500 }),
+      maxWaitMs: checkInteger("maxWaitMs", options.maxWaitMs, { min: 0, max: 60_000, otherwise: 0 }),
+      acrossPartitions: options.acrossPartitions === true,
+    };
+    await this.#serve(new BatchDelivery(this.#host(), handler, resolved, this.#second));
+  }
+
+  /**
+   * Records one at a time; asking for the next one finishes the one before. Leaving the loop by
+   * `break`, `return` or `throw` closes the consumer and leaves the record in hand uncommitted.
+   */
+  [Symbol.asyncIterator](): AsyncIterableIterator<RecordOf<T>> {
+    const iterator: RecordIterator<RecordOf<T>> = new RecordIterator(this.#host(), {
+      second: this.#second,
+      close: () => this.close(),
+      start: async () => {
+        this.#begin(iterator);
+        try {
+          await this.#session.start(this.#starting.signal);
+        } catch (error) {
+          this.#fail(error);
+        }
+      },
+    });
+    return iterator;
+  }
+
+  /** The partitions assigned to this member now. */
+  get assignment(): readonly TopicPartition[] {
+    return this.#session.partitions.map(({ topic, partition }) => ({ topic, partition }));
+  }
+
+  /** Hands nothing more over from these partitions (absent: from all assigned now) until `resume`. Handlers in flight go on. */
+  pause(partitions?: readonly TopicPartition[]): void {
+    this.#session.pause(this.#owned(partitions));
+  }
+
+  /** Ends `pause` for these partitions (absent: for all assigned now). */
+  resume(partitions?: readonly TopicPartition[]): void {
+    this.#session.resume(this.#owned(partitions));
+  }
+
+  /**
+   * Goes on at another place of an assigned partition, once its handlers in flight have finished.
+   * Resolves when the place is known; the next record handed over is from there. What is committed
+   * changes only when records are finished.
+   * @throws `KafkaError` with code `UNKNOWN_PARTITION` where it is not assigned to this member, or
+   *   `OFFSET_OUT_OF_RANGE` for an offset outside the log
+   */
+  async seek(place: TopicPartition, target: SeekTarget): Promise<void> {
+    const [partition] = this.#owned([place]);
+    if (partition === undefined) return;
+    partition.holding += 1;
+    let offset: number;
+    try {
+      offset = await this.#offsetOf(place, target);
+    } finally {
+      partition.holding -= 1;
+      this.#delivery?.offer(partition);
+    }
+    if (!partition.gone) this.#session.seek(partition, offset);
+  }
+
+  /** How far behind this member is, for each partition assigned to it. Asks the brokers. */
+  async lag(): Promise<readonly PartitionLag[]> {
+    const lags: PartitionLag[] = [];
+    for (const partition of this.#session.partitions) {
+      const { low, high } = await this.#session.native.watermarks(partition, queryTimeoutMs);
+      let next = partition.committable ?? partition.committed;
+      if (next === undefined) {
+        const [committed] = await this.#session.native.committed([placeOf(partition)], queryTimeoutMs);
+        next =
+          committed !== undefined && committed.offset >= 0
+            ? committed.offset
+            : (partition.queue.peek()?.offset ?? low);
+      }
+      lags.push({ ...placeOf(partition), lag: Math.max(0, high - next), end: high, next });
+    }
+    return lags;
+  }
+
+  /**
+   * Commits what is finished now and waits for the brokers' answer, instead of within `commitIntervalMs`.
+   * @throws `KafkaError` where it could not be committed within 10 s
+   */
+  async commit(): Promise<void> {
+    await this.#committer.flush(this.#session.partitions, commitTimeoutMs);
+  }
+
+  /**
+   * Finishes politely: takes no more records, waits for the handlers in flight (at most
+   * `drainTimeoutMs`), commits, leaves the group and disconnects. May be called at any time and more
+   * than once. Do not await it inside a handler or the loop's body, which it waits for.
+   */
+  async close(): Promise<void> {
+    this.#closing ??= this.#shutDown();
+    await this.#closing;
+  }
+
+  /** Closes the consumer. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #serve(delivery: Delivery): Promise<void> {
+    this.#begin(delivery);
+    try {
+      await this.#session.start(this.#starting.signal);
+    } catch (error) {
+      this.#fail(error);
+    }
+    await this.#ended.promise;
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  #begin(delivery: Delivery): void {
+    if (this.#closing !== undefined)
+      throw new ClosedError("the consumer is closed", { groupId: this.#options.groupId });
+    if (this.#delivery !== undefined)
+      throw new ConfigError("consumer", "is running already; make another one for another run");
+    this.#delivery = delivery;
+    this.#clock = new SecondClock(this.#watch);
+  }
+
+  #fail(error: unknown): void {
+    // Closing while still connecting is no failure.
+    if (this.#closing !== undefined) return;
+    this.#failure = { error };
+    this.#logger.debug("the consumer stops", { groupId: this.#options.groupId, error });
+    if (this.#delivery instanceof RecordIterator) this.#delivery.fail(error);
+    this.#closing = this.#shutDown();
+  }
+
+  async #shutDown(): Promise<void> {
+    this.#delivery?.stop();
+    this.#starting.abort(new ClosedError("the consumer was closed"));
+    if (this.#delivery !== undefined) {
+      await this.#drain(this.#session.partitions);
+      await this.#session.stop();
+    }
+    this.#committer.stop();
+    this.#clock?.stop();
+    this.#onClosed();
+    this.#ended.resolve();
+  }
+
+  /** Waits for the handlers in flight and commits what they finished; bounded, and never rejects. */
+  async #drain(partitions: readonly OwnedPartition[]): Promise<void> {
+    const patient = partitions.filter(({ signal }) => !signal.aborted);
+    const idle = Promise.all(patient.map((partition) => partition.idle()));
+    if (!(await settlesWithin(idle, this.#options.drainTimeoutMs))) {
+      const late = patient.filter(({ active }) => active > 0);
+      this.#logger.warn(
+        `handlers did not finish within drainTimeoutMs (${this.#options.drainTimeoutMs} ms); their records will come again`,
+        { groupId: this.#options.groupId, partitions: late.map(placeOf) },
+      );
+      for (const partition of late) partition.abort(new ClosedError("the time to finish is over"));
+      await settlesWithin(idle, graceMs);
+    }
+    if (this.#session.native.fatal !== undefined) return;
+    try {
+      await this.#committer.flush(partitions, commitTimeoutMs);
+    } catch (error) {
+      this.#logger.warn("what was finished last could not be committed and will come again", {
+        groupId: this.#options.groupId,
+        error,
+      });
+    }
+  }
+
+  /** Looks every second for a handler that hangs. */
+  readonly #watch = (): void => {
+    const oldest = this.#delivery?.oldest();
+    if (oldest === undefined) return;
+    const { seconds, partition, offset } = oldest;
+    const limit = this.#options.maxPollIntervalMs / 1_000;
+    const place = {
+      topic: partition.topic,
+      partition: partition.partition,
+      offset,
+      groupId: this.#options.groupId,
+    };
+    if (seconds === Math.max(1, Math.floor(limit / 2)))
+      this.#logger.warn(
+        `a handler has been running for ${seconds} s; the consumer stops at maxPollIntervalMs`,
+        place,
+      );
+    if (seconds <= limit) return;
+    const error = new KafkaError(
+      "HANDLER_TIMEOUT",
+      `${place.topic}[${place.partition}] offset ${offset}: the handler has been running for more than maxPollIntervalMs ` +
+        `(${this.#options.maxPollIntervalMs} ms). Give its calls a deadline, or raise the option`,
+      place,
+    );
+    partition.abort(error);
+    this.#fail(error);
+  };
+
+  readonly #second = (): number => this.#clock?.now ?? 0;
+
+  #host(): DeliveryHost {
+    return {
+      decode: (raw) => this.#decoders.get(raw.topic)?.(raw),
+      taken: (partition) => {
+        this.#session.madeRoom(partition);
+      },
+      finished: (partition, count) => {
+        this.#committer.finished(partition, count);
+      },
+      failed: (error) => {
+        this.#fail(error);
+      },
+      limit: () => this.#options.concurrency ?? Math.max(1, this.#session.size),
+    };
+  }
+
+  #owned(partitions: readonly TopicPartition[] | undefined): readonly OwnedPartition[] {
+    if (partitions === undefined) return this.#session.partitions;
+    return partitions.map(({ topic, partition }) => {
+      const owned = this.#session.get(topic, partition);
+      if (owned === undefined)
+        throw new KafkaError(
+          "UNKNOWN_PARTITION",
+          `${topic}[${partition}] is not assigned to this member of the group`,
+          {
+            topic,
+            partition,
+            groupId: this.#options.groupId,
+          },
+        );
+      return owned;
+    });
+  }
+
+  async #offsetOf({ topic, partition }: TopicPartition, target: SeekTarget): Promise<number> {
+    const place = { topic, partition };
+    if (target instanceof Date) {
+      const time = target.getTime();
+      if (Number.isNaN(time)) throw new ConfigError("seek", "the Date is not valid");
+      const [found] = await this.#session.native.offsetsForTimes(
+        [{ ...place, offset: time }],
+        queryTimeoutMs,
+      );
+      if (found !== undefined && found.offset >= 0) return found.offset;
+      return (await this.#session.native.watermarks(place, queryTimeoutMs)).high;
+    }
+    const { low, high } = await this.#session.native.watermarks(place, queryTimeoutMs);
+    if (target === "earliest") return low;
+    if (target === "latest") return high;
+    if (!Number.isSafeInteger(target) || target < 0)
+      throw new ConfigError(
+        "seek",
+        `expected an offset, "earliest", "latest" or a Date, got ${describe(target)}`,
+      );
+    if (target < low || target > high)
+      throw new KafkaError(
+        "OFFSET_OUT_OF_RANGE",
+        `${topic}[${partition}] has offsets ${low} to ${high}, not ${target}`,
+        {
+          ...place,
+          offset: target,
+        },
+      );
+    return target;
+  }
+}
+
+function placeOf({ topic, partition }: TopicPartition): TopicPartition {
+  return { topic, partition };
+}

@@ -1,0 +1,43 @@
+import type { RawRecord } from "../record.js";
+import type { OwnedPartition } from "./owned-partition.js";
+
+/** What a handler is told besides the record. */
+export interface HandlerContext {
+  /**
+   * Aborts when the record's partition is lost to another member, or when the time for finishing
+   * politely (`drainTimeoutMs`) is over: the record will come again, here or elsewhere.
+   */
+  readonly signal: AbortSignal;
+  /** Which call for this record this is, from 1. */
+  readonly attempt: number;
+}
+
+/** One way to hand records over: to a handler one by one, in batches, or through an iterator. */
+export interface Delivery {
+  /** Records of the partition are waiting. */
+  readonly offer: (partition: OwnedPartition) => void;
+  /** Hands nothing more over; what is in flight goes on. */
+  readonly stop: () => void;
+  /** How long the oldest call in flight has run, in whole seconds, and for what. */
+  readonly oldest: () =>
+    { readonly seconds: number; readonly partition: OwnedPartition; readonly offset: number } | undefined;
+}
+
+/** What the ways of handing over need from the consumer. */
+export interface DeliveryHost {
+  /** Decodes a record of the partition; a promise where a serde is asynchronous. */
+  readonly decode: (raw: RawRecord) => unknown;
+  /** The record was taken from its queue. */
+  readonly taken: (partition: OwnedPartition) => void;
+  /** So many records of the partition are finished. */
+  readonly finished: (partition: OwnedPartition, count: number) => void;
+  /** A record could not be handled, or not decoded: the consumer stops with this error. */
+  readonly failed: (error: unknown) => void;
+  /** How many handlers may run at the same time now. */
+  readonly limit: () => number;
+}
+
+/** Whether awaiting is needed: synchronous handlers and serdes never cost a promise. */
+export function isPromise(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
+}

@@ -1,0 +1,427 @@
+import type { ClientConfig } from "../driver/client-config.js";
+import { type Fetched, NativeConsumer } from "../driver/native-consumer.js";
+import { nativeCodes } from "../driver/native-errors.js";
+import type { NativePartition } from "../driver/native.js";
+import { AuthenticationError, AuthorizationError, KafkaError } from "../errors.js";
+import type { Logger } from "../logger.js";
+import { Bell, settlesWithin, sleep } from "../waiting.js";
+import { Assignment } from "./assignment.js";
+import type { ResolvedConsumerOptions, RebalanceEvent, TopicPartition } from "./options.js";
+import { FlowControl } from "./flow-control.js";
+import { OwnedPartition } from "./owned-partition.js";
+
+/** What hands the records over, as the session sees it. */
+export interface SessionEvents {
+  /** Records of the partition are waiting, or may be handed over again. */
+  readonly onRecords: (partition: OwnedPartition) => void;
+  /**
+   * The partitions are about to be given up politely. Waits for what is in flight, commits it, and
+   * resolves within the time for draining; never rejects.
+   */
+  readonly onRelease: (partitions: readonly OwnedPartition[]) => Promise<void>;
+  /** The outcome of the oldest commit in flight. */
+  readonly onCommit: (error: KafkaError | undefined) => void;
+  /** The session cannot go on. */
+  readonly onFailure: (error: KafkaError) => void;
+}
+
+/** Resets the native poll timer, and finds what no wake-up announced. */
+const keepAliveMs = 1_000;
+const unknownTopicMs = 10_000;
+const seekTimeoutMs = 5_000;
+const leaveTimeoutMs = 10_000;
+
+interface Arrival extends Partial<Fetched> {
+  readonly epoch: number;
+  readonly error?: unknown;
+}
+
+/**
+ * Membership in a consumer group: one loop that polls the native consumer, puts records into the queues
+ * of their partitions, and takes part in rebalances. Fetches and changes of the assignment never
+ * overlap (see `#exclusively`), so that a record can always be told to belong to the current one.
+ */
+export class GroupSession {
+  readonly native: NativeConsumer;
+  readonly #options: ResolvedConsumerOptions;
+  readonly #topics: readonly string[];
+  readonly #events: SessionEvents;
+  readonly #logger: Logger;
+  readonly #assignment = new Assignment<OwnedPartition>();
+  readonly #flow: FlowControl;
+  readonly #bell = new Bell();
+  /** Something may be waiting in the native queue. */
+  #woken = true;
+  #lastFetch = 0;
+  #outstanding = 0;
+  #exclusive = false;
+  #whenQuiet: (() => void) | undefined;
+  #changes: Promise<void> = Promise.resolve();
+  #leaving = false;
+  #ended = false;
+  #loop: Promise<void> = Promise.resolve();
+  #missingSince: number | undefined;
+
+  constructor(
+    config: ClientConfig,
+    options: ResolvedConsumerOptions,
+    topics: readonly string[],
+    events: SessionEvents,
+  ) {
+    this.#options = options;
+    this.#topics = topics;
+    this.#events = events;
+    this.#logger = config.logger;
+    this.#flow = new FlowControl(options.bufferMaxBytes);
+    this.native = new NativeConsumer(config, `consumer of group ${options.groupId}`, options.properties, {
+      onWake: () => {
+        this.#woken = true;
+        this.#bell.ring();
+      },
+      onRebalance: (kind, partitions) => {
+        this.#change(() => (kind === "assign" ? this.#assign(partitions) : this.#revoke(partitions)));
+      },
+      onCommit: events.onCommit,
+      onFatal: (error) => {
+        this.#fail(error);
+      },
+    });
+  }
+
+  /** Joins the group. Resolves when subscribed; partitions come later. */
+  async start(signal: AbortSignal): Promise<void> {
+    await this.native.connect(signal);
+    await this.#waitForTopics(signal);
+    this.native.subscribe(this.#topics);
+    this.#loop = this.#poll();
+  }
+
+  /** The partitions assigned now. */
+  get partitions(): readonly OwnedPartition[] {
+    return [...this.#assignment];
+  }
+
+  get size(): number {
+    return this.#assignment.size;
+  }
+
+  get(topic: string, partition: number): OwnedPartition | undefined {
+    return this.#assignment.get(topic, partition);
+  }
+
+  /** A partition's queue got shorter: there may be room to fetch into. */
+  madeRoom(partition: OwnedPartition): void {
+    if (this.#flow.waitsFor(partition)) this.#bell.ring();
+  }
+
+  pause(partitions: readonly OwnedPartition[]): void {
+    for (const partition of partitions) partition.paused = true;
+    this.native.pause(partitions.map(placeOf));
+  }
+
+  resume(partitions: readonly OwnedPartition[]): void {
+    for (const partition of partitions) {
+      partition.paused = false;
+      this.#events.onRecords(partition);
+    }
+    this.native.resume(partitions.filter(({ held }) => !held).map(placeOf));
+    this.#bell.ring();
+  }
+
+  /**
+   * Moves the partition as soon as its handlers in flight have finished; until then nothing more of it
+   * is handed over. Does not wait, so that a handler can call it for its own partition.
+   */
+  seek(partition: OwnedPartition, offset: number): void {
+    partition.seeking = true;
+    partition.queue.clear();
+    void partition.idle().then(() => {
+      this.#change(() => this.#applySeek(partition, offset));
+    });
+  }
+
+  /** Leaves the group and disconnects. What is in flight must have been drained before. Never rejects. */
+  async stop(): Promise<void> {
+    this.#leaving = true;
+    try {
+      this.native.unsubscribe();
+    } catch (error) {
+      this.#logger.debug(`unsubscribe: ${String(error)}`);
+    }
+    const deadline = Date.now() + leaveTimeoutMs;
+    while (this.#assignment.size > 0 && Date.now() < deadline) {
+      this.#woken = true;
+      this.#bell.ring();
+      await sleep(10);
+    }
+    await this.#changes;
+    this.#ended = true;
+    this.#bell.ring();
+    await settlesWithin(this.#loop, leaveTimeoutMs);
+    if (!(await settlesWithin(this.native.disconnect(), leaveTimeoutMs)))
+      this.#logger.warn(
+        `the native consumer of group ${this.#options.groupId} has not ended after ${leaveTimeoutMs} ms`,
+      );
+  }
+
+  async #poll(): Promise<void> {
+    let next: Promise<Arrival> | undefined;
+    for (;;) {
+      if (next === undefined) {
+        const count = await this.#untilWorthFetching();
+        if (this.#ended) return;
+        next = this.#fetch(count);
+      }
+      const arrival = await next;
+      const brought = arrival.records?.length ?? 0;
+      // A fetch that brought something may have left more behind, and an error behind records is not
+      // told. Asking before the records are handed over keeps the native side busy meanwhile.
+      if (brought > 0 || arrival.error !== undefined) this.#woken = true;
+      next = brought > 0 && this.#mayFetch() ? this.#fetch(this.#flow.fetchSize()) : undefined;
+      this.#accept(arrival);
+    }
+  }
+
+  /** Resolves to how many records to ask for. */
+  async #untilWorthFetching(): Promise<number> {
+    for (;;) {
+      if (this.#ended) return 0;
+      const now = performance.now();
+      if (!this.#exclusive) {
+        const wanted = this.#flow.wantsMore(this.#assignment, this.native);
+        if (wanted && this.#woken) return this.#flow.fetchSize();
+        if (now - this.#lastFetch >= keepAliveMs) return wanted ? this.#flow.fetchSize() : 1;
+      }
+      // While partitions are full, others may get their first records without any wake-up.
+      const rest = this.#flow.isFull ? 100 : keepAliveMs - (now - this.#lastFetch);
+      await this.#bell.wait(Math.max(1, rest));
+    }
+  }
+
+  #mayFetch(): boolean {
+    return !this.#exclusive && !this.#ended && this.#flow.wantsMore(this.#assignment, this.native);
+  }
+
+  async #fetch(count: number): Promise<Arrival> {
+    this.#woken = false;
+    this.#lastFetch = performance.now();
+    this.#outstanding += 1;
+    const { epoch } = this.#assignment;
+    try {
+      return { epoch, ...(await this.native.fetch(count)) };
+    } catch (error) {
+      return { epoch, error };
+    }
+  }
+
+  #accept({ epoch, records = [], error }: Arrival): void {
+    if (error !== undefined) this.#onFetchError(error);
+    let from = 0;
+    while (from < records.length) {
+      const first = records[from];
+      if (first === undefined) break;
+      const { topic, partition } = first;
+      let to = from + 1;
+      for (
+        let record = records[to];
+        record?.partition === partition && record.topic === topic;
+        record = records[to]
+      )
+        to += 1;
+      const owned = this.#assignment.ownerAt(topic, partition, epoch);
+      if (owned !== undefined && !owned.releasing && !owned.seeking) {
+        owned.queue.push(records, from, to);
+        owned.position = (records[to - 1]?.offset ?? first.offset) + 1;
+      } else if (owned === undefined && this.#assignment.get(topic, partition) !== undefined) {
+        this.#fail(
+          new KafkaError("FATAL", `${topic}[${partition}] was fetched across a change of the assignment`),
+        );
+      }
+      from = to;
+      if (owned !== undefined) this.#events.onRecords(owned);
+    }
+    this.#flow.learn(records);
+    this.#outstanding -= 1;
+    if (this.#outstanding === 0) this.#whenQuiet?.();
+  }
+
+  #onFetchError(error: unknown): void {
+    const failure =
+      error instanceof KafkaError
+        ? error
+        : new KafkaError("FATAL", "the native consumer failed", { cause: error });
+    if (failure.code === "CLOSED") return;
+    if (failure.nativeCode === nativeCodes.unknownTopicOrPartition) void this.#watchMissingTopics();
+    else if (
+      failure.code === "FATAL" ||
+      failure.code === "CONSUMER_FENCED" ||
+      failure instanceof AuthorizationError ||
+      failure instanceof AuthenticationError
+    )
+      this.#fail(this.native.fatal ?? failure);
+    // Everything else (brokers down, the poll interval exceeded, …) librdkafka mends by itself.
+    else this.#logger.info(`fetch: ${failure.message}`, { groupId: this.#options.groupId });
+  }
+
+  #fail(error: KafkaError): void {
+    if (!this.#ended) this.#events.onFailure(error);
+  }
+
+  /** Changes of the assignment come one after the other. */
+  #change(change: () => Promise<void>): void {
+    this.#changes = this.#changes.then(change).catch((error: unknown) => {
+      this.#fail(
+        error instanceof KafkaError ? error : new KafkaError("FATAL", "a rebalance failed", { cause: error }),
+      );
+    });
+  }
+
+  /** Runs `change` while no fetch is under way and none begins: before it all records are of the old assignment, after it of the new. */
+  async #exclusively(change: () => void | Promise<void>): Promise<void> {
+    this.#exclusive = true;
+    try {
+      if (this.#outstanding > 0) {
+        await new Promise<void>((resolve) => {
+          this.#whenQuiet = resolve;
+        });
+        this.#whenQuiet = undefined;
+      }
+      await change();
+    } finally {
+      this.#exclusive = false;
+      this.#woken = true;
+      this.#bell.ring();
+    }
+  }
+
+  async #assign(partitions: readonly NativePartition[]): Promise<void> {
+    this.#missingSince = undefined;
+    await this.#exclusively(() => {
+      this.native.assign(partitions);
+      for (const place of partitions) {
+        const owned = new OwnedPartition(place);
+        // Too late to begin: we take them, because the group waits for it, and give them up at once.
+        owned.releasing = this.#leaving;
+        this.#assignment.begin(place.topic, place.partition, owned);
+      }
+      this.#flow.share(this.#assignment.size);
+    });
+    await this.#tell({ type: "assigned", partitions: partitions.map(placeOf) });
+  }
+
+  async #revoke(partitions: readonly NativePartition[]): Promise<void> {
+    const owned = partitions.flatMap(({ topic, partition }) => this.#assignment.get(topic, partition) ?? []);
+    for (const partition of owned) {
+      partition.releasing = true;
+      partition.queue.clear();
+    }
+    const lost = this.native.assignmentLost();
+    if (lost) {
+      for (const partition of owned) {
+        partition.gone = true;
+        partition.abort(new KafkaError("BROKER", "the partition was lost to another member", partition));
+      }
+    } else await this.#events.onRelease(owned);
+    await this.#tell({ type: lost ? "lost" : "revoked", partitions: owned.map(placeOf) });
+    await this.#exclusively(() => {
+      for (const partition of owned) {
+        partition.gone = true;
+        this.#assignment.end(partition.topic, partition.partition);
+      }
+      this.#flow.share(this.#assignment.size);
+      this.native.unassign(partitions);
+    });
+  }
+
+  async #tell(event: RebalanceEvent): Promise<void> {
+    this.#logger.info(`partitions ${event.type}`, {
+      groupId: this.#options.groupId,
+      partitions: event.partitions,
+    });
+    if (event.partitions.length === 0) return;
+    try {
+      const told = this.#options.onRebalance?.(event);
+      if (told !== undefined && !(await settlesWithin(told, this.#options.drainTimeoutMs)))
+        this.#logger.warn("onRebalance took longer than drainTimeoutMs", { groupId: this.#options.groupId });
+      await told;
+    } catch (error) {
+      this.#logger.error("onRebalance failed", { error });
+    }
+  }
+
+  async #applySeek(partition: OwnedPartition, offset: number): Promise<void> {
+    const { topic, partition: number } = partition;
+    for (let attempt = 0; ; attempt += 1) {
+      if (partition.releasing || this.#assignment.get(topic, number) !== partition) return;
+      try {
+        await this.#exclusively(async () => {
+          await this.native.seek({ topic, partition: number, offset }, seekTimeoutMs);
+          partition.moveTo(offset);
+          this.#assignment.begin(topic, number, partition);
+        });
+        this.#events.onRecords(partition);
+        return;
+      } catch (error) {
+        // Right after an assignment the native client is still asking for offsets and refuses.
+        if (attempt >= 20) throw error;
+        await sleep(100 * Math.min(attempt + 1, 10));
+      }
+    }
+  }
+
+  async #waitForTopics(signal: AbortSignal): Promise<void> {
+    const deadline = Date.now() + unknownTopicMs;
+    for (const topic of this.#topics.filter((name) => !name.startsWith("^"))) {
+      for (;;) {
+        signal.throwIfAborted();
+        if (await this.#exists(topic)) break;
+        if (Date.now() >= deadline) throw unknownTopic(topic);
+        await sleep(500, signal);
+      }
+    }
+  }
+
+  async #watchMissingTopics(): Promise<void> {
+    if (this.#missingSince !== undefined) return;
+    const since = Date.now();
+    this.#missingSince = since;
+    while (!this.#ended && this.#missingSince === since) {
+      await sleep(500);
+      let missing: string | undefined;
+      for (const topic of this.#topics)
+        if (!topic.startsWith("^") && !(await this.#exists(topic))) missing ??= topic;
+      if (missing === undefined) this.#missingSince = undefined;
+      else if (Date.now() - since >= unknownTopicMs) {
+        this.#fail(unknownTopic(missing));
+        return;
+      }
+    }
+  }
+
+  /** Asking fails while brokers are down; that says nothing about the topic. */
+  async #exists(topic: string): Promise<boolean> {
+    try {
+      return (await this.native.partitionsOf(topic, 2_000)).length > 0;
+    } catch (error) {
+      if (
+        error instanceof KafkaError &&
+        (error.code === "UNKNOWN_TOPIC" || error.code === "UNKNOWN_PARTITION")
+      )
+        return false;
+      if (error instanceof KafkaError && error.retriable) return true;
+      throw error;
+    }
+  }
+}
+
+function placeOf({ topic, partition }: TopicPartition): TopicPartition {
+  return { topic, partition };
+}
+
+function unknownTopic(topic: string): KafkaError {
+  return new KafkaError(
+    "UNKNOWN_TOPIC",
+    `${topic}: the topic does not exist, or this principal may not see it. Create it, or grant DESCRIBE on it`,
+    { topic },
+  );
+}

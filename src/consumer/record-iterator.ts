@@ -1,0 +1,152 @@
+import type { RawRecord } from "../record.js";
+import { deferred, type Deferred } from "../waiting.js";
+import { type Delivery, type DeliveryHost, isPromise } from "./delivery.js";
+import type { OwnedPartition } from "./owned-partition.js";
+
+/** After so many records the next partition has its turn. */
+const turn = 100;
+
+/**
+ * `for await`: hands records out one at a time. Asking for the next one says that the loop's body has
+ * finished with the one in hand. Leaving the loop closes the consumer, and the record in hand stays
+ * uncommitted: the iterator cannot tell `break` from a `throw`.
+ */
+export class RecordIterator<Record> implements Delivery, AsyncIterableIterator<Record> {
+  readonly #host: DeliveryHost;
+  readonly #close: () => Promise<void>;
+  readonly #start: () => Promise<void>;
+  readonly #second: () => number;
+  readonly #ready = new Set<OwnedPartition>();
+  #started = false;
+  #inTurn = 0;
+  #inHand:
+    { readonly partition: OwnedPartition; readonly record: RawRecord; readonly second: number } | undefined;
+  #waiting: Deferred<void> | undefined;
+  #pending: Promise<unknown> = Promise.resolve();
+  #ended = false;
+  #error: { readonly error: unknown } | undefined;
+
+  constructor(
+    host: DeliveryHost,
+    options: {
+      readonly start: () => Promise<void>;
+      readonly close: () => Promise<void>;
+      readonly second: () => number;
+    },
+  ) {
+    this.#host = host;
+    this.#start = options.start;
+    this.#close = options.close;
+    this.#second = options.second;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  offer = (partition: OwnedPartition): void => {
+    if (partition.queue.length === 0) return;
+    this.#ready.add(partition);
+    this.#waiting?.resolve();
+  };
+
+  stop = (): void => {
+    this.#ended = true;
+    this.#waiting?.resolve();
+  };
+
+  /** Makes the next `next()` throw. */
+  fail(error: unknown): void {
+    this.#error ??= { error };
+    this.stop();
+  }
+
+  oldest = (): { seconds: number; partition: OwnedPartition; offset: number } | undefined => {
+    if (this.#inHand === undefined) return undefined;
+    const { partition, record, second } = this.#inHand;
+    return { seconds: this.#second() - second, partition, offset: record.offset };
+  };
+
+  next(): Promise<IteratorResult<Record, undefined>> {
+    // Calls that overlap are answered one after the other, each for a record of its own.
+    const result = this.#pending.then(() => this.#next());
+    this.#pending = result.catch(() => undefined);
+    return result;
+  }
+
+  async return(): Promise<IteratorResult<Record, undefined>> {
+    this.#putDown();
+    await this.#close();
+    return { done: true, value: undefined };
+  }
+
+  async #next(): Promise<IteratorResult<Record, undefined>> {
+    this.#finishInHand();
+    if (!this.#started) {
+      this.#started = true;
+      await this.#start();
+    }
+    for (;;) {
+      if (this.#ended) return this.#end();
+      const partition = this.#turn();
+      const record = partition?.take();
+      if (partition === undefined || record === undefined) {
+        this.#waiting = deferred();
+        await this.#waiting.promise;
+        this.#waiting = undefined;
+        continue;
+      }
+      this.#host.taken(partition);
+      partition.enter();
+      this.#inHand = { partition, record, second: this.#second() };
+      try {
+        const decoded = this.#host.decode(record);
+        return { done: false, value: (isPromise(decoded) ? await decoded : decoded) as Record };
+      } catch (error) {
+        this.#putDown();
+        this.#host.failed(error);
+      }
+    }
+  }
+
+  async #end(): Promise<IteratorResult<Record, undefined>> {
+    await this.#close();
+    if (this.#error === undefined) return { done: true, value: undefined };
+    const { error } = this.#error;
+    this.#error = undefined;
+    throw error;
+  }
+
+  /** The partition whose records are handed out now; partitions take turns. */
+  #turn(): OwnedPartition | undefined {
+    for (const partition of this.#ready) {
+      if (partition.open && partition.queue.length > 0) {
+        this.#inTurn += 1;
+        if (this.#inTurn >= turn) {
+          this.#inTurn = 0;
+          this.#ready.delete(partition);
+          this.#ready.add(partition);
+        }
+        return partition;
+      }
+      this.#ready.delete(partition);
+      this.#inTurn = 0;
+    }
+    return undefined;
+  }
+
+  #finishInHand(): void {
+    if (this.#inHand === undefined) return;
+    const { partition, record } = this.#inHand;
+    partition.finish(record.offset);
+    this.#host.finished(partition, 1);
+    this.#putDown();
+  }
+
+  /** The record in hand is no longer in flight, finished or not. */
+  #putDown(): void {
+    const inHand = this.#inHand;
+    this.#inHand = undefined;
+    inHand?.partition.leave();
+  }
+}

@@ -1,0 +1,54 @@
+import type { RawRecord } from "../record.js";
+
+/** A run of one partition's records within a fetched array: `[from, to)`. Nothing is copied. */
+interface Run {
+  readonly records: readonly RawRecord[];
+  from: number;
+  readonly to: number;
+}
+
+/** The records of one partition that were fetched and not yet handed over, in the order of the log. */
+export class RecordQueue {
+  #runs: Run[] = [];
+  #length = 0;
+  #bytes = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Bytes of the values waiting. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  push(records: readonly RawRecord[], from: number, to: number): void {
+    this.#runs.push({ records, from, to });
+    this.#length += to - from;
+    for (let index = from; index < to; index += 1) this.#bytes += records[index]?.size ?? 0;
+  }
+
+  peek(): RawRecord | undefined {
+    const run = this.#runs[0];
+    return run?.records[run.from];
+  }
+
+  shift(): RawRecord | undefined {
+    const run = this.#runs[0];
+    if (run === undefined) return undefined;
+    const record = run.records[run.from];
+    run.from += 1;
+    if (run.from === run.to) this.#runs.shift();
+    if (record !== undefined) {
+      this.#length -= 1;
+      this.#bytes -= record.size;
+    }
+    return record;
+  }
+
+  clear(): void {
+    this.#runs = [];
+    this.#length = 0;
+    this.#bytes = 0;
+  }
+}

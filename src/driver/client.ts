@@ -1,0 +1,291 @@
+import { AuthenticationError, ClosedError, ConfigError, ConnectionError, KafkaError } from "../errors.js";
+import type { Logger } from "../logger.js";
+import type { ClientConfig } from "./client-config.js";
+import { fromNative } from "./native-errors.js";
+import type {
+  NativeCallback,
+  NativeCallbacks,
+  NativeConnection,
+  NativeLogEvent,
+  NativeMetadata,
+  NativeProperties,
+} from "./native.js";
+import { limitConcurrency, sleep } from "../waiting.js";
+
+/** What a kind of client adds to the common callbacks. */
+interface ClientCallbacks {
+  readonly global?: NativeCallbacks["global"];
+  readonly event?: Omit<NativeCallbacks["event"], "event_cb">;
+}
+
+/**
+ * One blocking call for metadata holds one of libuv's four threads; a process whose brokers are all down
+ * must still read files and resolve names.
+ */
+const probes = limitConcurrency(2);
+const probeTimeoutMs = 1_000;
+const probePauseMs = 250;
+
+/**
+ * What producers and consumers have in common: connecting with a deadline and the true reason, logs,
+ * tokens, metadata and disconnecting.
+ */
+export class Client<Native extends NativeConnection> {
+  readonly native: Native;
+  readonly #config: ClientConfig;
+  readonly #what: string;
+  readonly #callbacks: ClientCallbacks;
+  readonly #onFatal: (error: KafkaError) => void;
+  /** The last reason a connection failed for, as librdkafka logged it. */
+  #reason: string | undefined;
+  #refused: ((error: KafkaError) => void) | undefined;
+  #state: "new" | "open" | "closed" = "new";
+  /** Counts calls running on libuv's threads: disconnecting under one of them is not safe. */
+  #calls = 0;
+  #idle: (() => void) | undefined;
+  #fatal: KafkaError | undefined;
+
+  constructor(options: {
+    readonly config: ClientConfig;
+    readonly what: string;
+    readonly create: (properties: NativeProperties) => Native;
+    readonly properties: NativeProperties;
+    readonly callbacks: ClientCallbacks;
+    readonly onFatal: (error: KafkaError) => void;
+  }) {
+    this.#config = options.config;
+    this.#what = options.what;
+    this.#callbacks = options.callbacks;
+    this.#onFatal = options.onFatal;
+    const properties = {
+      ...options.config.properties,
+      ...options.properties,
+      "client.software.name": "typed-kafka",
+      "client.software.version": "0.1.0",
+    };
+    try {
+      this.native = options.create(properties);
+    } catch (cause) {
+      throw configErrorOf(cause);
+    }
+  }
+
+  get logger(): Logger {
+    return this.#config.logger;
+  }
+
+  /** The error that ended this client for good, if one did (BINDING: events carry no usable code). */
+  get fatal(): KafkaError | undefined {
+    return this.#fatal;
+  }
+
+  get isOpen(): boolean {
+    return this.#state === "open";
+  }
+
+  /** `startPolling` is called as soon as the native client exists: without it no error event arrives. */
+  async connect(startPolling: () => void, signal?: AbortSignal): Promise<void> {
+    const deadline = Date.now() + this.#config.connectTimeoutMs;
+    signal?.throwIfAborted();
+    const refused = new Promise<never>((_, reject) => {
+      this.#refused = reject;
+    });
+    refused.catch(() => undefined);
+    const aborted = rejectOnAbort(signal);
+    this.native.configureCallbacks(true, {
+      global: { ...this.#callbacks.global, ...this.#tokenCallback() },
+      topic: {},
+      event: { ...this.#callbacks.event, event_cb: this.#onEvent },
+    });
+    try {
+      await this.call("connect", (callback) => {
+        this.native.connect(callback);
+      });
+      this.#state = "open";
+      startPolling();
+      await Promise.race([this.#probe(deadline), refused, aborted.promise]);
+    } catch (error) {
+      // The failure is the caller's to know at once; the native client goes in its own time.
+      void this.disconnect();
+      throw error;
+    } finally {
+      aborted.stop();
+      this.#refused = undefined;
+    }
+  }
+
+  /** One call of the addon as a promise with a typed error. */
+  async call<Result>(what: string, start: (callback: NativeCallback<Result>) => void): Promise<Result> {
+    if (this.#state === "closed") throw new ClosedError(`${this.#what}: ${what}: the client is closed`);
+    this.#calls += 1;
+    try {
+      return await new Promise<Result>((resolve, reject) => {
+        start((error, result) => {
+          if (error) reject(fromNative(`${this.#what}: ${what}`, error));
+          else resolve(result);
+        });
+      });
+    } finally {
+      this.#calls -= 1;
+      if (this.#calls === 0) this.#idle?.();
+    }
+  }
+
+  /** Brokers, and the partitions of one topic where it is named. */
+  async metadata(topic: string | undefined, timeoutMs: number): Promise<NativeMetadata> {
+    return this.call(topic === undefined ? "metadata" : `metadata of ${topic}`, (callback) => {
+      this.native.getMetadata(
+        { allTopics: false, timeout: timeoutMs, ...(topic === undefined ? {} : { topic }) },
+        callback,
+      );
+    });
+  }
+
+  /** Ends the native client once the calls in it have returned. Never rejects. */
+  async disconnect(): Promise<void> {
+    if (this.#state === "closed") return;
+    const wasOpen = this.#state === "open";
+    this.#state = "closed";
+    if (this.#calls > 0) {
+      await new Promise<void>((resolve) => {
+        this.#idle = resolve;
+      });
+    }
+    if (!wasOpen) return;
+    await new Promise<void>((resolve) => {
+      this.native.disconnect(() => {
+        resolve();
+      });
+    });
+  }
+
+  async #probe(deadline: number): Promise<void> {
+    for (;;) {
+      const left = deadline - Date.now();
+      if (left <= 0) {
+        const reason = this.#reason === undefined ? "" : `: ${this.#reason}`;
+        throw new ConnectionError(
+          `${this.#what}: no broker at ${this.#config.brokers} answered within ${this.#config.connectTimeoutMs} ms${reason}`,
+        );
+      }
+      try {
+        await probes(() => this.metadata(undefined, Math.max(1, Math.min(left, probeTimeoutMs))));
+        return;
+      } catch (error) {
+        if (!(error instanceof KafkaError) || error.code === "CLOSED") throw error;
+        await sleep(Math.max(0, Math.min(probePauseMs, deadline - Date.now())));
+      }
+    }
+  }
+
+  readonly #onEvent = (type: string, data: unknown): void => {
+    if (type === "log") this.#onLog(data as NativeLogEvent);
+    else if (type === "error") this.#onError(data as Error);
+  };
+
+  #onLog({ severity, fac, message }: NativeLogEvent): void {
+    const reason = message.replace(/^\[thrd:[^\]]*\]: /, "");
+    const fields = { client: this.#what, facility: fac };
+    if (fac === "FATAL") {
+      this.#fatal = new KafkaError("FATAL", `${this.#what}: ${reason}`, { nativeCode: -150 });
+      this.#onFatal(this.#fatal);
+    }
+    if (fac === "FAIL") {
+      this.#reason = reason;
+      const refusal = this.#refusalOf(reason);
+      if (refusal !== undefined) this.#refused?.(refusal);
+      // librdkafka goes on by itself, and says this for every broker at every attempt.
+      this.logger.info(reason, fields);
+    } else if (severity <= 2) this.logger.error(reason, fields);
+    else if (severity === 3) this.logger.warn(reason, fields);
+    else if (severity <= 5) this.logger.info(reason, fields);
+    else this.logger.debug(reason, fields);
+  }
+
+  #onError(error: Error): void {
+    this.logger.debug(error.message, { client: this.#what });
+    if (/authentication failure/i.test(error.message)) {
+      this.#refused?.(new AuthenticationError(`${this.#what}: ${this.#reason ?? error.message}`));
+    }
+  }
+
+  /** A refusal that no further attempt will change; librdkafka itself would try for ever. */
+  #refusalOf(reason: string): KafkaError | undefined {
+    if (/SASL .*authentication|authentication failed|OAUTHBEARER/i.test(reason))
+      return new AuthenticationError(`${this.#what}: ${reason}. Check the option \`sasl\``);
+    if (/certificate|SSL handshake failed.*(unknown ca|bad certificate)/i.test(reason))
+      return new AuthenticationError(`${this.#what}: ${reason}. Check the option \`ssl\``);
+    if (/SSL handshake failed.*(wrong version number|unexpected message|http request)/i.test(reason))
+      return new ConnectionError(
+        `${this.#what}: ${reason}. Does this port speak TLS? Check the option \`ssl\``,
+        {
+          retriable: false,
+        },
+      );
+    return undefined;
+  }
+
+  #tokenCallback(): NativeCallbacks["global"] {
+    const { token } = this.#config;
+    if (token === undefined) return {};
+    return {
+      oauthbearer_token_refresh_cb: () => {
+        void (async () => {
+          try {
+            const { value, expiresAt, principal, extensions } = await token();
+            if (this.#state === "closed") return;
+            const list = Object.entries(extensions ?? {}).flat();
+            this.native.setOAuthBearerToken(
+              value,
+              expiresAt,
+              principal ?? "",
+              list.length === 0 ? null : list,
+            );
+          } catch (cause) {
+            const message =
+              cause instanceof Error
+                ? cause.message
+                : String((cause as { message?: unknown }).message ?? cause);
+            this.#refused?.(
+              new AuthenticationError(`${this.#what}: the token provider failed: ${message}`, { cause }),
+            );
+            this.logger.error(`the token provider failed: ${message}`, { client: this.#what });
+            if (this.#state !== "closed") this.native.setOAuthBearerTokenFailure(message);
+          }
+        })();
+      },
+    };
+  }
+}
+
+function rejectOnAbort(signal: AbortSignal | undefined): {
+  readonly promise: Promise<never>;
+  readonly stop: () => void;
+} {
+  let stop = (): void => undefined;
+  const promise = new Promise<never>((_, reject) => {
+    if (signal === undefined) return;
+    const onAbort = (): void => {
+      reject(signal.reason as Error);
+    };
+    signal.addEventListener("abort", onAbort, { once: true });
+    stop = () => {
+      signal.removeEventListener("abort", onAbort);
+    };
+  });
+  promise.catch(() => undefined);
+  return {
+    promise,
+    stop: () => {
+      stop();
+    },
+  };
+}
+
+/** librdkafka names the property it does not know or cannot use. */
+function configErrorOf(cause: unknown): KafkaError {
+  if (cause instanceof KafkaError) return cause;
+  const message = cause instanceof Error ? cause.message : String(cause);
+  const name = /"([a-z0-9._]+)"/i.exec(message)?.[1];
+  return new ConfigError(name === undefined ? "librdkafka" : `librdkafka["${name}"]`, message, { cause });
+}

@@ -1,0 +1,266 @@
+import { ClosedError, type KafkaError } from "../errors.js";
+import type { Logger } from "../logger.js";
+import type { RawRecord } from "../record.js";
+import { loadBinding } from "./binding.js";
+import { Client } from "./client.js";
+import type { ClientConfig } from "./client-config.js";
+import { fromNative, nativeCodes } from "./native-errors.js";
+import type {
+  NativeConsumerClient,
+  NativeEndOfPartition,
+  NativeError,
+  NativeOffset,
+  NativeOffsetResult,
+  NativePartition,
+  NativeProperties,
+} from "./native.js";
+
+/** What the native consumer tells without being asked. All are called on the main thread, between turns. */
+export interface NativeConsumerEvents {
+  /** Something is waiting in the queue that was empty: records, an error, a rebalance or a commit's outcome. */
+  readonly onWake: () => void;
+  /** The group wants to give or take partitions. librdkafka waits until `assign` or `unassign` is called. */
+  readonly onRebalance: (kind: "assign" | "revoke", partitions: readonly NativePartition[]) => void;
+  /** The real outcome of the commit that was asked for first. */
+  readonly onCommit: (error: KafkaError | undefined) => void;
+  /** The native client cannot go on. */
+  readonly onFatal: (error: KafkaError) => void;
+}
+
+type OffsetResults = readonly (NativeOffsetResult | Error)[];
+
+/** What one `fetch` brought. */
+export interface Fetched {
+  readonly records: readonly RawRecord[];
+  /** Partitions whose end was reached; only with `enable.partition.eof`. */
+  readonly ends: readonly NativeEndOfPartition[];
+}
+
+/**
+ * The native consumer with promises and typed errors. `fetch` never waits for records: the caller waits
+ * for `onWake` instead, so that idle consumers leave libuv's threads alone.
+ */
+export class NativeConsumer {
+  readonly #client: Client<NativeConsumerClient>;
+  readonly #events: NativeConsumerEvents;
+  /** Remembered from the first assignment: the native client says NONE while it closes. */
+  #cooperative: boolean | undefined;
+  /** Some native calls crash the process once the client is disconnected, so nothing passes this latch. */
+  #dead = false;
+  #closing = false;
+
+  constructor(
+    config: ClientConfig,
+    what: string,
+    properties: NativeProperties,
+    events: NativeConsumerEvents,
+  ) {
+    const { KafkaConsumer } = loadBinding();
+    this.#events = events;
+    this.#client = new Client({
+      config,
+      what,
+      create: (all) => new KafkaConsumer(all, null),
+      properties: {
+        "enable.auto.commit": false,
+        "enable.auto.offset.store": false,
+        "fetch.queue.backoff.ms": 10,
+        "queued.max.messages.kbytes": 16_384,
+        ...properties,
+      },
+      callbacks: {
+        global: { rebalance_cb: this.#onRebalance, offset_commit_cb: this.#onCommit },
+        event: {
+          queue_non_empty_cb: () => {
+            if (!this.#dead) events.onWake();
+          },
+        },
+      },
+      onFatal: events.onFatal,
+    });
+  }
+
+  get logger(): Logger {
+    return this.#client.logger;
+  }
+
+  get fatal(): KafkaError | undefined {
+    return this.#client.fatal;
+  }
+
+  /** The native client, for `sendOffsetsToTransaction` alone; `undefined` once it is disconnected. */
+  get native(): NativeConsumerClient | undefined {
+    return this.#dead ? undefined : this.#client.native;
+  }
+
+  async connect(signal?: AbortSignal): Promise<void> {
+    let polling: NodeJS.Timeout | undefined;
+    try {
+      await this.#client.connect(() => {
+        // Nothing is subscribed yet, so this brings no records: it lets error events through.
+        polling = setInterval(() => {
+          this.fetch(1).catch(() => undefined);
+        }, 100);
+      }, signal);
+    } catch (error) {
+      this.#dead = true;
+      throw error;
+    } finally {
+      clearInterval(polling);
+    }
+  }
+
+  subscribe(topics: readonly string[]): void {
+    this.#check("subscribe", this.#client.native.subscribe(topics));
+  }
+
+  unsubscribe(): void {
+    this.#check("unsubscribe", this.#client.native.unsubscribe());
+  }
+
+  /** Whatever is there, up to `count` records; it also lets rebalances and commit outcomes through. */
+  async fetch(count: number): Promise<Fetched> {
+    if (this.#dead) throw this.#closed("fetch");
+    return this.#client.call<Fetched>("fetch", (callback) => {
+      this.#client.native.consume(0, count, false, (error, records, ends) => {
+        callback(error, { records, ends });
+      });
+    });
+  }
+
+  /** Takes the partitions that `onRebalance` offered. */
+  assign(partitions: readonly NativePartition[]): void {
+    if (this.#dead) return;
+    this.#cooperative ??= this.#client.native.rebalanceProtocol() === "COOPERATIVE";
+    if (this.#cooperative) this.#client.native.incrementalAssign(partitions);
+    else this.#client.native.assign(partitions);
+  }
+
+  /** Gives up the partitions that `onRebalance` asked for. */
+  unassign(partitions: readonly NativePartition[]): void {
+    if (this.#dead) return;
+    if (this.#cooperative === true) this.#client.native.incrementalUnassign(partitions);
+    else this.#client.native.unassign();
+  }
+
+  /** Assigns partitions by hand, without a group; replaces what was assigned. */
+  assignManually(offsets: readonly NativeOffset[]): void {
+    this.#client.native.assign(offsets);
+  }
+
+  /** Whether the group has given the partitions to others already, known before any rebalance event. */
+  assignmentLost(): boolean {
+    return this.#dead || this.#client.native.assignmentLost();
+  }
+
+  /** Asks for a commit; its outcome comes to `onCommit`. */
+  commit(offsets: readonly NativeOffset[]): void {
+    this.#check("commit", this.#client.native.commit(offsets));
+  }
+
+  /** The group's committed offset of each partition, -1 where there is none. */
+  async committed(
+    partitions: readonly NativePartition[],
+    timeoutMs: number,
+  ): Promise<readonly NativeOffset[]> {
+    const results = await this.#client.call<OffsetResults>("committed offsets", (callback) => {
+      this.#client.native.committed(partitions, timeoutMs, callback);
+    });
+    return this.#offsetsOf("committed offsets", results);
+  }
+
+  /** The first offset at or after a time for each partition, -1 where there is none. `offset` is the time. */
+  async offsetsForTimes(times: readonly NativeOffset[], timeoutMs: number): Promise<readonly NativeOffset[]> {
+    const results = await this.#client.call<OffsetResults>("offsets for times", (callback) => {
+      this.#client.native.offsetsForTimes(times, timeoutMs, callback);
+    });
+    return this.#offsetsOf("offsets for times", results);
+  }
+
+  /** The first and the next offset of a partition's log, asked of the broker. */
+  async watermarks(
+    { topic, partition }: NativePartition,
+    timeoutMs: number,
+  ): Promise<{ readonly low: number; readonly high: number }> {
+    const { lowOffset, highOffset } = await this.#client.call<{ lowOffset: number; highOffset: number }>(
+      `offsets of ${topic}[${partition}]`,
+      (callback) => {
+        this.#client.native.queryWatermarkOffsets(topic, partition, timeoutMs, callback);
+      },
+    );
+    return { low: lowOffset, high: highOffset };
+  }
+
+  /** The next offset of a partition's log as of the last fetch, `undefined` where nothing was fetched yet. */
+  knownEnd({ topic, partition }: NativePartition): number | undefined {
+    if (this.#dead) return undefined;
+    const offsets = this.#client.native.getWatermarkOffsets(topic, partition);
+    return typeof offsets === "number" || offsets.highOffset < 0 ? undefined : offsets.highOffset;
+  }
+
+  async seek(offset: NativeOffset, timeoutMs: number): Promise<void> {
+    await this.#client.call(`seek ${offset.topic}[${offset.partition}] to ${offset.offset}`, (callback) => {
+      this.#client.native.seek(offset, timeoutMs, callback);
+    });
+  }
+
+  /** Stops fetching; what the native client had fetched ahead is dropped and fetched again later. */
+  pause(partitions: readonly NativePartition[]): void {
+    if (partitions.length > 0) this.#check("pause", this.#client.native.pause(partitions));
+  }
+
+  resume(partitions: readonly NativePartition[]): void {
+    if (partitions.length > 0) this.#check("resume", this.#client.native.resume(partitions));
+  }
+
+  /** The partitions of a topic; none where it does not exist. */
+  async partitionsOf(topic: string, timeoutMs: number): Promise<readonly number[]> {
+    const { topics } = await this.#client.metadata(topic, timeoutMs);
+    return topics.find(({ name }) => name === topic)?.partitions.map(({ id }) => id) ?? [];
+  }
+
+  /** Leaves nothing behind. The group's partitions must have been given up before, or it can wait for them for ever. */
+  async disconnect(): Promise<void> {
+    this.#dead = true;
+    this.#closing = true;
+    await this.#client.disconnect();
+  }
+
+  readonly #onRebalance = (code: number, partitions: readonly NativePartition[]): void => {
+    if (this.#closing && code === nativeCodes.revokePartitions) {
+      // Closing waits for this for ever, and only here the latch may be passed.
+      if (this.#cooperative === true) this.#client.native.incrementalUnassign(partitions);
+      else this.#client.native.unassign();
+    }
+    if (this.#dead) return;
+    this.#events.onRebalance(code === nativeCodes.assignPartitions ? "assign" : "revoke", partitions);
+  };
+
+  readonly #onCommit = (code: number | undefined): void => {
+    // Nothing to commit is no failure: everything is committed already.
+    if (code === undefined || code === nativeCodes.noOffset) this.#events.onCommit(undefined);
+    else this.#events.onCommit(fromNative("commit", errorOf(code)));
+  };
+
+  #offsetsOf(what: string, results: OffsetResults): NativeOffset[] {
+    return results.map((result) => {
+      if (result instanceof Error) throw fromNative(what, result);
+      if (result.error !== undefined) throw fromNative(what, result.error);
+      const { topic, partition, offset = -1 } = result;
+      return { topic, partition, offset };
+    });
+  }
+
+  /** Most native calls return an error code instead of throwing. */
+  #check(what: string, code: unknown): void {
+    if (typeof code === "number" && code !== 0) throw fromNative(what, errorOf(code));
+  }
+
+  #closed(what: string): ClosedError {
+    return new ClosedError(`${what}: the consumer is closed`);
+  }
+}
+
+function errorOf(code: number): NativeError {
+  return { code, message: loadBinding().err2str(code) };
+}

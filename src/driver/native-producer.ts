@@ -1,0 +1,198 @@
+import { ClosedError, KafkaError } from "../errors.js";
+import type { Logger } from "../logger.js";
+import type { EncodedRecord } from "../record.js";
+import { loadBinding } from "./binding.js";
+import { Client } from "./client.js";
+import type { ClientConfig } from "./client-config.js";
+import type { NativeConsumer } from "./native-consumer.js";
+import { nativeCodes } from "./native-errors.js";
+import type {
+  NativeDeliveryReport,
+  NativeError,
+  NativeOffset,
+  NativeProducerClient,
+  NativeProperties,
+} from "./native.js";
+
+/** What the native producer tells without being asked, on the main thread. */
+export interface NativeProducerEvents {
+  /**
+   * What became of one record: `code` is 0 where it was written, else Kafka's error code. Of one native
+   * client's records at most 100 are reported in one turn of the event loop, each in a call of its own.
+   */
+  readonly onReport: (code: number, report: NativeDeliveryReport) => void;
+  /** The native client cannot go on. */
+  readonly onFatal: (error: KafkaError) => void;
+}
+
+/** Handed over: it will be reported. */
+export const queued = 0;
+
+/**
+ * The native producer with promises and typed errors. It settles nothing by itself: every record handed
+ * over is reported once, unless the client is disconnected first.
+ */
+export class NativeProducer {
+  readonly #client: Client<NativeProducerClient>;
+  readonly #what: string;
+  /** A report of before the disconnect may still arrive after it. */
+  #dead = false;
+
+  constructor(
+    config: ClientConfig,
+    what: string,
+    properties: NativeProperties,
+    events: NativeProducerEvents,
+  ) {
+    const { Producer } = loadBinding();
+    this.#what = what;
+    this.#client = new Client({
+      config,
+      what,
+      create: (all) => new Producer(all, null),
+      properties,
+      callbacks: {
+        event: {
+          delivery_cb: (code, report) => {
+            if (!this.#dead) events.onReport(code ?? 0, report);
+          },
+        },
+      },
+      onFatal: events.onFatal,
+    });
+  }
+
+  get logger(): Logger {
+    return this.#client.logger;
+  }
+
+  /** The error that ended this client for good, if one did. */
+  get fatal(): KafkaError | undefined {
+    return this.#client.fatal;
+  }
+
+  async connect(signal?: AbortSignal): Promise<void> {
+    try {
+      await this.#client.connect(() => {
+        this.#client.native.setPollInBackground(true);
+      }, signal);
+    } catch (error) {
+      this.#dead = true;
+      throw error;
+    }
+  }
+
+  /**
+   * Hands one record over: {@link queued}, or an error code. `tag` comes back as the report's `opaque`; give
+   * none to a client that reports errors alone, which never frees it.
+   */
+  produce(topic: string, record: EncodedRecord, tag: number | undefined): number {
+    if (this.#dead) return nativeCodes.state;
+    return this.#client.native.produce(
+      topic,
+      record.partition ?? null,
+      record.value,
+      record.key,
+      record.timestamp ?? null,
+      tag,
+      record.headers,
+    );
+  }
+
+  /** Whether everything handed over has been written or reported within `timeoutMs`, which occupies one of libuv's threads. */
+  async flush(timeoutMs: number): Promise<boolean> {
+    try {
+      await this.#call("flush", (native, callback) => {
+        native.flush(timeoutMs, callback);
+      });
+      return true;
+    } catch (error) {
+      if (error instanceof KafkaError && error.nativeCode === nativeCodes.timedOut) return false;
+      throw error;
+    }
+  }
+
+  /** How many partitions a topic has; `undefined` where it does not exist, or may not be seen. */
+  async partitionCount(topic: string, timeoutMs: number): Promise<number | undefined> {
+    const { topics } = await this.#client.metadata(topic, timeoutMs);
+    const count = topics.find(({ name }) => name === topic)?.partitions.length ?? 0;
+    return count === 0 ? undefined : count;
+  }
+
+  /** Fences every other producer of this transactional id and ends what it left open. Errors keep their native flags as `cause`. */
+  async initTransactions(timeoutMs: number): Promise<void> {
+    await this.#call("start of transactions", (native, callback) => {
+      native.initTransactions(timeoutMs, callback);
+    });
+  }
+
+  async beginTransaction(): Promise<void> {
+    await this.#call("begin of a transaction", (native, callback) => {
+      native.beginTransaction(callback);
+    });
+  }
+
+  async commitTransaction(timeoutMs: number): Promise<void> {
+    await this.#call("commit of a transaction", (native, callback) => {
+      native.commitTransaction(timeoutMs, callback);
+    });
+  }
+
+  async abortTransaction(timeoutMs: number): Promise<void> {
+    await this.#call("abort of a transaction", (native, callback) => {
+      native.abortTransaction(timeoutMs, callback);
+    });
+  }
+
+  /** Adds a group's next offsets to the transaction, under the group membership of `consumer` as of this moment. */
+  async sendOffsets(
+    offsets: readonly NativeOffset[],
+    consumer: NativeConsumer,
+    timeoutMs: number,
+  ): Promise<void> {
+    const { native: nativeConsumer } = consumer;
+    // With a disconnected consumer the addon crashes the process.
+    if (nativeConsumer === undefined) throw new ClosedError(`${this.#what}: offsets of a closed consumer`);
+    await this.#call("offsets of a transaction", (native, callback) => {
+      native.sendOffsetsToTransaction(offsets, nativeConsumer, timeoutMs, callback);
+    });
+  }
+
+  /** Ends the native client; what it still holds is dropped and never reported. Never rejects. */
+  async disconnect(): Promise<void> {
+    this.#dead = true;
+    await this.#client.disconnect();
+  }
+
+  async #call(
+    what: string,
+    start: (
+      native: NativeProducerClient,
+      callback: Parameters<NativeProducerClient["beginTransaction"]>[0],
+    ) => void,
+  ): Promise<void> {
+    if (this.#dead) throw new ClosedError(`${this.#what}: ${what}: the producer is closed`);
+    await this.#client.call<unknown>(what, (callback) => {
+      start(this.#client.native, callback);
+    });
+  }
+}
+
+/** librdkafka's text of an error code. */
+export function nativeErrorText(code: number): string {
+  return loadBinding().err2str(code);
+}
+
+/** What librdkafka says of a transaction's error beside its code; all `false` where it says nothing (BINDING: `beginTransaction`). */
+export function transactionFlagsOf(error: KafkaError): {
+  readonly isFatal: boolean;
+  readonly isRetriable: boolean;
+  readonly isTxnRequiresAbort: boolean;
+} {
+  const {
+    isFatal = false,
+    isRetriable = false,
+    isTxnRequiresAbort = false,
+  } = (error.cause ?? {}) as Partial<NativeError>;
+  return { isFatal, isRetriable, isTxnRequiresAbort };
+}

@@ -1,0 +1,302 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import type { RecordMetadata } from "./record.js";
+
+/**
+ * What went wrong, as a closed set to switch on.
+ *
+ * | code | meaning |
+ * | --- | --- |
+ * | `CONFIG` | an option, a topic definition or a policy is wrong |
+ * | `BINDING` | the native Kafka client could not be loaded |
+ * | `CONNECTION` | no broker could be reached |
+ * | `AUTHENTICATION` | a broker refused the credentials or the certificate |
+ * | `AUTHORIZATION` | the principal lacks a permission (an ACL) |
+ * | `TIMEOUT` | an answer did not come in time |
+ * | `SERIALIZATION` | a record to be sent does not fit its topic |
+ * | `INVALID_RECORD` | a record read does not fit its topic |
+ * | `UNKNOWN_TOPIC` | the topic does not exist |
+ * | `UNKNOWN_PARTITION` | the topic has no such partition |
+ * | `RECORD_TOO_LARGE` | a record is over the client's or the broker's limit |
+ * | `DELIVERY` | some records of a call were not, or may not have been, written |
+ * | `TRANSACTION_ABORTED` | the transaction was rolled back; nothing of it is visible |
+ * | `TRANSACTION_OUTCOME_UNKNOWN` | whether the transaction committed could not be found out |
+ * | `PRODUCER_FENCED` | another producer with the same transactional id took over |
+ * | `CONSUMER_FENCED` | another consumer with the same `groupInstanceId` took over |
+ * | `HANDLER_TIMEOUT` | a handler ran longer than `maxPollIntervalMs` |
+ * | `RETRIES_EXHAUSTED` | every attempt of the retry policy failed |
+ * | `OFFSET_OUT_OF_RANGE` | the offset asked for is not in the log any more |
+ * | `CLOSED` | the client was closed |
+ * | `BROKER` | any other refusal of a broker; `nativeCode` has Kafka's error code |
+ * | `FATAL` | the native client cannot go on; make a new one |
+ */
+export type KafkaErrorCode =
+  | "CONFIG"
+  | "BINDING"
+  | "CONNECTION"
+  | "AUTHENTICATION"
+  | "AUTHORIZATION"
+  | "TIMEOUT"
+  | "SERIALIZATION"
+  | "INVALID_RECORD"
+  | "UNKNOWN_TOPIC"
+  | "UNKNOWN_PARTITION"
+  | "RECORD_TOO_LARGE"
+  | "DELIVERY"
+  | "TRANSACTION_ABORTED"
+  | "TRANSACTION_OUTCOME_UNKNOWN"
+  | "PRODUCER_FENCED"
+  | "CONSUMER_FENCED"
+  | "HANDLER_TIMEOUT"
+  | "RETRIES_EXHAUSTED"
+  | "OFFSET_OUT_OF_RANGE"
+  | "CLOSED"
+  | "BROKER"
+  | "FATAL";
+
+/** Where an error happened, as far as it is known. */
+export interface ErrorContext {
+  /** The error underneath; a user's own error is kept untouched. */
+  readonly cause?: unknown;
+  /** Whether the same call may succeed later without any change. Default `false`. */
+  readonly retriable?: boolean | undefined;
+  /** The topic's name. */
+  readonly topic?: string | undefined;
+  /** The partition's number, from 0. */
+  readonly partition?: number | undefined;
+  /** The record's offset. */
+  readonly offset?: number | undefined;
+  /** The consumer group's id. */
+  readonly groupId?: string | undefined;
+  /** Kafka's own error code: positive from a broker, negative from librdkafka. */
+  readonly nativeCode?: number | undefined;
+}
+
+/**
+ * The base of every error that this library throws. Switch on `code`; use `instanceof` with a
+ * subclass where you act differently. What a handler of yours throws is never wrapped in it
+ * unless a retry policy ran out ({@link RetriesExhaustedError}, with your error as its `cause`).
+ */
+export class KafkaError extends Error {
+  override readonly name: string = "KafkaError";
+  /** What went wrong, from a closed set. */
+  readonly code: KafkaErrorCode;
+  /** Whether the same call may succeed later without any change. */
+  readonly retriable: boolean;
+  /** The topic's name, where one is concerned. */
+  readonly topic: string | undefined;
+  /** The partition's number, where one is concerned. */
+  readonly partition: number | undefined;
+  /** The record's offset, where one is concerned. */
+  readonly offset: number | undefined;
+  /** The consumer group's id, where one is concerned. */
+  readonly groupId: string | undefined;
+  /** Kafka's own error code: positive from a broker, negative from librdkafka. */
+  readonly nativeCode: number | undefined;
+
+  constructor(code: KafkaErrorCode, message: string, context: ErrorContext = {}) {
+    super(message, "cause" in context ? { cause: context.cause } : undefined);
+    this.code = code;
+    this.retriable = context.retriable ?? false;
+    this.topic = context.topic;
+    this.partition = context.partition;
+    this.offset = context.offset;
+    this.groupId = context.groupId;
+    this.nativeCode = context.nativeCode;
+  }
+}
+
+/** An option, a topic definition or a policy is wrong: a bug to mend, thrown before anything is done. */
+export class ConfigError extends KafkaError {
+  override readonly name = "ConfigError";
+  /** The path of the wrong field, such as `retry.attempts` or `brokers`. */
+  readonly field: string;
+
+  constructor(field: string, message: string, context: ErrorContext = {}) {
+    super("CONFIG", `${field}: ${message}`, context);
+    this.field = field;
+  }
+}
+
+/** No broker could be reached within the time given; the message has the address and the true reason. */
+export class ConnectionError extends KafkaError {
+  override readonly name = "ConnectionError";
+
+  constructor(message: string, context: ErrorContext = {}) {
+    super("CONNECTION", message, { retriable: true, ...context });
+  }
+}
+
+/** A broker refused the credentials, or its certificate is not trusted. */
+export class AuthenticationError extends KafkaError {
+  override readonly name = "AuthenticationError";
+
+  constructor(message: string, context: ErrorContext = {}) {
+    super("AUTHENTICATION", message, context);
+  }
+}
+
+/** The principal lacks a permission on a topic, group, transactional id or the cluster. */
+export class AuthorizationError extends KafkaError {
+  override readonly name = "AuthorizationError";
+
+  constructor(message: string, context: ErrorContext = {}) {
+    super("AUTHORIZATION", message, context);
+  }
+}
+
+/** An answer did not come within the time given. */
+export class TimeoutError extends KafkaError {
+  override readonly name = "TimeoutError";
+
+  constructor(message: string, context: ErrorContext = {}) {
+    super("TIMEOUT", message, { retriable: true, ...context });
+  }
+}
+
+/** A problem that a schema found: a message and the path of the field, as Standard Schema gives them. */
+export type Issue = StandardSchemaV1.Issue;
+
+/** A record to be sent does not fit its topic: nothing of the call was written. */
+export class SerializationError extends KafkaError {
+  override readonly name = "SerializationError";
+  /** Which part of the record is wrong. */
+  readonly part: "key" | "value" | "headers" | "partition" | "timestamp" | "record";
+  /** What the schema found, with paths; empty where no schema was involved. */
+  readonly issues: readonly Issue[];
+  /** The record's position in the array given to `send`, from 0; `undefined` for a single record. */
+  readonly index: number | undefined;
+
+  constructor(
+    message: string,
+    context: ErrorContext & {
+      readonly part: SerializationError["part"];
+      readonly issues?: readonly Issue[] | undefined;
+      readonly index?: number | undefined;
+    },
+  ) {
+    super("SERIALIZATION", message, context);
+    this.part = context.part;
+    this.issues = context.issues ?? [];
+    this.index = context.index;
+  }
+}
+
+/** The bytes of a record, as they are in the log. */
+export interface RawRecordBytes {
+  /** The key's bytes, `null` for a record without a key. */
+  readonly key: Buffer | null;
+  /** The value's bytes, `null` for a tombstone. */
+  readonly value: Buffer | null;
+  /** Every header in order, duplicates kept. */
+  readonly headers: readonly (readonly [string, Buffer | null])[];
+}
+
+/** A record read does not decode, or does not fit its topic's schema. It holds the raw bytes. */
+export class InvalidRecordError extends KafkaError {
+  override readonly name = "InvalidRecordError";
+  /** Which part of the record is wrong. */
+  readonly part: "key" | "value" | "headers";
+  /** What the schema found, with paths; empty where the bytes did not decode at all. */
+  readonly issues: readonly Issue[];
+  /** The record's bytes, untouched. */
+  readonly raw: RawRecordBytes;
+  declare readonly topic: string;
+  declare readonly partition: number;
+  declare readonly offset: number;
+
+  constructor(
+    message: string,
+    context: ErrorContext & {
+      readonly topic: string;
+      readonly partition: number;
+      readonly offset: number;
+      readonly part: InvalidRecordError["part"];
+      readonly issues?: readonly Issue[] | undefined;
+      readonly raw: RawRecordBytes;
+    },
+  ) {
+    super("INVALID_RECORD", message, context);
+    this.part = context.part;
+    this.issues = context.issues ?? [];
+    this.raw = context.raw;
+  }
+}
+
+/** What became of one record of a failed `send`. */
+export type DeliveryResult =
+  | { readonly status: "written"; readonly metadata: RecordMetadata }
+  | { readonly status: "failed"; readonly error: KafkaError }
+  | { readonly status: "unknown"; readonly error: KafkaError };
+
+/** Some records of a call were refused, or whether they were written is not known. */
+export class DeliveryError extends KafkaError {
+  override readonly name = "DeliveryError";
+  /**
+   * One result a record, in the order given to `send`: `written` (in the log), `failed` (not in the
+   * log) or `unknown` (it may be there: no acknowledgement came). Empty for `sendAll`.
+   */
+  readonly results: readonly DeliveryResult[];
+  /** How many records of the call are known to be written. */
+  readonly acknowledged: number;
+
+  constructor(
+    message: string,
+    context: ErrorContext & {
+      readonly code?: KafkaErrorCode | undefined;
+      readonly results?: readonly DeliveryResult[] | undefined;
+      readonly acknowledged: number;
+    },
+  ) {
+    super(context.code ?? "DELIVERY", message, context);
+    this.results = context.results ?? [];
+    this.acknowledged = context.acknowledged;
+  }
+}
+
+/** The transaction was rolled back: a `read_committed` reader sees nothing of it. It may be run again. */
+export class TransactionAbortedError extends KafkaError {
+  override readonly name = "TransactionAbortedError";
+
+  constructor(message: string, context: ErrorContext = {}) {
+    super("TRANSACTION_ABORTED", message, { retriable: true, ...context });
+  }
+}
+
+/** Whether the transaction was committed could not be found out: look before you run it again. */
+export class TransactionOutcomeUnknownError extends KafkaError {
+  override readonly name = "TransactionOutcomeUnknownError";
+
+  constructor(message: string, context: ErrorContext = {}) {
+    super("TRANSACTION_OUTCOME_UNKNOWN", message, context);
+  }
+}
+
+/** Another live producer took over this transactional id: this one is dead and wrote nothing more. */
+export class ProducerFencedError extends KafkaError {
+  override readonly name = "ProducerFencedError";
+
+  constructor(message: string, context: ErrorContext = {}) {
+    super("PRODUCER_FENCED", message, context);
+  }
+}
+
+/** Every attempt that the retry policy allows has failed; the last error is the `cause`. */
+export class RetriesExhaustedError extends KafkaError {
+  override readonly name = "RetriesExhaustedError";
+  /** How many times the handler was called. */
+  readonly attempts: number;
+
+  constructor(message: string, context: ErrorContext & { readonly attempts: number }) {
+    super("RETRIES_EXHAUSTED", message, context);
+    this.attempts = context.attempts;
+  }
+}
+
+/** The client was closed before or during the call. */
+export class ClosedError extends KafkaError {
+  override readonly name = "ClosedError";
+
+  constructor(message: string, context: ErrorContext = {}) {
+    super("CLOSED", message, context);
+  }
+}

@@ -1,0 +1,63 @@
+/**
+ * Kafka with types: topics, producers and consumers. Begin with {@link defineTopic} and {@link Kafka}.
+ *
+ * @module typed-kafka
+ */
+
+export { Kafka } from "./kafka.js";
+export type { KafkaOptions, SaslOptions, SslOptions } from "./kafka-options.js";
+export type { OAuthToken } from "./driver/client-config.js";
+export { consoleLogger, type LogFields, type Logger } from "./logger.js";
+
+export { defineTopic } from "./topic.js";
+export type {
+  AnyTopic,
+  HeadersOf,
+  KeyOf,
+  ProducerRecord,
+  ProducerRecordFields,
+  ProducerRecordHeaders,
+  RecordOf,
+  Topic,
+  TopicTypes,
+  ValueOf,
+} from "./topic.js";
+export type {
+  ConsumerRecord,
+  DefaultHeaders,
+  RawHeaders,
+  ReceivedHeaders,
+  RecordMetadata,
+} from "./record.js";
+
+export type { AnySerde, Serde, SerdeContext } from "./serde/serde.js";
+export { bytes } from "./serde/bytes.js";
+export { json } from "./serde/json.js";
+export { double, integer } from "./serde/numbers.js";
+export { string } from "./serde/string.js";
+
+export { type CallOptions, Producer, type SendAllResult } from "./producer/producer.js";
+export type { Compression, PartitionerFunction, PartitionerName, ProducerOptions } from "./producer/options.js";
+
+export { Consumer, type PartitionLag, type SeekTarget } from "./consumer/consumer.js";
+export type { BatchOptions } from "./consumer/batch-delivery.js";
+export type { HandlerContext } from "./consumer/delivery.js";
+export type { ConsumerOptions, RebalanceEvent, TopicPartition } from "./consumer/options.js";
+
+export {
+  AuthenticationError,
+  AuthorizationError,
+  ClosedError,
+  ConfigError,
+  ConnectionError,
+  DeliveryError,
+  InvalidRecordError,
+  KafkaError,
+  ProducerFencedError,
+  RetriesExhaustedError,
+  SerializationError,
+  TimeoutError,
+  TransactionAbortedError,
+  TransactionOutcomeUnknownError,
+} from "./errors.js";
+export type { DeliveryResult, ErrorContext, Issue, KafkaErrorCode, RawRecordBytes } from "./errors.js";

@@ -1,0 +1,62 @@
+import { Consumer } from "./consumer/consumer.js";
+import type { ConsumerOptions } from "./consumer/options.js";
+import type { ClientConfig } from "./driver/client-config.js";
+import { ClosedError } from "./errors.js";
+import { type KafkaOptions, resolveKafkaOptions } from "./kafka-options.js";
+import { Producer } from "./producer/producer.js";
+import type { ProducerOptions } from "./producer/options.js";
+import type { AnyTopic } from "./topic.js";
+
+/**
+ * A Kafka cluster, and the clients made for it. Opens nothing by itself: clients connect when they are
+ * first used.
+ *
+ * @example
+ * ```ts
+ * const kafka = new Kafka({ brokers: "localhost:9092" });
+ * ```
+ */
+export class Kafka {
+  readonly #config: ClientConfig;
+  readonly #clients = new Set<{ close: () => Promise<void> }>();
+  #closed = false;
+
+  /** @throws `ConfigError` that names the option which is wrong */
+  constructor(options: KafkaOptions) {
+    this.#config = resolveKafkaOptions(options);
+  }
+
+  /** A producer: idempotent, `acks=all`. One is enough for a process, whatever the number of topics. */
+  producer(options: ProducerOptions = {}): Producer {
+    return this.#add((onClosed) => new Producer(this.#config, options, onClosed));
+  }
+
+  /**
+   * A member of a consumer group for one topic or several. With several, `record.topic` tells the
+   * records apart.
+   */
+  consumer<T extends AnyTopic>(topics: T | readonly T[], options: ConsumerOptions): Consumer<T> {
+    const list = Array.isArray(topics) ? (topics as readonly T[]) : [topics as T];
+    return this.#add((onClosed) => new Consumer(this.#config, list, options, onClosed));
+  }
+
+  /** Closes every client made here, each politely: handlers finish, offsets are committed, records in flight are delivered. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const results = await Promise.allSettled([...this.#clients].map((client) => client.close()));
+    const failed = results.find((result) => result.status === "rejected");
+    if (failed !== undefined) throw failed.reason;
+  }
+
+  /** Closes every client made here. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #add<Client extends { close: () => Promise<void> }>(make: (onClosed: () => void) => Client): Client {
+    if (this.#closed) throw new ClosedError("this Kafka is closed: make a new one");
+    const client = make(() => this.#clients.delete(client));
+    this.#clients.add(client);
+    return client;
+  }
+}

@@ -1,0 +1,94 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import type { ClientConfig } from "../driver/client-config.js";
+import { NativeProducer } from "../driver/native-producer.js";
+import type { NativeDeliveryReport } from "../driver/native.js";
+import type { KafkaError } from "../errors.js";
+import type { EncodedRecord } from "../record.js";
+import { sleep } from "../waiting.js";
+import type { ResolvedProducerOptions } from "./options.js";
+import { recordError } from "./record-errors.js";
+
+const firstFlushPauseMs = 1;
+const longestFlushPauseMs = 20;
+
+/**
+ * A native client that reports failures alone: a report costs more than twice what the rest of a record does.
+ * A failure does not say whose record it was, so a client is used by one {@link BulkRun} at a time.
+ */
+export class BulkClient {
+  readonly #native: NativeProducer;
+  readonly #deliveryTimeoutMs: number;
+  #failures = 0;
+  #onFailure: (error: KafkaError) => void = () => undefined;
+
+  constructor(config: ClientConfig, options: ResolvedProducerOptions) {
+    this.#deliveryTimeoutMs = options.deliveryTimeoutMs;
+    this.#native = new NativeProducer(config, "producer of sendAll", options.bulkProperties, {
+      onReport: this.#onReport,
+      onFatal: (error) => {
+        this.#onFailure(error);
+      },
+    });
+  }
+
+  /** How many records failed in this run. */
+  get failures(): number {
+    return this.#failures;
+  }
+
+  get fatal(): KafkaError | undefined {
+    return this.#native.fatal;
+  }
+
+  connect(signal: AbortSignal): Promise<void> {
+    return this.#native.connect(signal);
+  }
+
+  /** Begins a run: `onFailure` is told of every failure. */
+  begin(onFailure: (error: KafkaError) => void): void {
+    this.#failures = 0;
+    this.#onFailure = onFailure;
+  }
+
+  /** Like {@link NativeProducer.produce}. Without a tag: with failures alone reported, none would be freed. */
+  produce(topic: string, record: EncodedRecord): number {
+    return this.#native.produce(topic, record, undefined);
+  }
+
+  /** Has the native client look at a topic again that it took for missing. */
+  async lookUp(topic: string): Promise<void> {
+    await this.#native.partitionCount(topic, 2_000);
+  }
+
+  /** Waits until nothing is on its way, and every failure has been told. `false` where `isOver` came first. */
+  async drain(isOver: () => boolean): Promise<boolean> {
+    // A flush that waits would hold one of libuv's four threads, as long as a broker is down.
+    for (
+      let pauseMs = firstFlushPauseMs;
+      !(await this.#native.flush(0));
+      pauseMs = Math.min(2 * pauseMs, longestFlushPauseMs)
+    ) {
+      if (isOver()) return false;
+      await sleep(pauseMs);
+    }
+    // What failed last is reported in the next turns of the event loop, up to 100 in each.
+    for (let before = -1; before !== this.#failures;) {
+      before = this.#failures;
+      await nextTurn();
+      await nextTurn();
+    }
+    return true;
+  }
+
+  disconnect(): Promise<void> {
+    return this.#native.disconnect();
+  }
+
+  readonly #onReport = (code: number, { topic, partition }: NativeDeliveryReport): void => {
+    if (code === 0) return;
+    this.#failures += 1;
+    this.#onFailure(
+      this.fatal ?? recordError(code, topic, partition < 0 ? undefined : partition, this.#deliveryTimeoutMs),
+    );
+  };
+}

@@ -1,0 +1,193 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { nativeCodes } from "../driver/native-errors.js";
+import { queued } from "../driver/native-producer.js";
+import { DeliveryError, KafkaError } from "../errors.js";
+import type { EncodedRecord } from "../record.js";
+import type { Encoder } from "../serde/encoder.js";
+import type { AnyTopic, ProducerRecord } from "../topic.js";
+import { sleep } from "../waiting.js";
+import type { BulkClient } from "./bulk-client.js";
+import { checkSizes } from "./encoded-size.js";
+import type { ResolvedProducerOptions } from "./options.js";
+import type { Partitions } from "./partitions.js";
+import { recordError } from "./record-errors.js";
+
+export type Source = Iterable<ProducerRecord<AnyTopic>> | AsyncIterable<ProducerRecord<AnyTopic>>;
+
+/** The native queue is full: at 500,000 records a second, 2,500 leave it in this time. */
+const fullQueuePauseMs = 5;
+/** How many records are handed over without letting the event loop go round. */
+const recordsPerTurn = 1_000;
+
+/** One `sendAll`: pulls the source as fast as the native queue has room. */
+export class BulkRun {
+  readonly #client: BulkClient;
+  readonly #topic: string;
+  readonly #encode: Encoder;
+  readonly #partitions: Partitions;
+  readonly #options: ResolvedProducerOptions;
+  #handedOver = 0;
+  #isLookedUp = false;
+  /** What ended the run before the source did. */
+  #end: { readonly reason: unknown } | undefined;
+  #drainUntil = Infinity;
+  /** Ends the wait for the source. */
+  #interrupt: () => void = () => undefined;
+
+  constructor(
+    client: BulkClient,
+    topic: string,
+    encode: Encoder,
+    partitions: Partitions,
+    options: ResolvedProducerOptions,
+  ) {
+    this.#client = client;
+    this.#topic = topic;
+    this.#encode = encode;
+    this.#partitions = partitions;
+    this.#options = options;
+  }
+
+  /** Stops asking the source, and waits no longer than `drainMs` for what is on its way. */
+  end(reason: unknown, drainMs = Infinity): void {
+    this.#end ??= { reason };
+    this.#drainUntil = Math.min(this.#drainUntil, performance.now() + drainMs);
+    this.#interrupt();
+  }
+
+  /** Resolves with the number of records written. */
+  async run(source: Source): Promise<number> {
+    this.#client.begin((error) => {
+      this.end(error);
+    });
+    let isDone = false;
+    try {
+      isDone = Symbol.asyncIterator in source ? await this.#pullLater(source) : await this.#pull(source);
+    } catch (error) {
+      this.end(error);
+    }
+    const isDrained = await this.#client.drain(() => performance.now() > this.#drainUntil);
+    const { failures } = this.#client;
+    // What is still on its way is what the native queue can hold, at most.
+    const unknown = isDrained ? 0 : this.#options.maxInFlightRecords;
+    if (isDone && isDrained && failures === 0) return this.#handedOver;
+    throw this.#failure(Math.max(0, this.#handedOver - failures - unknown), isDrained);
+  }
+
+  /** Whether the source came to its end. Leaving the loop calls its `return()`. */
+  async #pull(source: Iterable<ProducerRecord<AnyTopic>>): Promise<boolean> {
+    for (const input of source) {
+      const wait = this.#offer(input);
+      if (wait !== undefined) await wait;
+      if (this.#end !== undefined) return false;
+    }
+    return true;
+  }
+
+  /** The same, without waiting for a source that does not answer after the end. */
+  async #pullLater(source: AsyncIterable<ProducerRecord<AnyTopic>>): Promise<boolean> {
+    const iterator = source[Symbol.asyncIterator]();
+    let isWaiting = true;
+    let isOver = false;
+    try {
+      while (this.#end === undefined) {
+        isWaiting = true;
+        const step = await this.#next(iterator);
+        if (step === undefined) break;
+        isWaiting = false;
+        if (step.done === true) {
+          isOver = true;
+          break;
+        }
+        const wait = this.#offer(step.value);
+        if (wait !== undefined) await wait;
+      }
+    } catch (error) {
+      // A source that throws is over; one whose record was refused is not.
+      isOver = isWaiting;
+      throw error;
+    } finally {
+      if (!isOver) await leave(iterator, isWaiting);
+    }
+    return isOver;
+  }
+
+  /** `undefined` where the end comes first. (A race against one lasting promise would keep every step in memory.) */
+  #next(
+    iterator: AsyncIterator<ProducerRecord<AnyTopic>>,
+  ): Promise<IteratorResult<ProducerRecord<AnyTopic>> | undefined> {
+    return new Promise((resolve, reject) => {
+      this.#interrupt = () => {
+        resolve(undefined);
+      };
+      iterator.next().then(resolve, reject);
+    });
+  }
+
+  /** Hands one record over; a promise where there is something to wait for. */
+  #offer(input: ProducerRecord<AnyTopic>): Promise<void> | undefined {
+    const record = this.#encode(input, this.#handedOver);
+    return record instanceof Promise ? this.#offerLater(record) : this.#place(record);
+  }
+
+  async #offerLater(record: Promise<EncodedRecord>): Promise<void> {
+    await this.#place(await record);
+  }
+
+  #place(record: EncodedRecord): Promise<void> | undefined {
+    const records = [record];
+    checkSizes(this.#topic, records, this.#options.maxRecordBytes);
+    if (!this.#partitions.areNeededFor(records)) return this.#handOver(record);
+    const chosen = this.#partitions.choose(this.#topic, records);
+    return chosen instanceof Promise
+      ? chosen.then(([ready = record]) => this.#handOver(ready))
+      : this.#handOver(chosen[0] ?? record);
+  }
+
+  #handOver(record: EncodedRecord): Promise<void> | undefined {
+    const code = this.#client.produce(this.#topic, record);
+    if (code === queued) {
+      this.#handedOver += 1;
+      // Failures, signals and everybody else get their turn.
+      return this.#handedOver % recordsPerTurn === 0 ? nextTurn() : undefined;
+    }
+    if (code === nativeCodes.queueFull) return this.#handOverLater(record, sleep(fullQueuePauseMs));
+    if (code === nativeCodes.unknownTopic && !this.#isLookedUp) {
+      this.#isLookedUp = true;
+      return this.#handOverLater(record, this.#client.lookUp(this.#topic));
+    }
+    throw (
+      this.#client.fatal ?? recordError(code, this.#topic, record.partition, this.#options.deliveryTimeoutMs)
+    );
+  }
+
+  async #handOverLater(record: EncodedRecord, ready: Promise<void>): Promise<void> {
+    await ready;
+    if (this.#end === undefined) await this.#handOver(record);
+  }
+
+  #failure(acknowledged: number, isDrained: boolean): DeliveryError {
+    const reason: unknown = this.#end?.reason;
+    const error = reason instanceof KafkaError ? reason : undefined;
+    const why = reason instanceof Error ? reason.message : String(reason);
+    const more = isDrained ? "" : ", and more may have been";
+    return new DeliveryError(
+      `sendAll to ${this.#topic}: ${acknowledged} records were written${more}, then: ${why}`,
+      {
+        code: error?.code,
+        cause: reason,
+        acknowledged,
+        topic: this.#topic,
+        partition: error?.partition,
+        nativeCode: error?.nativeCode,
+      },
+    );
+  }
+}
+
+/** Calls the source's `return()`, and waits for its clean-up unless it still owes an answer. */
+async function leave(iterator: AsyncIterator<unknown>, isWaiting: boolean): Promise<void> {
+  // The run has failed already: what the clean-up throws must not hide why.
+  const left = Promise.resolve(iterator.return?.()).catch(() => undefined);
+  if (!isWaiting) await left;
+}

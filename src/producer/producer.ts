@@ -1,0 +1,271 @@
+import { checkInteger, checkKnown } from "../check.js";
+import type { ClientConfig } from "../driver/client-config.js";
+import { ClosedError, ConfigError, TimeoutError } from "../errors.js";
+import type { EncodedRecord, RecordMetadata } from "../record.js";
+import { createEncoder, type Encoder } from "../serde/encoder.js";
+import type { AnyTopic, ProducerRecord } from "../topic.js";
+import { BulkSender } from "./bulk-sender.js";
+import { resolveProducerOptions, type ProducerOptions } from "./options.js";
+import { SendCall } from "./send-call.js";
+import { Sender } from "./sender.js";
+
+/** Limits of one call, of the caller's own. */
+export interface CallOptions {
+  /** Ends the wait when it aborts. What is on its way cannot be called back. */
+  readonly signal?: AbortSignal | undefined;
+  /** How long to wait, in milliseconds; 1 to 86,400,000. Absent: as long as `deliveryTimeoutMs` lets it take. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** What {@link Producer.sendAll} did. */
+export interface SendAllResult {
+  /** How many records were written: all that the source gave. */
+  readonly records: number;
+}
+
+/**
+ * Sends records: idempotent, `acks=all`, in order. It connects at the first call; one producer serves any
+ * number of topics and concurrent calls. Made by `kafka.producer()`.
+ *
+ * Records of one partition are written in the order of their calls, if each call was made after the one
+ * before it was made. Two things need an `await` between them to be in order: a call of more than 1,000
+ * records, which lets others in between, and `sendAll`, which has a connection of its own.
+ *
+ * @example
+ * ```ts
+ * await using producer = kafka.producer();
+ * const { partition, offset } = await producer.send(students, { value: student });
+ * ```
+ */
+export class Producer {
+  readonly #options: ReturnType<typeof resolveProducerOptions>;
+  readonly #onClosed: (() => void) | undefined;
+  readonly #sender: Sender;
+  readonly #bulk: BulkSender;
+  readonly #encoders = new WeakMap<AnyTopic, Encoder>();
+  #closing: Promise<void> | undefined;
+
+  /** @internal Use `kafka.producer()`. */
+  constructor(config: ClientConfig, options: ProducerOptions = {}, onClosed?: () => void) {
+    this.#options = resolveProducerOptions(options, config.properties);
+    this.#onClosed = onClosed;
+    this.#sender = new Sender(config, this.#options);
+    this.#bulk = new BulkSender(config, this.#options, this.#sender.partitions);
+  }
+
+  /**
+   * Sends one record, or an array of them. Every record is checked and serialized before the first is sent,
+   * so a call that is refused for its input has written nothing. Resolves when all are acknowledged by all
+   * in-sync replicas, with where each was written, in the order given. (An offset is -1 where the broker
+   * confirms a repeated request without saying it.)
+   *
+   * Where too much is on its way, the call waits for its turn. Buffers in records must not be changed until
+   * it settles; objects may.
+   *
+   * @throws `SerializationError` for a record that does not fit its topic; `KafkaError` with the code
+   * `RECORD_TOO_LARGE` (over `maxRecordBytes`) or `UNKNOWN_PARTITION`; `ConnectionError` where no broker
+   * answers, `AuthenticationError`; `TimeoutError` or the signal's reason where the call did not get its
+   * turn; `ClosedError` after `close`. Of such a call nothing was sent.
+   * @throws `DeliveryError` for everything later. Its `code` says why, its `results` what became of each
+   * record: `written`, `failed` (not in the log) or `unknown` (it may be). After the first failure no more
+   * records of the call are sent. With the code `FATAL` the producer is dead: make a new one.
+   */
+  send<T extends AnyTopic>(
+    topic: T,
+    record: ProducerRecord<NoInfer<T>>,
+    options?: CallOptions,
+  ): Promise<RecordMetadata>;
+  send<T extends AnyTopic>(
+    topic: T,
+    records: readonly ProducerRecord<NoInfer<T>>[],
+    options?: CallOptions,
+  ): Promise<RecordMetadata[]>;
+  send(
+    topic: AnyTopic,
+    input: ProducerRecord<AnyTopic> | readonly ProducerRecord<AnyTopic>[],
+    options?: CallOptions,
+  ): Promise<RecordMetadata | RecordMetadata[]> {
+    // No async function, and one promise a call: this is the hot path. What the executor throws rejects it.
+    return new Promise((resolve, reject) => {
+      this.#checkOpen("send", topic);
+      const encode = this.#encoderOf(topic);
+      const now = performance.now();
+      if (!Array.isArray(input)) {
+        const record = encode(input as ProducerRecord<AnyTopic>, undefined);
+        const settle = ([metadata]: RecordMetadata[]): void => {
+          resolve(metadata as RecordMetadata);
+        };
+        const call = new SendCall(topic.name, 1, now, settle, reject);
+        this.#begin(
+          call,
+          record instanceof Promise ? record.then((encoded) => [encoded]) : [record],
+          options,
+        );
+      } else if (input.length === 0) {
+        resolve([]);
+      } else {
+        const records = encodeAll(input as readonly ProducerRecord<AnyTopic>[], encode);
+        this.#begin(new SendCall(topic.name, input.length, now, resolve, reject), records, options);
+      }
+    });
+  }
+
+  /**
+   * Sends everything that an iterable or async iterable gives, in bounded memory: the source is asked for
+   * more only as fast as records leave. Resolves when all are acknowledged, with their number; offsets are
+   * not asked for, which makes this the fastest way. Up to 8 calls run at the same time, each with a native
+   * client of its own; more wait their turn.
+   *
+   * On a failure, and when `signal` aborts or the producer is closed, the source's `return()` is called and
+   * what is on its way is awaited (1 s after an abort).
+   *
+   * @throws `DeliveryError` with the number of records known to be written as `acknowledged`, and as `cause`
+   * what ended it: the first record's error (whose `topic` and `partition` it has), a `SerializationError`,
+   * what the source threw, or the signal's reason. Where some of what was on its way could not be awaited,
+   * more may have been written. Rejects like `send` where nothing could be begun.
+   */
+  async sendAll<T extends AnyTopic>(
+    topic: T,
+    records: Iterable<ProducerRecord<NoInfer<T>>> | AsyncIterable<ProducerRecord<NoInfer<T>>>,
+    options: Pick<CallOptions, "signal"> = {},
+  ): Promise<SendAllResult> {
+    this.#checkOpen("sendAll", topic);
+    checkKnown("SendAllOptions", options, ["signal"]);
+    const source = records as Iterable<ProducerRecord<AnyTopic>> | AsyncIterable<ProducerRecord<AnyTopic>>;
+    return { records: await this.#bulk.send(topic.name, source, this.#encoderOf(topic), options.signal) };
+  }
+
+  /**
+   * Resolves when every `send` made before it has settled, successful or not; each tells its own caller. (A
+   * `sendAll` flushes by itself.)
+   *
+   * @throws `TimeoutError` after `timeoutMs`, or the signal's reason; the sends go on.
+   */
+  async flush(options: CallOptions = {}): Promise<void> {
+    const { signal, timeoutMs } = checkCallOptions(options);
+    signal?.throwIfAborted();
+    const calls = this.#sender.calls();
+    const waits = calls.map((call) => call.whenSettled());
+    await new Promise<void>((resolve, reject) => {
+      const stop = onLimit(signal, timeoutMs, "flush", reject);
+      void Promise.all(waits).then(() => {
+        stop();
+        resolve();
+      });
+    });
+  }
+
+  /**
+   * Ends the producer: takes no more calls, lets what was sent arrive for up to `closeTimeoutMs`, and
+   * disconnects. Calls that have not settled by then are rejected, with what became of each of their
+   * records; a `sendAll` stops asking its source at once. It never rejects, and may be called again.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  /** {@link Producer.close}, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #begin(
+    call: SendCall,
+    records: readonly EncodedRecord[] | Promise<readonly EncodedRecord[]>,
+    options: CallOptions | undefined,
+  ): void {
+    if (options !== undefined) {
+      const { signal, timeoutMs } = checkCallOptions(options);
+      if (signal !== undefined || timeoutMs !== undefined) {
+        signal?.throwIfAborted();
+        const stop = onLimit(signal, timeoutMs, `send to ${call.topic}`, (reason) => {
+          call.giveUp(reason);
+        });
+        void call.whenSettled().then(stop);
+      }
+    }
+    this.#sender.add(call, records);
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all([
+      this.#sender.close(this.#options.closeTimeoutMs),
+      this.#bulk.close(this.#options.closeTimeoutMs),
+    ]);
+    this.#onClosed?.();
+  }
+
+  #checkOpen(what: string, topic: AnyTopic): void {
+    if (this.#closing !== undefined)
+      throw new ClosedError(`${what} to ${topic.name}: the producer is closed`);
+  }
+
+  #encoderOf(topic: AnyTopic): Encoder {
+    let encoder = this.#encoders.get(topic);
+    if (encoder === undefined) {
+      encoder = createEncoder(topic);
+      this.#encoders.set(topic, encoder);
+    }
+    return encoder;
+  }
+}
+
+/** All records as bytes, or the error of the first that is wrong; a promise only where a serde gives one. */
+function encodeAll(
+  inputs: readonly ProducerRecord<AnyTopic>[],
+  encode: Encoder,
+): readonly EncodedRecord[] | Promise<readonly EncodedRecord[]> {
+  const records: (EncodedRecord | Promise<EncodedRecord>)[] = [];
+  let isLater = false;
+  try {
+    for (const input of inputs) {
+      const record = encode(input, records.length);
+      isLater ||= record instanceof Promise;
+      records.push(record);
+    }
+  } catch (error) {
+    // Nobody will ask for those that were begun.
+    for (const record of records) void Promise.resolve(record).catch(() => undefined);
+    throw error;
+  }
+  return isLater
+    ? Promise.all(records.map((record) => Promise.resolve(record)))
+    : (records as EncodedRecord[]);
+}
+
+function checkCallOptions(options: CallOptions): CallOptions {
+  checkKnown("CallOptions", options, ["signal", "timeoutMs"]);
+  const { signal, timeoutMs } = options;
+  if (signal !== undefined && !(signal instanceof AbortSignal))
+    throw new ConfigError("signal", "expected an AbortSignal");
+  if (timeoutMs !== undefined)
+    checkInteger("timeoutMs", timeoutMs, { min: 1, max: 86_400_000, otherwise: 0 });
+  return options;
+}
+
+/** Calls `end` when the signal aborts or the time is over, whichever comes first, unless stopped before. */
+function onLimit(
+  signal: AbortSignal | undefined,
+  timeoutMs: number | undefined,
+  what: string,
+  end: (reason: unknown) => void,
+): () => void {
+  const onAbort = (): void => {
+    stop();
+    end(signal?.reason);
+  };
+  const timer =
+    timeoutMs === undefined
+      ? undefined
+      : setTimeout(() => {
+          stop();
+          end(new TimeoutError(`${what}: not done within timeoutMs (${timeoutMs} ms)`));
+        }, timeoutMs);
+  const stop = (): void => {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", onAbort);
+  };
+  signal?.addEventListener("abort", onAbort, { once: true });
+  return stop;
+}

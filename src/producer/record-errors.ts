@@ -1,0 +1,59 @@
+import { fromNative, nativeCodes } from "../driver/native-errors.js";
+import { nativeErrorText } from "../driver/native-producer.js";
+import type { KafkaError } from "../errors.js";
+
+/** INVALID_RECORD of the protocol's error table: the broker's own checks, such as a compacted topic's that wants keys. */
+const invalidRecord = 87;
+
+/**
+ * What says that a record is not in the log: nothing was sent, or every broker refuses it before appending.
+ * Any other error may follow a try whose answer was lost, and the native client does not tell those apart,
+ * so the record may have been written.
+ */
+const refusals: ReadonlySet<number> = new Set([
+  nativeCodes.queueFull,
+  nativeCodes.state,
+  nativeCodes.invalidArgument,
+  nativeCodes.unknownTopic,
+  nativeCodes.unknownPartition,
+  nativeCodes.unknownTopicOrPartition,
+  nativeCodes.messageTooLarge,
+  nativeCodes.invalidTopic,
+  nativeCodes.topicAuthorization,
+  nativeCodes.clusterAuthorization,
+  nativeCodes.policyViolation,
+  invalidRecord,
+]);
+
+/** What became of a record that was reported with this error code. */
+export function statusOf(code: number): "failed" | "unknown" {
+  return refusals.has(code) ? "failed" : "unknown";
+}
+
+/** The typed error of one record, which says what to do about it. */
+export function recordError(
+  code: number,
+  topic: string,
+  partition: number | undefined,
+  deliveryTimeoutMs: number,
+): KafkaError {
+  const what = partition === undefined ? `send to ${topic}` : `send to ${topic}[${partition}]`;
+  const message = textOf(code, deliveryTimeoutMs);
+  return fromNative(what, { code, message }, { topic, partition });
+}
+
+function textOf(code: number, deliveryTimeoutMs: number): string {
+  switch (code) {
+    case nativeCodes.unknownTopic:
+    case nativeCodes.unknownTopicOrPartition:
+      return "the topic does not exist: create it, for example with `kafka.admin().ensureTopics([topic])`";
+    case nativeCodes.unknownPartition:
+      return "the topic has no such partition";
+    case nativeCodes.messageTooLarge:
+      return "the broker refused a batch of records as too large: its limit is the topic's `max.message.bytes` (or the broker's `message.max.bytes`); raise it, or lower `batchMaxBytes`";
+    case nativeCodes.messageTimedOut:
+      return `not acknowledged within deliveryTimeoutMs (${deliveryTimeoutMs} ms): it may have been written all the same`;
+    default:
+      return nativeErrorText(code);
+  }
+}

@@ -1,0 +1,192 @@
+import { DeliveryError, KafkaError, type DeliveryResult } from "../errors.js";
+import type { EncodedRecord, RecordMetadata } from "../record.js";
+import { deferred, type Deferred } from "../waiting.js";
+
+/**
+ * One call of `send`: its records, and what becomes of each. It settles once, whatever comes after. No I/O.
+ *
+ * Its records are handed over in order. One that fails keeps those after it from being handed over; those
+ * already on their way are awaited.
+ */
+export class SendCall {
+  readonly topic: string;
+  /** When it was made, by the clock of whoever made it. */
+  readonly since: number;
+  /** The next one in the queue that this call waits in. */
+  after: SendCall | undefined;
+  /** Whether its topic was looked up, after the native client took it for missing. */
+  isLookedUp = false;
+  readonly #count: number;
+  /** Emptied when the call settles: a queue may hold it for a little longer. */
+  #records: readonly EncodedRecord[] = [];
+  #next = 0;
+  #inFlight = 0;
+  #isSettled = false;
+  /** By the records' places; what is missing is not known to be written. */
+  readonly #metadata: RecordMetadata[] = [];
+  #failures: Map<number, DeliveryResult> | undefined;
+  #firstError: KafkaError | undefined;
+  readonly #resolve: (metadata: RecordMetadata[]) => void;
+  readonly #reject: (error: unknown) => void;
+  #settled: Deferred<void> | undefined;
+
+  constructor(
+    topic: string,
+    count: number,
+    since: number,
+    resolve: (metadata: RecordMetadata[]) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.topic = topic;
+    this.since = since;
+    this.#count = count;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  get isSettled(): boolean {
+    return this.#isSettled;
+  }
+
+  /** The index of the next record to hand over, which is how many were. */
+  get next(): number {
+    return this.#next;
+  }
+
+  /** How many records have not been handed over. */
+  get remaining(): number {
+    return this.#count - this.#next;
+  }
+
+  /** Gives the call its records, all of them checked and serialized. */
+  ready(records: readonly EncodedRecord[]): void {
+    this.#records = records;
+  }
+
+  /** The next record to hand over; `undefined` where none may be. */
+  peek(): EncodedRecord | undefined {
+    return this.#failures === undefined ? this.#records[this.#next] : undefined;
+  }
+
+  /** The record of {@link SendCall.peek} is on its way. */
+  handedOver(): void {
+    this.#next += 1;
+    this.#inFlight += 1;
+  }
+
+  /** The record of {@link SendCall.peek} was not taken over, so it is not in the log. */
+  refused(error: KafkaError): void {
+    this.#next += 1;
+    this.#fail(this.#next - 1, "failed", error);
+  }
+
+  /** A record on its way was written. */
+  written(index: number, metadata: RecordMetadata): void {
+    this.#inFlight -= 1;
+    if (this.#isSettled) return;
+    this.#metadata[index] = metadata;
+    this.#settleIfDone();
+  }
+
+  /** A record on its way was refused (`failed`), or may or may not have been written (`unknown`). */
+  lost(index: number, status: "failed" | "unknown", error: KafkaError): void {
+    this.#inFlight -= 1;
+    this.#fail(index, status, error);
+  }
+
+  /**
+   * Settles the call at once. Where none of its records was handed over it rejects with `reason` itself;
+   * else what is on its way has become unknown, and what was not handed over has failed. Reports that come
+   * later change nothing.
+   */
+  giveUp(reason: unknown): void {
+    if (this.#isSettled) return;
+    if (this.#next === 0) {
+      this.#close();
+      this.#reject(reason);
+    } else {
+      const error = reason instanceof KafkaError ? reason : aborted(this.topic, reason);
+      this.#settleAsFailed(this.#firstError ?? error, reason, error);
+    }
+  }
+
+  /** Resolves when the call has settled, either way. */
+  async whenSettled(): Promise<void> {
+    if (this.#isSettled) return;
+    this.#settled ??= deferred();
+    await this.#settled.promise;
+  }
+
+  #fail(index: number, status: "failed" | "unknown", error: KafkaError): void {
+    if (this.#isSettled) return;
+    this.#firstError ??= error;
+    this.#failures ??= new Map();
+    this.#failures.set(index, { status, error });
+    this.#settleIfDone();
+  }
+
+  #settleIfDone(): void {
+    if (this.#inFlight > 0) return;
+    if (this.#firstError !== undefined) {
+      this.#settleAsFailed(this.#firstError, this.#firstError, notSent(this.topic, this.#firstError));
+    } else if (this.#next === this.#count) {
+      this.#close();
+      this.#resolve(this.#metadata);
+    }
+  }
+
+  #settleAsFailed(error: KafkaError, cause: unknown, restError: KafkaError): void {
+    const results = Array.from({ length: this.#count }, (_, index): DeliveryResult => {
+      const metadata = this.#metadata[index];
+      if (metadata !== undefined) return { status: "written", metadata };
+      const failure = this.#failures?.get(index);
+      return failure ?? { status: index < this.#next ? "unknown" : "failed", error: restError };
+    });
+    this.#close();
+    this.#reject(deliveryError(this.topic, error, cause, results));
+  }
+
+  #close(): void {
+    this.#isSettled = true;
+    this.#records = [];
+    this.#settled?.resolve();
+  }
+}
+
+/** The error of a call of which some records were not, or may not have been, written. */
+export function deliveryError(
+  topic: string,
+  error: KafkaError,
+  cause: unknown,
+  results: readonly DeliveryResult[],
+): DeliveryError {
+  const count = (status: DeliveryResult["status"]): number =>
+    results.filter((result) => result.status === status).length;
+  const acknowledged = count("written");
+  const summary =
+    results.length === 1
+      ? ""
+      : ` (${acknowledged} of ${results.length} records were written, ${count("failed")} were not, of ${count("unknown")} it is not known)`;
+  return new DeliveryError(`${error.message}${summary}`, {
+    code: error.code,
+    cause,
+    results,
+    acknowledged,
+    topic,
+    partition: error.partition,
+    nativeCode: error.nativeCode,
+    retriable: error.retriable,
+  });
+}
+
+function notSent(topic: string, error: KafkaError): KafkaError {
+  const message = `send to ${topic}: not sent, because another record of the call failed: ${error.message}`;
+  return new KafkaError("DELIVERY", message, { cause: error, topic, retriable: true });
+}
+
+function aborted(topic: string, reason: unknown): KafkaError {
+  return new KafkaError("DELIVERY", `send to ${topic}: aborted by the caller's signal`, {
+    cause: reason,
+    topic,
+  });
+}

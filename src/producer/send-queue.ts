@@ -1,0 +1,152 @@
+import type { KafkaError } from "../errors.js";
+import type { EncodedRecord } from "../record.js";
+import { InFlight } from "./in-flight.js";
+import type { SendCall } from "./send-call.js";
+
+/** How many records of one call are handed over before the next call has its turn. */
+export const turnRecords = 1_000;
+
+/**
+ * What handing over one record came to: `queued` (it is on its way and will be reported), `full` (the native
+ * queue has no room now: the same record again later), `aside` (the whole call leaves the queue and will be
+ * added again), or why it will not be sent.
+ */
+export type HandOver = "queued" | "full" | "aside" | KafkaError;
+
+/**
+ * The window: which records of which calls are handed over when, and whose record a report is about. No I/O
+ * of its own.
+ *
+ * Calls are served in the order they came. One of more than {@link turnRecords} records goes to the end of
+ * the queue after each turn, so that it delays the others by a turn and not by its length.
+ */
+export class SendQueue {
+  readonly #maxRecords: number;
+  readonly #maxBytes: number;
+  readonly #handOver: (call: SendCall, record: EncodedRecord, tag: number) => HandOver;
+  readonly #inFlight = new InFlight();
+  #first: SendCall | undefined;
+  #last: SendCall | undefined;
+  #waiting = 0;
+  /** How many records the first call has handed over in its turn, which may go on over several pumps. */
+  #turnCount = 0;
+
+  constructor(
+    limits: { readonly maxRecords: number; readonly maxBytes: number },
+    handOver: (call: SendCall, record: EncodedRecord, tag: number) => HandOver,
+  ) {
+    this.#maxRecords = limits.maxRecords;
+    this.#maxBytes = limits.maxBytes;
+    this.#handOver = handOver;
+  }
+
+  /** How many records wait to be handed over. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  /** How many records are on their way. */
+  get inFlight(): number {
+    return this.#inFlight.records;
+  }
+
+  add(call: SendCall): void {
+    this.#waiting += call.remaining;
+    this.#append(call);
+  }
+
+  /** Hands over what there is room for. `false`: the native queue was full, ask again a little later. */
+  pump(): boolean {
+    for (let call = this.#first; call !== undefined; call = this.#first) {
+      const outcome = this.#turn(call);
+      if (outcome === "full") return false;
+      if (outcome === "no room") return true;
+      this.#turnCount = 0;
+      this.#first = call.after;
+      if (this.#first === undefined) this.#last = undefined;
+      call.after = undefined;
+      if (outcome === "turn over") this.#append(call);
+      else this.#waiting -= call.remaining;
+    }
+    return true;
+  }
+
+  /** The record of this tag was written. A tag that is not in use is ignored. */
+  written(tag: unknown, partition: number, offset: number, timestamp: number): void {
+    const record = this.#inFlight.remove(tag);
+    record?.call.written(record.index, { topic: record.call.topic, partition, offset, timestamp });
+  }
+
+  /** The record of this tag was refused (`failed`), or may or may not have been written (`unknown`). */
+  lost(tag: unknown, status: "failed" | "unknown", errorOf: (topic: string) => KafkaError): void {
+    const record = this.#inFlight.remove(tag);
+    record?.call.lost(record.index, status, errorOf(record.call.topic));
+  }
+
+  /** Calls that have waited since before `time` without a record handed over, by the clock they were made with. */
+  waitingSince(time: number): SendCall[] {
+    const overdue: SendCall[] = [];
+    for (let call = this.#first; call !== undefined; call = call.after) {
+      // Those that have had a turn stand at the end again, whatever their age: the others are in order.
+      if (call.next > 0 || call.isSettled) continue;
+      if (call.since >= time) break;
+      overdue.push(call);
+    }
+    return overdue;
+  }
+
+  /** Forgets the calls that were given up while they waited. */
+  sweep(): void {
+    let call = this.#first;
+    if (call?.isSettled === true) this.#turnCount = 0;
+    this.#first = undefined;
+    this.#last = undefined;
+    while (call !== undefined) {
+      const { after } = call;
+      call.after = undefined;
+      if (call.isSettled) this.#waiting -= call.remaining;
+      else this.#append(call);
+      call = after;
+    }
+  }
+
+  /** Every call that waits or has records on their way. */
+  calls(): Set<SendCall> {
+    const calls = this.#inFlight.calls();
+    for (let call = this.#first; call !== undefined; call = call.after) calls.add(call);
+    return calls;
+  }
+
+  #append(call: SendCall): void {
+    if (this.#last === undefined) this.#first = call;
+    else this.#last.after = call;
+    this.#last = call;
+  }
+
+  #turn(call: SendCall): "done" | "turn over" | "no room" | "full" {
+    for (; this.#turnCount < turnRecords; this.#turnCount += 1) {
+      const record = call.peek();
+      if (record === undefined) return "done";
+      if (!this.#hasRoomFor(record.size)) return "no room";
+      const tag = this.#inFlight.add({ call, index: call.next, size: record.size });
+      const outcome = this.#handOver(call, record, tag);
+      if (outcome === "queued") {
+        this.#waiting -= 1;
+        call.handedOver();
+        continue;
+      }
+      this.#inFlight.remove(tag);
+      if (outcome === "full") return "full";
+      if (outcome === "aside") return "done";
+      this.#waiting -= 1;
+      call.refused(outcome);
+    }
+    return call.peek() === undefined ? "done" : "turn over";
+  }
+
+  /** A record larger than the whole window goes alone. */
+  #hasRoomFor(size: number): boolean {
+    const { records, bytes } = this.#inFlight;
+    return records === 0 || (records < this.#maxRecords && bytes + size <= this.#maxBytes);
+  }
+}

@@ -1,0 +1,255 @@
+import type { ClientConfig } from "../driver/client-config.js";
+import { nativeCodes } from "../driver/native-errors.js";
+import { NativeProducer, queued } from "../driver/native-producer.js";
+import type { NativeDeliveryReport } from "../driver/native.js";
+import { ClosedError, KafkaError, TimeoutError } from "../errors.js";
+import type { EncodedRecord } from "../record.js";
+import { settlesWithin } from "../waiting.js";
+import { checkSizes } from "./encoded-size.js";
+import type { ResolvedProducerOptions } from "./options.js";
+import { Partitions } from "./partitions.js";
+import { recordError, statusOf } from "./record-errors.js";
+import { deliveryError, type SendCall } from "./send-call.js";
+import { SendQueue, turnRecords, type HandOver } from "./send-queue.js";
+
+const metadataTimeoutMs = 2_000;
+const fullQueuePauseMs = 5;
+
+/**
+ * Brings the calls of `send` to the native client and their reports back: checks what can be checked before
+ * anything is sent, connects, keeps the window, and settles every call whatever happens.
+ */
+export class Sender {
+  readonly partitions: Partitions;
+  readonly #config: ClientConfig;
+  readonly #options: ResolvedProducerOptions;
+  readonly #queue: SendQueue;
+  /** Calls that are in no queue yet: being serialized, or waiting for what a topic looks like. */
+  readonly #aside = new Set<SendCall>();
+  readonly #connectAborted = new AbortController();
+  #native: NativeProducer | undefined;
+  #connecting: Promise<NativeProducer> | undefined;
+  #fatal: KafkaError | undefined;
+  #pumpDue: NodeJS.Immediate | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  #watch: NodeJS.Timeout | undefined;
+
+  constructor(config: ClientConfig, options: ResolvedProducerOptions) {
+    this.#config = config;
+    this.#options = options;
+    this.#queue = new SendQueue(
+      { maxRecords: options.maxInFlightRecords, maxBytes: options.maxInFlightBytes },
+      this.#handOver,
+    );
+    this.partitions = new Partitions({
+      ask: async (topic) => (await this.#connected()).partitionCount(topic, metadataTimeoutMs),
+      partitioner: options.partitioner,
+      maxAgeMs: config.metadataMaxAgeMs,
+      timeoutMs: options.deliveryTimeoutMs,
+    });
+  }
+
+  /** Why nothing can be sent any more, if so. */
+  get fatal(): KafkaError | undefined {
+    return this.#fatal;
+  }
+
+  /** Takes a call over: from here it settles by itself. */
+  add(call: SendCall, records: readonly EncodedRecord[] | Promise<readonly EncodedRecord[]>): void {
+    if (records instanceof Promise)
+      this.#setAside(call, records, (encoded) => {
+        this.#check(call, encoded);
+      });
+    else this.#check(call, records);
+  }
+
+  /** Every call that has not settled. */
+  calls(): SendCall[] {
+    return [...this.#aside, ...this.#queue.calls()].filter((call) => !call.isSettled);
+  }
+
+  /** Waits for what was sent, settles what is left after `timeoutMs`, and ends the native client. Never rejects. */
+  async close(timeoutMs: number): Promise<void> {
+    await settlesWithin(Promise.all(this.calls().map((call) => call.whenSettled())), timeoutMs);
+    for (const call of this.calls()) {
+      call.giveUp(
+        new ClosedError(`send to ${call.topic}: the producer was closed before it was acknowledged`, {
+          topic: call.topic,
+        }),
+      );
+    }
+    clearImmediate(this.#pumpDue);
+    clearTimeout(this.#retry);
+    clearTimeout(this.#watch);
+    this.#connectAborted.abort(new ClosedError("the producer is closed"));
+    await this.#connecting?.catch(() => undefined);
+    await this.#native?.disconnect();
+  }
+
+  #check(call: SendCall, records: readonly EncodedRecord[]): void {
+    if (call.isSettled) return;
+    try {
+      if (this.#fatal !== undefined) throw this.#fatal;
+      checkSizes(call.topic, records, this.#options.maxRecordBytes);
+      this.#checkRoom(call);
+      const chosen = this.partitions.areNeededFor(records)
+        ? this.partitions.choose(call.topic, records)
+        : records;
+      if (chosen instanceof Promise)
+        this.#setAside(call, chosen, (ready) => {
+          this.#enqueue(call, ready);
+        });
+      else this.#enqueue(call, chosen);
+    } catch (error) {
+      call.giveUp(error);
+    }
+  }
+
+  #enqueue(call: SendCall, records: readonly EncodedRecord[]): void {
+    if (call.isSettled) return;
+    call.ready(records);
+    this.#queue.add(call);
+    if (this.#native === undefined) this.#connected().catch(() => undefined);
+    // What is alone leaves at once. Under load, what comes in one turn of the event loop is handed over
+    // together: that makes fuller batches than one by one, between the reports of others.
+    else if (this.#queue.inFlight === 0 || this.#queue.waiting >= turnRecords) this.#pump();
+    else this.#pumpSoon();
+  }
+
+  #setAside<Result>(call: SendCall, work: Promise<Result>, go: (result: Result) => void): void {
+    this.#aside.add(call);
+    void work
+      .then(go, (error: unknown) => {
+        call.giveUp(error);
+      })
+      .finally(() => {
+        this.#aside.delete(call);
+      });
+  }
+
+  /** The native client, connecting it first where there is none: all who wait share one attempt. */
+  async #connected(): Promise<NativeProducer> {
+    if (this.#native !== undefined) return this.#native;
+    this.#connecting ??= this.#connect().finally(() => {
+      this.#connecting = undefined;
+    });
+    return this.#connecting;
+  }
+
+  async #connect(): Promise<NativeProducer> {
+    try {
+      const native = new NativeProducer(this.#config, "producer", this.#options.properties, {
+        onReport: this.#onReport,
+        onFatal: this.#onFatal,
+      });
+      await native.connect(this.#connectAborted.signal);
+      this.#native = native;
+      this.#pump();
+      return native;
+    } catch (error) {
+      for (const call of this.#queue.calls()) call.giveUp(error);
+      this.#queue.sweep();
+      throw error;
+    }
+  }
+
+  #pumpSoon(): void {
+    this.#pumpDue ??= setImmediate(() => {
+      this.#pumpDue = undefined;
+      this.#pump();
+    });
+  }
+
+  #pump(): void {
+    if (this.#native === undefined) return;
+    if (!this.#queue.pump()) {
+      this.#retry ??= setTimeout(() => {
+        this.#retry = undefined;
+        this.#pump();
+      }, fullQueuePauseMs);
+    }
+    if (this.#queue.waiting > 0) this.#watchWaiting();
+  }
+
+  /** While calls wait for room: those that have waited too long are given up. */
+  #watchWaiting(): void {
+    const { deliveryTimeoutMs } = this.#options;
+    this.#watch ??= setTimeout(
+      () => {
+        this.#watch = undefined;
+        for (const call of this.#queue.waitingSince(performance.now() - deliveryTimeoutMs)) {
+          const message = `send to ${call.topic}: waited ${deliveryTimeoutMs} ms (deliveryTimeoutMs) for room among the records in flight; nothing was sent`;
+          call.giveUp(new TimeoutError(message, { topic: call.topic }));
+        }
+        this.#queue.sweep();
+        this.#pump();
+      },
+      Math.min(1_000, Math.max(50, deliveryTimeoutMs / 10)),
+    );
+  }
+
+  readonly #handOver = (call: SendCall, record: EncodedRecord, tag: number): HandOver => {
+    if (this.#fatal !== undefined) return this.#fatal;
+    const code = this.#native?.produce(call.topic, record, tag) ?? nativeCodes.state;
+    if (code === queued) return "queued";
+    if (code === nativeCodes.queueFull) return "full";
+    const mayBeNew = code === nativeCodes.unknownTopic || code === nativeCodes.unknownPartition;
+    if (mayBeNew && call.next === 0 && !call.isLookedUp) {
+      // The native client remembers for `metadataMaxAgeMs` that there was no such topic or partition.
+      // Asking makes it look again: what was made since can be sent to at once.
+      call.isLookedUp = true;
+      this.#setAside(call, this.partitions.lookUp(call.topic), () => {
+        this.#requeue(call);
+      });
+      return "aside";
+    }
+    return this.#errorOf(code, call.topic, record.partition);
+  };
+
+  #requeue(call: SendCall): void {
+    if (call.isSettled) return;
+    this.#queue.add(call);
+    this.#pumpSoon();
+  }
+
+  readonly #onReport = (
+    code: number,
+    { opaque, partition, offset, timestamp }: NativeDeliveryReport,
+  ): void => {
+    if (code === queued) {
+      this.#queue.written(opaque, partition, Math.max(-1, offset), timestamp ?? -1);
+    } else {
+      this.#queue.lost(opaque, statusOf(code), (topic) =>
+        this.#errorOf(code, topic, partition < 0 ? undefined : partition),
+      );
+    }
+    if (this.#queue.waiting > 0) this.#pumpSoon();
+  };
+
+  readonly #onFatal = (cause: KafkaError): void => {
+    this.#fatal ??= new KafkaError(
+      "FATAL",
+      `${cause.message}. This producer can send nothing more: close it and make a new one`,
+      {
+        cause,
+        nativeCode: cause.nativeCode,
+      },
+    );
+    this.#config.logger.error(this.#fatal.message);
+    this.#pumpSoon();
+  };
+
+  #errorOf(code: number, topic: string, partition: number | undefined): KafkaError {
+    return this.#fatal ?? recordError(code, topic, partition, this.#options.deliveryTimeoutMs);
+  }
+
+  #checkRoom(call: SendCall): void {
+    const { waiting } = this.#queue;
+    const { maxWaitingRecords } = this.#options;
+    if (waiting === 0 || waiting + call.remaining <= maxWaitingRecords) return;
+    const message = `send to ${call.topic}: ${waiting} records wait for room already, of maxWaitingRecords ${maxWaitingRecords}: await what \`send\` returns before sending more`;
+    const error = new KafkaError("DELIVERY", message, { topic: call.topic, retriable: true });
+    const results = Array.from({ length: call.remaining }, () => ({ status: "failed", error }) as const);
+    throw deliveryError(call.topic, error, undefined, results);
+  }
+}

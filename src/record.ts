@@ -1,0 +1,83 @@
+/** Where and when a record was written. */
+export interface RecordMetadata {
+  /** The topic's name. */
+  readonly topic: string;
+  /** The partition's number, from 0. */
+  readonly partition: number;
+  /** The record's offset in its partition, from 0. */
+  readonly offset: number;
+  /** The record's timestamp in milliseconds since the epoch. */
+  readonly timestamp: number;
+}
+
+/** Headers of a topic that defines none: what may be sent. An array writes the name once for each value. */
+export interface DefaultHeaders {
+  /** The value or values of the header of this name; a string is sent as UTF-8. */
+  readonly [name: string]: string | Buffer | readonly (string | Buffer)[];
+}
+
+/**
+ * The headers of a record read: what the topic's schema gives, or for a topic without one the last
+ * value of each name, as UTF-8. Bytes that are not UTF-8, and duplicates, are in `rawHeaders`.
+ */
+export type ReceivedHeaders<Headers> = [DefaultHeaders, Headers] extends [Headers, DefaultHeaders]
+  ? Readonly<Record<string, string>>
+  : Headers;
+
+/**
+ * Every header of a record in order, duplicates kept. The native client hands over a header whose
+ * value is null as one without bytes, so what is read is a `Buffer` of length 0.
+ */
+export type RawHeaders = readonly (readonly [string, Buffer | null])[];
+
+/** A record as it was read: decoded and checked against its topic. */
+export interface ConsumerRecord<Value, Key = string, Headers = DefaultHeaders, Name extends string = string> {
+  /** The topic's name: a literal, so that it narrows a union of records of several topics. */
+  readonly topic: Name;
+  /** The partition's number, from 0. */
+  readonly partition: number;
+  /** The record's offset in its partition, from 0. */
+  readonly offset: number;
+  /** When the record was made (or appended, as the topic is configured), in milliseconds since the epoch. */
+  readonly timestamp: number;
+  /** The key, `null` for a record without one. */
+  readonly key: Key | null;
+  /** The value; `null` is a tombstone, on topics that allow them. */
+  readonly value: Value;
+  /** The headers: the topic's own type, or the last value of each name as UTF-8. */
+  readonly headers: ReceivedHeaders<Headers>;
+  /** Every header in order, duplicates kept, as bytes. */
+  readonly rawHeaders: RawHeaders;
+}
+
+/** A record as the native client hands it over. */
+export interface RawRecord {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly timestamp: number;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  /** Objects of one entry each, in order; absent where there are none. */
+  readonly headers?: readonly Readonly<Record<string, Buffer>>[] | undefined;
+  /** The length of the value in bytes. */
+  readonly size: number;
+  readonly leaderEpoch?: number | undefined;
+}
+
+/** One header as the native client takes it: an object of one entry. */
+export type NativeHeader = Readonly<Record<string, string | Buffer>>;
+
+/** A record checked and turned into bytes: what the native client's `produce` takes. */
+export interface EncodedRecord {
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  /** `undefined` where there are none. */
+  readonly headers: NativeHeader[] | undefined;
+  /** `undefined` leaves it to the partitioner. */
+  readonly partition: number | undefined;
+  /** Milliseconds since the epoch; `undefined` is the time of sending. */
+  readonly timestamp: number | undefined;
+  /** Bytes of key, value and headers together. */
+  readonly size: number;
+}

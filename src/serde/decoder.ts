@@ -1,0 +1,135 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { InvalidRecordError } from "../errors.js";
+import type { ConsumerRecord, RawHeaders, RawRecord } from "../record.js";
+import type { AnyTopic, RecordOf } from "../topic.js";
+import { causeOf, describeFailure, issuesOf, SerdeFailure } from "./failure.js";
+import { decodeHeaders, decodeRawHeaders } from "./headers.js";
+import { schemaCodec } from "./schema.js";
+import type { SerdeContext } from "./serde.js";
+
+/**
+ * Turns a record as the native client gives it into one of the topic's. Gives a promise only where
+ * a serde or a schema does.
+ *
+ * @throws `InvalidRecordError` (or rejects with it), which holds the raw bytes
+ */
+export type Decoder<T extends AnyTopic> = (raw: RawRecord) => RecordOf<T> | Promise<RecordOf<T>>;
+
+/** Makes the decoder of a topic, once for each consumer: what can be looked up is looked up here. */
+export function createDecoder<T extends AnyTopic>(topic: T): Decoder<T> {
+  const { name, value: valueSerde, key: keySerde, tombstones } = topic;
+  const decodeTypedHeaders = topic.headers && typedHeaders(topic.headers);
+  const valueContext: SerdeContext = Object.freeze({ topic: name, part: "value" });
+  const keyContext: SerdeContext = Object.freeze({ topic: name, part: "key" });
+
+  function decode(raw: RawRecord): AnyRecord | Promise<AnyRecord> {
+    let part: Part = "value";
+    let value: unknown;
+    let key: unknown;
+    try {
+      value = raw.value === null ? nullValue() : valueSerde.deserialize(raw.value, valueContext);
+      part = "key";
+      key = raw.key === null ? null : keySerde.deserialize(raw.key, keyContext);
+      part = "headers";
+      const rawHeaders = decodeRawHeaders(raw.headers);
+      const received = decodeHeaders(rawHeaders);
+      const headers = decodeTypedHeaders ? decodeTypedHeaders(received) : received;
+      if (value instanceof Promise || key instanceof Promise || headers instanceof Promise) {
+        return decodeLater(raw, value, key, headers, rawHeaders);
+      }
+      return decoded(name, raw, key, value, headers, rawHeaders);
+    } catch (error) {
+      ignoreRejection(value);
+      ignoreRejection(key);
+      throw invalid(name, raw, part, error);
+    }
+  }
+
+  async function decodeLater(
+    raw: RawRecord,
+    givenValue: unknown,
+    givenKey: unknown,
+    givenHeaders: unknown,
+    rawHeaders: RawHeaders,
+  ): Promise<AnyRecord> {
+    ignoreRejection(givenKey);
+    ignoreRejection(givenHeaders);
+    let part: Part = "value";
+    try {
+      const value = await givenValue;
+      part = "key";
+      const key = await givenKey;
+      part = "headers";
+      return decoded(name, raw, key, value, await givenHeaders, rawHeaders);
+    } catch (error) {
+      throw invalid(name, raw, part, error);
+    }
+  }
+
+  function nullValue(): null {
+    if (tombstones) return null;
+    throw new SerdeFailure(
+      "the record has none (a tombstone): define the topic with tombstones: true to read such records",
+    );
+  }
+
+  return decode as Decoder<T>;
+}
+
+type AnyRecord = ConsumerRecord<unknown, unknown, unknown>;
+type Part = InvalidRecordError["part"];
+
+function decoded(
+  topic: string,
+  raw: RawRecord,
+  key: unknown,
+  value: unknown,
+  headers: unknown,
+  rawHeaders: RawHeaders,
+): AnyRecord {
+  return {
+    topic,
+    partition: raw.partition,
+    offset: raw.offset,
+    timestamp: raw.timestamp,
+    key,
+    value,
+    headers,
+    rawHeaders,
+  };
+}
+
+function typedHeaders(schema: StandardSchemaV1): (received: Readonly<Record<string, string>>) => unknown {
+  const { decode } = schemaCodec(schema, "headers", "headers");
+  const valueOf = (result: StandardSchemaV1.Result<unknown>): unknown => {
+    if (result.issues) throw SerdeFailure.ofIssues(result.issues);
+    return result.value;
+  };
+  return (received) => {
+    const result = decode(received);
+    return result instanceof Promise ? result.then(valueOf) : valueOf(result);
+  };
+}
+
+/** A promise that is not awaited yet when another part fails would be an unhandled rejection. */
+function ignoreRejection(value: unknown): void {
+  if (value instanceof Promise) value.catch(() => undefined);
+}
+
+function invalid(topic: string, raw: RawRecord, part: Part, thrown: unknown): InvalidRecordError {
+  const { partition, offset } = raw;
+  const what = describeFailure(part, thrown);
+  return new InvalidRecordError(
+    `${topic}, partition ${String(partition)}, offset ${String(offset)}: ${what}. ` +
+      "Correct the topic's definition if the record is right, or say with onInvalid what becomes of such records.",
+    {
+      ...causeOf(thrown),
+      topic,
+      partition,
+      offset,
+      part,
+      issues: issuesOf(thrown),
+      raw: { key: raw.key, value: raw.value, headers: decodeRawHeaders(raw.headers) },
+    },
+  );
+}

@@ -1,0 +1,82 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { SerdeFailure } from "./failure.js";
+import { schemaCodec, takesNull } from "./schema.js";
+import type { Serde } from "./serde.js";
+import type { CheckSchema } from "./source.js";
+import { decodeUtf8 } from "./utf8.js";
+import { isZod } from "./zod-structure.js";
+
+/**
+ * JSON that a schema describes, checked on the way out and on the way in. What is sent is what the
+ * schema gives for the value: fields that it does not name are left out where the schema leaves them
+ * out. A zod codec is encoded on the way out and decoded on the way in.
+ *
+ * @param schema - a Standard Schema: zod, valibot, arktype and others. One that goes one way only, or
+ *   whose wire side JSON does not have, does not compile where its types tell it. For zod it is
+ *   also found out at run time, anywhere in the schema. What no type tells (`z.unknown()`, other
+ *   vendors' schemas) is looked at in each value sent.
+ * @throws `ConfigError` with the path of the part of the schema that cannot be sent and read again
+ *
+ * @example
+ * ```ts
+ * const student = json(z.object({ id: z.number(), enrolled: z.codec(z.iso.datetime(), z.date(), {
+ *   decode: (text) => new Date(text),
+ *   encode: (date) => date.toISOString(),
+ * }) }));
+ * ```
+ */
+export function json<Schema extends StandardSchemaV1>(
+  schema: Schema & CheckSchema<Schema, "schema">,
+): Serde<StandardSchemaV1.InferOutput<Schema>> {
+  return jsonOf(schema, "schema");
+}
+
+/** {@link json} of a schema that stands in the field of this path. */
+export function jsonOf(schema: StandardSchemaV1, field: string): Serde<unknown> {
+  const { encode, decode } = schemaCodec(schema, "json", field);
+  const serde: Serde<unknown> = Object.freeze({
+    serialize: (value: unknown) => {
+      const result = encode(value);
+      return result instanceof Promise ? result.then(toBytes) : toBytes(result);
+    },
+    deserialize: (bytes: Buffer) => {
+      const result = decode(parse(bytes));
+      return result instanceof Promise ? result.then(valueOf) : valueOf(result);
+    },
+  });
+  if (takesNull({ encode, decode }, isZod(schema))) nullable.add(serde);
+  return serde;
+}
+
+/** Whether this is the serde of a JSON schema that takes `null`. */
+export function isNullableJson(serde: object): boolean {
+  return nullable.has(serde);
+}
+
+const nullable = new WeakSet();
+
+function toBytes(result: StandardSchemaV1.Result<unknown>): Buffer {
+  if (result.issues) throw SerdeFailure.ofIssues(result.issues);
+  const text = stringify(result.value);
+  if (text === undefined) throw new SerdeFailure("the value has no JSON");
+  return Buffer.from(text);
+}
+
+/** What its declaration leaves out: it gives `undefined` for what has no JSON. */
+const stringify: (value: unknown) => string | undefined = JSON.stringify;
+
+function parse(bytes: Buffer): unknown {
+  const text = decodeUtf8(bytes);
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new SerdeFailure(`not JSON: ${error instanceof Error ? error.message : String(error)}`, [], {
+      cause: error,
+    });
+  }
+}
+
+function valueOf(result: StandardSchemaV1.Result<unknown>): unknown {
+  if (result.issues) throw SerdeFailure.ofIssues(result.issues);
+  return result.value;
+}

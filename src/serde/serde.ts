@@ -1,0 +1,36 @@
+/** What a {@link Serde} is told of the place it works for. The same frozen object for every record of it. */
+export interface SerdeContext {
+  /** The topic's name. */
+  readonly topic: string;
+  /** Which part of the record it is. */
+  readonly part: "key" | "value";
+}
+
+/**
+ * Turns values of one type into bytes and back. Both directions may return a promise; one that
+ * returns none costs none. What they throw becomes the `cause` of a `SerializationError` (out) or
+ * of an `InvalidRecordError` (in). `null` is never given to the serde of a value that allows
+ * tombstones, nor to that of a key: in Kafka it is the absence of bytes.
+ *
+ * @example
+ * ```ts
+ * const hex: Serde<string> = {
+ *   serialize: (value) => Buffer.from(value, "hex"),
+ *   deserialize: (bytes) => bytes.toString("hex"),
+ * };
+ * ```
+ */
+export interface Serde<T> {
+  /** The bytes of a value. It must not change the value. */
+  readonly serialize: (value: T, context: SerdeContext) => Buffer | Promise<Buffer>;
+  /** The value of the bytes. It must not keep or change the bytes. */
+  readonly deserialize: (bytes: Buffer, context: SerdeContext) => T | Promise<T>;
+}
+
+/** Any {@link Serde}, whatever its type. */
+export interface AnySerde {
+  /** The bytes of a value. */
+  readonly serialize: (value: never, context: SerdeContext) => Buffer | Promise<Buffer>;
+  /** The value of the bytes. */
+  readonly deserialize: (bytes: Buffer, context: SerdeContext) => unknown;
+}

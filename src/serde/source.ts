@@ -1,0 +1,213 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import type { AnySerde, Serde } from "./serde.js";
+
+/** What can describe a key or a value: a {@link Serde}, or a Standard Schema (which means JSON). */
+export type Source = AnySerde | StandardSchemaV1;
+
+/** The application's type of a {@link Source}: a schema's output, or what a serde deserializes to. */
+export type ApplicationOf<S> = S extends StandardSchemaV1
+  ? StandardSchemaV1.InferOutput<S>
+  : S extends { readonly deserialize: (...parameters: never[]) => infer Result }
+    ? Awaited<Result>
+    : never;
+
+/**
+ * `unknown` for a source that can be sent and read again, else a message for the compiler to show:
+ * the field's type is intersected with it, so that what is wrong does not compile.
+ */
+export type CheckSource<S, Field extends string> = S extends StandardSchemaV1
+  ? CheckSchema<S, Field>
+  : S extends Serde<ApplicationOf<S>>
+    ? unknown
+    : `${Field}: serialize takes another type than deserialize gives`;
+
+/** {@link CheckSource} for schemas, whose wire side is JSON. */
+export type CheckSchema<S extends StandardSchemaV1, Field extends string> = Message<
+  OneWay<S, Field> | NotJson<StandardSchemaV1.InferInput<S>, Field, "value", []>
+>;
+
+/** {@link CheckSource} for headers, whose wire side is an object of strings. */
+export type CheckHeaders<S> = S extends StandardSchemaV1
+  ? Message<OneWay<S, "headers"> | NotHeaders<StandardSchemaV1.InferInput<S>>>
+  : unknown;
+
+type Message<Problem> = [Problem] extends [never] ? unknown : Problem;
+
+// One way -----------------------------------------------------------------------------------------
+
+type OneWay<S extends StandardSchemaV1, Field extends string> =
+  IsAny<S> extends true
+    ? never
+    : S extends ZodShape
+      ? ZodOneWay<S, Field, []>
+      : SameType<StandardSchemaV1.InferInput<S>, StandardSchemaV1.InferOutput<S>> extends true
+        ? never
+        : `${Field}: the schema reads another type than it is given, and cannot turn it back: use a zod codec, a schema without transforms, or a Serde`;
+
+type SameType<A, B> = [A, B] extends [B, A] ? true : false;
+
+/** The part of a zod schema that tells its structure; the same in zod and zod mini. */
+interface ZodShape {
+  readonly _zod: { readonly def: { readonly type: string } };
+}
+
+/**
+ * The path of each transform that is no codec, as far as the types show the structure. Whether there
+ * is one is asked first: that answer does not depend on the path, so the compiler has it once for
+ * each schema, however often it is used. A recursive schema ends at some depth; `defineTopic` looks
+ * at the rest.
+ */
+type ZodOneWay<S, Path extends string, Depth extends readonly 0[]> = [HasOneWay<S, Depth>] extends [never]
+  ? never
+  : ZodPart<S> extends infer Part
+    ? Part extends "one way"
+      ? `${Path}: a transform goes one way only, so what is sent could not be read: use z.codec(...)`
+      : Part extends { readonly same: infer Inner }
+        ? ZodOneWay<Inner, Path, Deeper<Depth>>
+        : Part extends { readonly items: infer Inner }
+          ? ZodOneWay<Inner, `${Path}[]`, Deeper<Depth>>
+          : Part extends { readonly properties: infer Shape }
+            ? {
+                [K in keyof Shape & string]: ZodOneWay<Shape[K], `${Path}.${K}`, Deeper<Depth>>;
+              }[keyof Shape & string]
+            : never
+    : never;
+
+/** `true` where a schema holds a transform that is no codec, else `never`. */
+type HasOneWay<S, Depth extends readonly 0[]> = Depth["length"] extends 6
+  ? never
+  : ZodPart<S> extends infer Part
+    ? Part extends "one way"
+      ? true
+      : Part extends { readonly same: infer Inner }
+        ? HasOneWay<Inner, Deeper<Depth>>
+        : Part extends { readonly items: infer Inner }
+          ? HasOneWay<Inner, Deeper<Depth>>
+          : Part extends { readonly properties: infer Shape }
+            ? { [K in keyof Shape]: HasOneWay<Shape[K], Deeper<Depth>> }[keyof Shape]
+            : never
+    : never;
+
+type Deeper<Depth extends readonly 0[]> = [...Depth, 0];
+
+/** What a zod schema is made of: schemas of the `same` value, of its `items`, or of its `properties`. */
+type ZodPart<S> = S extends { readonly _zod: { readonly def: infer Def } }
+  ? Def extends { readonly type: "transform" | "success" }
+    ? "one way"
+    : Def extends { readonly type: "pipe"; readonly in: infer In; readonly out: infer Out }
+      ? { readonly same: In } | { readonly same: Out }
+      : Def extends { readonly type: "object"; readonly shape: infer Shape }
+        ? { readonly properties: Shape }
+        : Def extends { readonly type: "array"; readonly element: infer Inner }
+          ? { readonly items: Inner }
+          : Def extends { readonly type: "tuple"; readonly items: infer Items extends readonly unknown[] }
+            ? { readonly items: Items[number] }
+            : Def extends { readonly type: "record"; readonly valueType: infer Inner }
+              ? { readonly items: Inner }
+              : Def extends {
+                    readonly type: "union";
+                    readonly options: infer Options extends readonly unknown[];
+                  }
+                ? { readonly same: Options[number] }
+                : Def extends {
+                      readonly type: "intersection";
+                      readonly left: infer Left;
+                      readonly right: infer Right;
+                    }
+                  ? { readonly same: Left } | { readonly same: Right }
+                  : Def extends { readonly innerType: infer Inner }
+                    ? { readonly same: Inner }
+                    : never
+  : never;
+
+// JSON --------------------------------------------------------------------------------------------
+
+/** Where a type stands: `undefined` may vanish from a property, not from anywhere else. */
+type Place = "value" | "property";
+
+/** The path of each part of a type that is not JSON; found in two steps as {@link ZodOneWay} is. */
+type NotJson<T, Path extends string, Where extends Place, Depth extends readonly 0[]> = [
+  HasNotJson<T, Where, Depth>,
+] extends [never]
+  ? never
+  : T extends Json
+    ? never
+    : T extends undefined
+      ? Where extends "property"
+        ? never
+        : `${Path}: undefined is not JSON: use null`
+      : T extends Lost
+        ? `${Path}: ${NameOf<T>} is not JSON, it would be sent and never read: use ${CureOf<T>} or a Serde`
+        : T extends readonly unknown[]
+          ? NotJson<Element<T>, `${Path}[]`, "value", Deeper<Depth>>
+          : T extends object
+            ? { [K in keyof T]-?: NotJson<T[K], `${Path}.${K & string}`, "property", Deeper<Depth>> }[keyof T]
+            : never;
+
+/** `true` where a type holds something that is not JSON, else `never`. */
+type HasNotJson<T, Where extends Place, Depth extends readonly 0[]> =
+  IsAny<T> extends true
+    ? never
+    : Depth["length"] extends 8
+      ? never
+      : T extends Json
+        ? never
+        : T extends undefined
+          ? Where extends "property"
+            ? never
+            : true
+          : T extends Lost
+            ? true
+            : T extends readonly unknown[]
+              ? HasNotJson<Element<T>, "value", Deeper<Depth>>
+              : T extends object
+                ? { [K in keyof T]-?: HasNotJson<T[K], "property", Deeper<Depth>> }[keyof T]
+                : never;
+
+type Json = string | number | boolean | null;
+
+/** What JSON does not have. Objects with methods are told by their shape. */
+type Lost = bigint | symbol | Date | ((...parameters: never[]) => unknown) | WithMethods;
+
+type WithMethods =
+  | ReadonlyMap<unknown, unknown>
+  | ReadonlySet<unknown>
+  | Promise<unknown>
+  | ArrayBufferView
+  | ArrayBuffer
+  | RegExp
+  | { toJSON: (...parameters: never[]) => unknown };
+
+type NameOf<T> = T extends bigint
+  ? "a bigint"
+  : T extends symbol
+    ? "a symbol"
+    : T extends Date
+      ? "a Date"
+      : T extends (...parameters: never[]) => unknown
+        ? "a function"
+        : "an object with methods (such as a Map, a Set or a Buffer)";
+
+type CureOf<T> = T extends bigint
+  ? "z.codec(z.string(), z.bigint(), ...)"
+  : T extends Date
+    ? "z.codec(z.iso.datetime(), z.date(), ...)"
+    : "z.codec(...)";
+
+/** What an array holds. An element that a tuple may lack is no `undefined` in it. */
+type Element<T extends readonly unknown[]> = number extends T["length"] ? T[number] : Required<T>[number];
+
+type NotHeaders<T> =
+  IsAny<T> extends true
+    ? never
+    : unknown extends T
+      ? never
+      : T extends object
+        ? {
+            [K in keyof T]-?: [T[K]] extends [string | undefined]
+              ? never
+              : `headers.${K & string}: a header is a string on the wire: use z.string() or z.codec(z.string(), ...)`;
+          }[keyof T]
+        : "headers: the schema must describe an object of strings";
+
+type IsAny<T> = 0 extends 1 & T ? true : false;

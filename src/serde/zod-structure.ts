@@ -1,0 +1,297 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { ConfigError } from "../errors.js";
+
+/** What is used of a zod schema: the same in zod and zod mini, which need not be installed. */
+export interface ZodSchema extends StandardSchemaV1 {
+  readonly _zod: {
+    readonly def: ZodDef;
+    readonly bag?: Readonly<Record<string, unknown>>;
+    readonly innerType?: unknown;
+    readonly run: (payload: ZodPayload, context: ZodRunContext) => ZodPayload | Promise<ZodPayload>;
+  };
+}
+
+/** A schema's own definition; which fields there are depends on `type`. */
+type ZodDef = Readonly<Record<string, unknown>> & { readonly type: string };
+
+/** What zod passes through a schema. */
+export interface ZodPayload {
+  value: unknown;
+  issues: ZodRawIssue[];
+}
+
+/** An issue before zod gives it a message. */
+export interface ZodRawIssue {
+  readonly code?: string;
+  readonly message?: string;
+  readonly path?: readonly PropertyKey[];
+  readonly inst?: { readonly _zod?: { readonly def?: { readonly error?: unknown } } };
+}
+
+interface ZodRunContext {
+  readonly direction?: "forward" | "backward";
+  readonly async: boolean;
+}
+
+/** What the structure of a schema says about how to send its values. */
+interface ZodStructure {
+  /** Holds a codec, a default or a catch: going out is another thing than validating. */
+  readonly encodes: boolean;
+  /** Holds something whose values are not known to be JSON, such as `z.unknown()`. */
+  readonly opaque: boolean;
+}
+
+/** Whether a schema is zod's, version 4. */
+export function isZod(schema: StandardSchemaV1): schema is ZodSchema {
+  const internals: unknown = "_zod" in schema ? schema._zod : undefined;
+  return (
+    typeof internals === "object" &&
+    internals !== null &&
+    "def" in internals &&
+    "run" in internals &&
+    typeof internals.run === "function"
+  );
+}
+
+/**
+ * Looks through a zod schema, recursion included, and refuses what cannot be sent and read again: a
+ * transform that is no codec, and a wire side that is not JSON (for headers: not a string).
+ *
+ * @param wire - what the wire side must be
+ * @param field - the path the errors begin with
+ * @throws `ConfigError` with the path of what is refused and its cure
+ */
+export function inspectZod(schema: ZodSchema, wire: Wire, field: string): ZodStructure {
+  const walk = new Walk();
+  walk.visit(schema, field, { wire, absent: false });
+  return walk;
+}
+
+/**
+ * - `json`: the schema of a JSON value
+ * - `headers`: the schema of an object of strings
+ * - `header`: the schema of one of those strings
+ * - `application`: behind a codec, where anything goes but a transform
+ */
+export type Wire = "json" | "headers" | "header" | "application";
+
+interface Place {
+  readonly wire: Wire;
+  /** Whether `undefined` may stand here: a property, which is then left out. */
+  readonly absent: boolean;
+}
+
+/** Types whose values JSON does not have, with what to do about each. */
+const notJson: Readonly<Record<string, string>> = {
+  date: "use z.codec(z.iso.datetime(), z.date(), { decode: (text) => new Date(text), encode: (date) => date.toISOString() })",
+  bigint: "use z.codec(z.string(), z.bigint(), { decode: BigInt, encode: String })",
+  map: "use z.record(...), or z.codec(z.array(z.tuple([...])), z.map(...), { decode: (entries) => new Map(entries), encode: (map) => [...map] })",
+  set: "use z.array(...), or z.codec(z.array(...), z.set(...), { decode: (items) => new Set(items), encode: (set) => [...set] })",
+  symbol: "use z.string(), or a z.codec(...) from one",
+  nan: "use z.null(), or a z.codec(...) from it",
+  file: "use z.codec(z.base64(), ...)",
+  function: "leave it out",
+  promise: "use the schema of what it resolves to",
+};
+
+class Walk implements ZodStructure {
+  encodes = false;
+  opaque = false;
+  readonly #seen = new Map<unknown, Set<string>>();
+
+  visit(schema: unknown, path: string, place: Place): void {
+    if (!isSchema(schema)) return;
+    const visited = `${place.wire} ${String(place.absent)}`;
+    const seen = this.#seen.get(schema);
+    if (seen?.has(visited)) return;
+    if (seen === undefined) this.#seen.set(schema, new Set([visited]));
+    else seen.add(visited);
+
+    const { def } = schema._zod;
+    switch (def.type) {
+      case "transform":
+      case "success":
+        return refuse(
+          path,
+          `z.${def.type}() goes one way only, so what is sent could not be read: use z.codec(...), which goes both ways`,
+        );
+      case "pipe":
+        return this.#pipe(def, path, place);
+      case "lazy":
+        return this.visit(schema._zod.innerType, path, place);
+      case "optional":
+        if (!place.absent) this.#undefined(path, place, "z.nullable(...)");
+        return this.visit(def["innerType"], path, place);
+      case "nullable":
+        if (place.wire === "header") refuse(path, "a header cannot be null: use z.optional(...)");
+        return this.visit(def["innerType"], path, place);
+      case "nonoptional":
+        return this.visit(def["innerType"], path, { ...place, absent: true });
+      case "readonly":
+        // Validating freezes what it is given where that is not a copy: going out it must not.
+        if (isOpaque(def["innerType"])) this.encodes = true;
+        return this.visit(def["innerType"], path, place);
+      case "default":
+      case "prefault":
+      case "catch":
+        this.encodes = true;
+        return this.visit(def["innerType"], path, { ...place, absent: true });
+      case "union":
+        for (const option of arrayOf(def["options"])) this.visit(option, path, place);
+        return;
+      case "intersection":
+        this.visit(def["left"], path, place);
+        return this.visit(def["right"], path, place);
+      default:
+        if (place.wire === "header") this.#header(def, path, place);
+        else if (isContainer(def.type)) this.#container(def, path, place);
+        else this.#leaf(schema, path, place);
+    }
+  }
+
+  #pipe(def: ZodDef, path: string, place: Place): void {
+    if (typeof def["reverseTransform"] === "function") {
+      this.encodes = true;
+      this.visit(def["in"], path, place);
+      return this.visit(def["out"], path, applicationOf(place));
+    }
+    this.visit(def["in"], path, place);
+    // Without a codec both sides of a pipe are of the same value, the one on the wire.
+    this.visit(def["out"], path, holdsCodec(def["in"]) ? applicationOf(place) : place);
+  }
+
+  #container(def: ZodDef, path: string, place: Place): void {
+    const inner: Place = { wire: place.wire === "headers" ? "header" : place.wire, absent: true };
+    if (place.wire === "headers" && (def.type === "array" || def.type === "tuple")) {
+      refuse(path, `the schema must describe an object of strings, not z.${def.type}()`);
+    }
+    switch (def.type) {
+      case "object": {
+        const shape = typeof def["shape"] === "object" && def["shape"] !== null ? def["shape"] : {};
+        if (place.wire !== "application" && Object.getOwnPropertySymbols(shape).length > 0) {
+          refuse(path, "a property named by a symbol is not JSON: name it by a string");
+        }
+        for (const [name, property] of Object.entries(shape)) this.visit(property, `${path}.${name}`, inner);
+        return this.visit(def["catchall"], `${path}[]`, inner);
+      }
+      case "record":
+        this.visit(def["keyType"], `${path}[key]`, {
+          wire: inner.wire === "header" ? "json" : inner.wire,
+          absent: false,
+        });
+        return this.visit(def["valueType"], `${path}[]`, inner);
+      case "array":
+        return this.visit(def["element"], `${path}[]`, { ...inner, absent: place.wire === "application" });
+      default:
+        for (const [index, item] of arrayOf(def["items"]).entries()) {
+          // An optional item may be missing at the end, but not undefined: the value itself tells.
+          if (place.wire !== "application" && isSchema(item) && item._zod.def.type === "optional")
+            this.opaque = true;
+          this.visit(item, `${path}[${String(index)}]`, inner);
+        }
+        return this.visit(def["rest"], `${path}[]`, { ...inner, absent: place.wire === "application" });
+    }
+  }
+
+  #leaf(schema: ZodSchema, path: string, place: Place): void {
+    const { def, bag } = schema._zod;
+    if (place.wire === "application") return;
+    const cure = notJson[def.type];
+    if (cure !== undefined)
+      refuse(path, `z.${def.type}() is not JSON, it would be sent and never read: ${cure}`);
+    if (bag?.["Class"] !== undefined) {
+      refuse(path, "z.instanceof() is not JSON, it would be sent and never read: use z.codec(...)");
+    }
+    if (place.wire === "headers" && !isOpaque(schema) && def.type !== "never") {
+      refuse(path, `the schema must describe an object of strings, not z.${def.type}()`);
+    }
+    if (def.type === "undefined" || def.type === "void") this.#undefined(path, place, "z.null()");
+    if (def.type === "literal") this.#literal(def, path, place);
+    if (isOpaque(schema)) this.opaque = true;
+  }
+
+  #literal(def: ZodDef, path: string, place: Place): void {
+    for (const value of arrayOf(def["values"])) {
+      if (value === undefined) this.#undefined(path, place, "z.null()");
+      else if (typeof value === "bigint" || (typeof value === "number" && !Number.isFinite(value))) {
+        refuse(
+          path,
+          `z.literal(${String(value)}) is not JSON, it would be sent and never read: use a string or a number`,
+        );
+      }
+    }
+  }
+
+  #header(def: ZodDef, path: string, place: Place): void {
+    switch (def.type) {
+      case "string":
+      case "template_literal":
+      case "never":
+        return;
+      case "any":
+      case "unknown":
+      case "custom":
+        this.opaque = true;
+        return;
+      case "undefined":
+      case "void":
+        return this.#undefined(path, place, "z.string()");
+      case "literal":
+        if (arrayOf(def["values"]).every((value) => typeof value === "string")) return;
+        break;
+      case "enum":
+        if (Object.values(def["entries"] ?? {}).every((value) => typeof value === "string")) return;
+        break;
+    }
+    refuse(
+      path,
+      `z.${def.type}() is not a string, which a header is on the wire: use z.string(), or z.codec(z.string(), ...)`,
+    );
+  }
+
+  #undefined(path: string, place: Place, cure: string): void {
+    if (place.absent || place.wire === "application") return;
+    refuse(path, `undefined is not JSON and can only stand for a property that is left out: use ${cure}`);
+  }
+}
+
+function refuse(path: string, message: string): never {
+  throw new ConfigError(path, message);
+}
+
+function applicationOf(place: Place): Place {
+  return { wire: "application", absent: place.absent };
+}
+
+function holdsCodec(value: unknown, seen = new Set<unknown>()): boolean {
+  if (typeof value !== "object" || value === null || seen.has(value)) return false;
+  seen.add(value);
+  if (!isSchema(value)) return Object.values(value).some((part) => holdsCodec(part, seen));
+  const { def, innerType } = value._zod;
+  if (def.type === "pipe" && typeof def["reverseTransform"] === "function") return true;
+  return holdsCodec(innerType, seen) || partNames.some((name) => holdsCodec(def[name], seen));
+}
+
+/** The fields of a definition that hold schemas, or arrays or objects of them. */
+const partNames = [
+  ...["in", "out", "innerType", "shape", "catchall", "element", "items", "rest"],
+  ...["keyType", "valueType", "options", "left", "right"],
+];
+
+function isContainer(type: string): boolean {
+  return type === "object" || type === "record" || type === "array" || type === "tuple";
+}
+
+function isOpaque(schema: unknown): boolean {
+  if (!isSchema(schema)) return false;
+  const { type } = schema._zod.def;
+  return type === "any" || type === "unknown" || type === "custom";
+}
+
+function isSchema(value: unknown): value is ZodSchema {
+  return (typeof value === "object" || typeof value === "function") && value !== null && "_zod" in value;
+}
+
+function arrayOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}

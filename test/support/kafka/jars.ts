@@ -1,0 +1,53 @@
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const pom = fileURLToPath(new URL("./pom.xml", import.meta.url));
+
+/** Kafka's version, as pom.xml has it; the Docker image takes the same. */
+export const kafkaVersion =
+  /<kafka\.version>(.*)<\/kafka\.version>/.exec(readFileSync(pom, "utf8"))?.[1] ?? "";
+
+/** What has to be installed before {@link kafkaJars} can work; nothing when it can. */
+export function missingForJava(): string[] {
+  const works = (command: string) => spawnSync(command, ["-version"], { stdio: "ignore" }).status === 0;
+  return ["java", ...(existsSync(installed()) ? [] : ["mvn"])].filter((command) => !works(command));
+}
+
+/** The folder with the jars of the server and its tools, fetched by Maven the first time (about 10 s, 54 MB). */
+export function kafkaJars(): string {
+  const folder = installed();
+  if (existsSync(folder)) return folder;
+  const unfinished = `${folder}.${process.pid}`;
+  mkdirSync(unfinished, { recursive: true });
+  const copy = ["-q", "-B", "-f", pom, "dependency:copy-dependencies", `-DoutputDirectory=${unfinished}`];
+  const maven = spawnSync("mvn", copy, { encoding: "utf8", timeout: 300_000 });
+  if (maven.status !== 0) {
+    rmSync(unfinished, { recursive: true, force: true });
+    throw new Error(`Maven could not fetch Kafka ${kafkaVersion}:\n${maven.stdout}${maven.stderr}`);
+  }
+  // Somebody else may have been faster; their folder is as good.
+  try {
+    renameSync(unfinished, folder);
+  } catch {
+    rmSync(unfinished, { recursive: true, force: true });
+  }
+  return folder;
+}
+
+/** Where an archive of the server's loaded classes goes: it halves the start, and fits one build of Java only. */
+export function classArchive(): string {
+  const java = spawnSync("java", ["-version"], { encoding: "utf8" }).stderr;
+  return `${installed()}-classes-${shortHash(java)}.jsa`;
+}
+
+function installed(): string {
+  const caches = process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache");
+  const root = process.env["TYPED_KAFKA_CACHE"] ?? join(caches, "typed-kafka");
+  return join(root, `kafka-${kafkaVersion}-${shortHash(readFileSync(pom, "utf8"))}`);
+}
+
+const shortHash = (text: string): string => createHash("sha256").update(text).digest("hex").slice(0, 8);

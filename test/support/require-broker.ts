@@ -1,0 +1,4 @@
+import { inject } from "vitest";
+
+const reason = inject("noBroker");
+if (reason !== "") throw new Error(reason);

@@ -1,0 +1,57 @@
+import { ESLint } from "eslint";
+import { beforeAll, describe, expect, test } from "vitest";
+
+const rule = "@typescript-eslint/no-restricted-imports";
+let eslint: ESLint;
+
+beforeAll(() => {
+  eslint = new ESLint({
+    ruleFilter: ({ ruleId }) => ruleId === rule,
+    // The files below do not exist, so no TypeScript project knows them.
+    overrideConfig: { languageOptions: { parserOptions: { projectService: false } } },
+  });
+});
+
+async function refused(filePath: string, code: string): Promise<boolean> {
+  const [result] = await eslint.lintText(code, { filePath });
+  const messages = result?.messages ?? [];
+  expect(messages.filter(({ ruleId }) => ruleId !== rule)).toEqual([]);
+  return messages.length > 0;
+}
+
+describe("the linter refuses imports against the architecture", () => {
+  test.each([
+    ["src/producer/x.ts", "@confluentinc/kafka-javascript"],
+    ["src/topic-x.ts", "@confluentinc/kafka-javascript/lib/rdkafka.js"],
+    ["src/kafka.ts", "@confluentinc/kafka-javascript"],
+    ["src/producer/x.ts", "../consumer/x.js"],
+    ["src/consumer/deeper/x.ts", "../../producer/x.js"],
+    ["src/failure/x.ts", "../consumer/x.js"],
+    ["src/driver/x.ts", "../serde/x.js"],
+    ["src/serde/x.ts", "../driver/x.js"],
+    ["src/record-x.ts", "./driver/x.js"],
+    ["src/record-x.ts", "./index.js"],
+    ["src/consumer/x.ts", "../index.js"],
+    ["src/admin/x.ts", "../kafka.js"],
+    ["src/serde/x.ts", "zod"],
+    ["src/topic-x.ts", "zod/v4/core"],
+  ])("%s may not import %s", async (file, source) => {
+    expect(await refused(file, `import { x } from "${source}"; void x;`)).toBe(true);
+  });
+
+  test.each([
+    ["src/driver/x.ts", "@confluentinc/kafka-javascript"],
+    ["src/producer/x.ts", "../driver/x.js"],
+    ["src/consumer/x.ts", "../failure/x.js"],
+    ["src/processor/x.ts", "../consumer/x.js"],
+    ["src/kafka.ts", "./producer/x.js"],
+    ["src/driver/x.ts", "../errors.js"],
+    ["src/topic-x.ts", "./serde/x.js"],
+  ])("%s may import %s", async (file, source) => {
+    expect(await refused(file, `import { x } from "${source}"; void x;`)).toBe(false);
+  });
+
+  test("zod's types may be imported", async () => {
+    expect(await refused("src/serde/x.ts", 'import type { x } from "zod"; export type X = x;')).toBe(false);
+  });
+});

@@ -1,0 +1,58 @@
+import { defineConfig } from "vitest/config";
+
+// Lets tests import `typed-kafka` by its own name and get src/, with no build.
+const fromSource = {
+  resolve: { conditions: ["typed-kafka-source"] },
+  ssr: { resolve: { conditions: ["typed-kafka-source"] } },
+};
+
+export default defineConfig({
+  test: {
+    // The native client can be loaded once in a process and never in a worker thread.
+    pool: "forks",
+    coverage: { include: ["src/**"] },
+    projects: [
+      { ...fromSource, test: { name: "unit", include: ["test/unit/**/*.test.ts"] } },
+      {
+        ...fromSource,
+        test: {
+          name: "types",
+          include: [],
+          typecheck: {
+            enabled: true,
+            only: true,
+            include: ["test/types/**/*.test-d.ts"],
+            tsconfig: "tsconfig.json",
+            // `npm run typecheck` reports those.
+            ignoreSourceErrors: true,
+          },
+        },
+      },
+      {
+        ...fromSource,
+        test: {
+          name: "integration",
+          include: ["test/integration/**/*.test.ts"],
+          globalSetup: "test/support/global-setup.ts",
+          setupFiles: "test/support/require-broker.ts",
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        ...fromSource,
+        test: {
+          name: "faults",
+          include: ["test/faults/**/*.test.ts"],
+          testTimeout: 180_000,
+          hookTimeout: 120_000,
+          // Each file has a cluster of three nodes: one at a time, and after everything else.
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
+        },
+      },
+    ],
+  },
+});
