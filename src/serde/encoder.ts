@@ -135,7 +135,7 @@ function encoded(
  * The native client takes a buffer without memory, as `Buffer.alloc(0)` is, for null: an empty value
  * would be sent as a tombstone, an empty key as none.
  */
-function nativeBytes(bytes: Buffer | null): Buffer | null {
+export function nativeBytes(bytes: Buffer | null): Buffer | null {
   return bytes === null || bytes.length > 0 ? bytes : noBytes;
 }
 

@@ -1,0 +1,34 @@
+import { bounded } from "./header-block.js";
+
+const maxNameBytes = 200;
+const maxMessageBytes = 2_000;
+
+/** What the headers say of an error: bounded, whatever was thrown. */
+export function errorFields(error: unknown): readonly (readonly [string, string])[] {
+  const { name, message, code } = describeError(error);
+  const fields: (readonly [string, string])[] = [
+    ["error-name", bounded(name, maxNameBytes)],
+    ["error-message", bounded(message, maxMessageBytes)],
+  ];
+  if (code !== undefined) fields.push(["error-code", bounded(code, maxNameBytes)]);
+  return fields;
+}
+
+function describeError(error: unknown): {
+  readonly name: string;
+  readonly message: string;
+  readonly code?: string;
+} {
+  // Whatever a handler throws: reading from it may throw again.
+  try {
+    if (!(error instanceof Error)) return { name: typeof error, message: String(error) };
+    const code: unknown = "code" in error ? error.code : undefined;
+    return {
+      name: error.name,
+      message: error.message,
+      ...(typeof code === "string" || typeof code === "number" ? { code: String(code) } : {}),
+    };
+  } catch {
+    return { name: "unknown", message: "what was thrown cannot be read" };
+  }
+}

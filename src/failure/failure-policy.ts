@@ -1,0 +1,211 @@
+import { InvalidRecordError } from "../errors.js";
+import type { EncodedRecord, RawHeaders, RawRecord } from "../record.js";
+import { nativeBytes } from "../serde/encoder.js";
+import { decodeRawHeaders } from "../serde/headers.js";
+import { deadLetterHeaders, type SourceRecord } from "./dead-letter.js";
+import { decide, decideInvalid, type Decision } from "./decide.js";
+import { sizeOf, toNativeHeaders } from "./header-block.js";
+import type { PolicyTopic, ResolvedFailureOptions } from "./options.js";
+import { parseRetryRecord, retryHeaders } from "./retry-record.js";
+
+/** A failed call, as whoever called the handler knows it. */
+export interface Failure {
+  /** The record as it was fetched, from a source topic or one of its retry topics. */
+  readonly raw: RawRecord;
+  /** What the handler threw, or why the record does not decode. */
+  readonly error: unknown;
+  /** Which call for this record it was, from 1 (see {@link FailurePolicy.callsBefore}); 0 where it does not decode. */
+  readonly attempt: number;
+}
+
+/** A record that is to be written elsewhere before its offset may be committed. */
+export interface Move {
+  readonly topic: string;
+  readonly record: EncodedRecord;
+}
+
+/** What to do about a failed call; for `move` the record is finished once it is written. */
+export type Outcome =
+  | { readonly action: "retry"; readonly delayMs: number }
+  | { readonly action: "move"; readonly to: "retry-topic" | "dead-letter"; readonly move: Move }
+  | { readonly action: "skip" }
+  | { readonly action: "fail"; readonly error: unknown };
+
+/** How far beyond its delay a record of a retry topic may ask to wait: what a `RetryAfterError` can set. */
+const maxWaitMs = 86_400_000;
+
+/**
+ * The failure policy of one consumer or processor: decides what becomes of failed records, and makes the
+ * records for the retry topics and the dead letters. No I/O: time, chance and the numbers of partitions are given.
+ */
+export class FailurePolicy {
+  readonly options: ResolvedFailureOptions;
+  readonly #retrySources = new Map<string, { readonly topic: string; readonly stage: number }>();
+  readonly #now: () => number;
+  readonly #random: () => number;
+  /** How many partitions the topics have that are written to; filled when they are made. */
+  readonly #partitions = new Map<string, number>();
+
+  constructor(
+    options: ResolvedFailureOptions,
+    now: () => number = Date.now,
+    random: () => number = Math.random,
+  ) {
+    this.options = options;
+    this.#now = now;
+    this.#random = random;
+    for (const [topic, names] of options.retryTopics)
+      for (const [index, name] of names.entries()) this.#retrySources.set(name, { topic, stage: index + 1 });
+  }
+
+  /** The topics that are written to, to be made where they are missing. */
+  get topics(): readonly PolicyTopic[] {
+    return this.options.topics;
+  }
+
+  /** The retry topics, to be consumed beside the source topics. */
+  get retryTopics(): readonly string[] {
+    return [...this.#retrySources.keys()];
+  }
+
+  /** Remembers how many partitions a topic has that is written to. */
+  learnPartitions(topic: string, count: number): void {
+    this.#partitions.set(topic, count);
+  }
+
+  /** Whether this is one of the retry topics. */
+  isRetryTopic(topic: string): boolean {
+    return this.#retrySources.has(topic);
+  }
+
+  /** The source topic that a retry topic belongs to. */
+  sourceOf(topic: string): string {
+    return this.#retrySources.get(topic)?.topic ?? topic;
+  }
+
+  /**
+   * A record as it was in the source topic. One of a source topic is returned as it is.
+   *
+   * @throws `InvalidRecordError` for a record of a retry topic that was not written by this policy
+   */
+  restore(raw: RawRecord): RawRecord {
+    if (!this.#retrySources.has(raw.topic)) return raw;
+    const { source } = this.#parse(raw);
+    const { topic, partition, offset, timestamp, headers } = source;
+    return { ...raw, topic, partition, offset, timestamp, headers: toRawHeaders(headers) };
+  }
+
+  /** How often the handler was called for this record before it came here. */
+  callsBefore(raw: RawRecord): number {
+    if (!this.#retrySources.has(raw.topic)) return 0;
+    return this.#parse(raw).attempts;
+  }
+
+  /** When the record may be handed over, in milliseconds since the epoch; 0 for at once. One that is not ours need not wait. */
+  dueAt(raw: RawRecord): number {
+    if (!this.#retrySources.has(raw.topic)) return 0;
+    try {
+      return this.#parse(raw).dueAt;
+    } catch {
+      return 0;
+    }
+  }
+
+  /** What to do about a call that failed, or a record that does not decode (`error` is why). */
+  onFailure({ raw, error, attempt }: Failure): Outcome {
+    const isInvalid = attempt === 0;
+    const stage = this.#retrySources.get(raw.topic)?.stage ?? 0;
+    let record: SourceRecord;
+    try {
+      record = this.#sourceRecord(raw);
+    } catch (invalid) {
+      // Not written by this policy: all there is to go by is where it lies.
+      record = { ...raw, headers: decodeRawHeaders(raw.headers) };
+      if (!isInvalid) return { action: "fail", error: invalid };
+    }
+    const decision: Decision =
+      isInvalid && error instanceof InvalidRecordError
+        ? decideInvalid(this.options, error)
+        : decide(this.options, { ...record, error, attempt, stage }, this.#random);
+    switch (decision.action) {
+      case "retry":
+      case "skip":
+      case "fail":
+        return decision;
+      case "retry-topic": {
+        const topic = this.options.retryTopics.get(record.topic)?.[decision.stage - 1] ?? "";
+        const headers = retryHeaders(record, {
+          attempts: attempt,
+          dueAt: this.#now() + decision.delayMs,
+          group: this.options.groupId,
+          error,
+        });
+        return { action: "move", to: "retry-topic", move: this.#move(topic, record, headers) };
+      }
+      case "dead-letter": {
+        const topic = this.options.deadLetters.get(this.sourceOf(raw.topic)) ?? "";
+        const headers = deadLetterHeaders(record, {
+          reason: isInvalid ? "invalid" : "handler",
+          error,
+          attempts: attempt,
+          group: this.options.groupId,
+          failedAt: this.#now(),
+        });
+        return { action: "move", to: "dead-letter", move: this.#move(topic, record, headers) };
+      }
+    }
+  }
+
+  #sourceRecord(raw: RawRecord): SourceRecord {
+    return this.#retrySources.has(raw.topic)
+      ? this.#parse(raw).source
+      : { ...raw, headers: decodeRawHeaders(raw.headers) };
+  }
+
+  #parse(raw: RawRecord): Exclude<ReturnType<typeof parseRetryRecord>, string> {
+    const { topic, stage } = this.#retrySources.get(raw.topic) ?? { topic: raw.topic, stage: 1 };
+    const headers = decodeRawHeaders(raw.headers);
+    const parsed = parseRetryRecord(
+      { timestamp: raw.timestamp, key: raw.key, value: raw.value, headers },
+      {
+        topic,
+        group: this.options.groupId,
+        maxDelayMs: Math.max(this.options.delaysMs[stage - 1] ?? 0, maxWaitMs),
+        now: this.#now(),
+      },
+    );
+    if (typeof parsed !== "string") return parsed;
+    throw new InvalidRecordError(
+      `${raw.topic}, partition ${raw.partition}, offset ${raw.offset}: headers: ${parsed}. ` +
+        "Only this group may write to its retry topics; say with onInvalid what becomes of such records.",
+      {
+        topic: raw.topic,
+        partition: raw.partition,
+        offset: raw.offset,
+        part: "headers",
+        raw: { key: raw.key, value: raw.value, headers },
+      },
+    );
+  }
+
+  #move(topic: string, record: SourceRecord, headers: RawHeaders): Move {
+    const count = this.#partitions.get(topic);
+    return {
+      topic,
+      record: {
+        key: nativeBytes(record.key),
+        value: nativeBytes(record.value),
+        headers: toNativeHeaders(headers),
+        // The records of a partition stay together, so that they keep their order.
+        partition: count === undefined ? undefined : record.partition % count,
+        timestamp: undefined,
+        size: (record.key?.length ?? 0) + (record.value?.length ?? 0) + sizeOf(headers),
+      },
+    };
+  }
+}
+
+/** Headers in the native client's form, for a decoder. */
+function toRawHeaders(headers: RawHeaders): RawRecord["headers"] {
+  return headers.map(([name, value]) => ({ [name]: value ?? Buffer.alloc(0) }));
+}

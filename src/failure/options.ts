@@ -1,0 +1,239 @@
+import { checkInteger, checkKnown, checkOneOf, describe } from "../check.js";
+import { ConfigError } from "../errors.js";
+import type { AnyTopic } from "../topic.js";
+import type { Backoff } from "./retry-delays.js";
+import { deadLetterTopicOf, mayBeMadeFrom, retryTopicOf } from "./topic-names.js";
+
+/** Calling a handler again that threw: in place, while the records behind it wait. */
+export interface RetryOptions {
+  /** How often the handler is called for one record at most, the first call included; 1 to 1,000. @default 5 */
+  readonly attempts?: number | undefined;
+  /** How long to wait after the first failed call, in milliseconds; 1 to 3,600,000. @default 200 */
+  readonly initialDelayMs?: number | undefined;
+  /** What the wait is multiplied by after each further one; 1 to 100. @default 2 */
+  readonly factor?: number | undefined;
+  /**
+   * The longest wait, in milliseconds; 1 to 86,400,000, and not below `initialDelayMs`.
+   * @default 30_000, or `initialDelayMs` where that is more
+   */
+  readonly maxDelayMs?: number | undefined;
+  /**
+   * Whether to wait a random time of up to that long (full jitter), so that what failed together does not come
+   * back together.
+   * @default true
+   */
+  readonly jitter?: boolean | undefined;
+  /**
+   * Whether to call the handler again after this error. What it throws stops the consumer.
+   * @default every error but a {@link PermanentError}
+   */
+  readonly retryIf?: ((error: unknown, attempt: number) => boolean) | undefined;
+}
+
+/** Calling a handler again later, while the records behind the failed one go on. */
+export interface RetryTopicsOptions {
+  /**
+   * How long a record waits in each of the retry topics, in milliseconds: one to ten delays of 1 to 86,400,000
+   * (a day). Each gives the handler one more call, after those of `retry`.
+   */
+  readonly delaysMs: readonly number[];
+}
+
+/** What becomes of a record that does not decode: the consumer stops, it goes to the dead letters, or it is passed over. */
+export type OnInvalid = "fail" | "dead-letter" | "skip";
+
+/** What becomes of records that fail: options of a consumer and of a processor. Without any of them the first failure stops it. */
+export interface FailureOptions {
+  /** Call the handler again in place. Absent: it is called once. */
+  readonly retry?: RetryOptions | undefined;
+  /**
+   * After that, call it again later: the record goes through the topics `<topic>.<groupId>.retry-<n>`, in
+   * one transaction with the offset, and loses its place in the order. The topics are made where they are missing.
+   */
+  readonly retryTopics?: RetryTopicsOptions | undefined;
+  /**
+   * Where records go for which every attempt failed: `true` for `<topic>.<groupId>.dead-letter`, or a topic of yours,
+   * of which only name, partitions, replication factor and configuration count. Made where it is missing.
+   * Absent: the consumer stops, and the record stays uncommitted.
+   */
+  readonly deadLetter?: boolean | AnyTopic | undefined;
+  /** What becomes of records whose key, value or headers do not decode or do not fit the topic. @default "fail" */
+  readonly onInvalid?: OnInvalid | undefined;
+}
+
+/** {@link RetryOptions}, checked and complete. */
+export interface ResolvedRetry extends Backoff {
+  readonly attempts: number;
+  readonly retryIf: ((error: unknown, attempt: number) => boolean) | undefined;
+}
+
+/** A topic that the policy writes to: it is made where it is missing. */
+export interface PolicyTopic {
+  readonly name: string;
+  /** Whose number of partitions it gets. */
+  readonly source: string;
+  /** The user's own definition, whose settings it is made with. */
+  readonly definition: AnyTopic | undefined;
+  readonly use: "dead-letter" | "retry";
+}
+
+/** {@link FailureOptions}, checked and complete. */
+export interface ResolvedFailureOptions {
+  readonly groupId: string;
+  /** `undefined`: the handler is called once. */
+  readonly retry: ResolvedRetry | undefined;
+  readonly delaysMs: readonly number[];
+  readonly onInvalid: OnInvalid;
+  /** The dead-letter topic of each source topic; empty where there is none. */
+  readonly deadLetters: ReadonlyMap<string, string>;
+  /** The retry topics of each source topic, in the order of the delays; empty where there are none. */
+  readonly retryTopics: ReadonlyMap<string, readonly string[]>;
+  /** Every topic that the policy writes to. */
+  readonly topics: readonly PolicyTopic[];
+}
+
+/** The names of the options, for those that take them beside their own. */
+export const failureOptionNames = [
+  "retry",
+  "retryTopics",
+  "deadLetter",
+  "onInvalid",
+] as const satisfies readonly (keyof FailureOptions)[];
+
+const dayMs = 86_400_000;
+const maxAttempts = 1_000;
+const maxRetryTopics = 10;
+
+/**
+ * Checks a failure policy and fills in the defaults; `undefined` where there is none, and the first failure stops
+ * the consumer.
+ *
+ * @param topics - the names of the source topics
+ * @throws `ConfigError` naming the field, such as `retry.attempts`
+ */
+export function resolveFailureOptions(
+  options: FailureOptions,
+  groupId: string,
+  topics: readonly string[],
+): ResolvedFailureOptions | undefined {
+  const retry = resolveRetry(options.retry);
+  const delaysMs = resolveDelays(options.retryTopics);
+  const deadLetter = resolveDeadLetter(options.deadLetter);
+  const onInvalid = checkOneOf("onInvalid", options.onInvalid, ["fail", "dead-letter", "skip"], "fail");
+  if (onInvalid === "dead-letter" && deadLetter === undefined)
+    throw new ConfigError("onInvalid", '"dead-letter" needs the option deadLetter: true, or a topic');
+  if (retry === undefined && delaysMs.length === 0 && deadLetter === undefined && onInvalid === "fail")
+    return undefined;
+
+  const retryTopics = new Map<string, readonly string[]>();
+  const deadLetters = new Map<string, string>();
+  const made: PolicyTopic[] = [];
+  for (const topic of topics) {
+    const names = delaysMs.map((_, index) => retryTopicOf(topic, groupId, index + 1));
+    if (names.length > 0) retryTopics.set(topic, names);
+    for (const name of names) made.push({ name, source: topic, definition: undefined, use: "retry" });
+    if (deadLetter === undefined) continue;
+    const definition = deadLetter === true ? undefined : deadLetter;
+    const name = definition === undefined ? deadLetterTopicOf(topic, groupId) : definition.name;
+    deadLetters.set(topic, name);
+    if (!made.some((other) => other.use === "dead-letter" && other.name === name))
+      made.push({ name, source: topic, definition, use: "dead-letter" });
+  }
+  checkNoCycle(topics, made);
+  return { groupId, retry, delaysMs, onInvalid, deadLetters, retryTopics, topics: made };
+}
+
+function resolveRetry(retry: unknown): ResolvedRetry | undefined {
+  if (retry === undefined) return undefined;
+  const names = ["attempts", "initialDelayMs", "factor", "maxDelayMs", "jitter", "retryIf"] as const;
+  checkKnown("retry", retry, names);
+  const options = retry as { readonly [Name in (typeof names)[number]]?: unknown };
+  const initialDelayMs = checkInteger("retry.initialDelayMs", options.initialDelayMs, {
+    min: 1,
+    max: 3_600_000,
+    otherwise: 200,
+  });
+  const maxDelayMs = checkInteger("retry.maxDelayMs", options.maxDelayMs, {
+    min: 1,
+    max: dayMs,
+    otherwise: Math.max(30_000, initialDelayMs),
+  });
+  if (maxDelayMs < initialDelayMs)
+    throw new ConfigError("retry.maxDelayMs", `must not be below retry.initialDelayMs (${initialDelayMs})`);
+  const { factor = 2, jitter = true, retryIf } = options;
+  if (typeof factor !== "number" || !(factor >= 1 && factor <= 100))
+    throw new ConfigError("retry.factor", `expected a number from 1 to 100, got ${describe(factor)}`);
+  if (typeof jitter !== "boolean")
+    throw new ConfigError("retry.jitter", `expected true or false, got ${describe(jitter)}`);
+  if (retryIf !== undefined && typeof retryIf !== "function")
+    throw new ConfigError("retry.retryIf", `expected a function, got ${describe(retryIf)}`);
+  return {
+    attempts: checkInteger("retry.attempts", options.attempts, { min: 1, max: maxAttempts, otherwise: 5 }),
+    initialDelayMs,
+    factor,
+    maxDelayMs,
+    jitter,
+    retryIf: retryIf as ResolvedRetry["retryIf"],
+  };
+}
+
+function resolveDelays(retryTopics: unknown): readonly number[] {
+  if (retryTopics === undefined) return [];
+  checkKnown("retryTopics", retryTopics, ["delaysMs"]);
+  const { delaysMs } = retryTopics as { readonly delaysMs?: unknown };
+  if (!Array.isArray(delaysMs) || delaysMs.length === 0 || delaysMs.length > maxRetryTopics)
+    throw new ConfigError(
+      "retryTopics.delaysMs",
+      `expected 1 to ${maxRetryTopics} delays, got ${Array.isArray(delaysMs) ? delaysMs.length : describe(delaysMs)}`,
+    );
+  // By index: a hole in the array is no delay.
+  return Array.from({ length: delaysMs.length }, (_, index) =>
+    checkInteger(`retryTopics.delaysMs[${index}]`, (delaysMs as unknown[])[index] ?? null, {
+      min: 1,
+      max: dayMs,
+      otherwise: 0,
+    }),
+  );
+}
+
+function resolveDeadLetter(deadLetter: unknown): true | AnyTopic | undefined {
+  if (deadLetter === undefined || deadLetter === false) return undefined;
+  if (deadLetter === true) return true;
+  if (
+    typeof deadLetter === "object" &&
+    deadLetter !== null &&
+    "name" in deadLetter &&
+    typeof deadLetter.name === "string" &&
+    "config" in deadLetter
+  )
+    return deadLetter as AnyTopic;
+  throw new ConfigError(
+    "deadLetter",
+    `expected true, or a topic made with defineTopic, got ${describe(deadLetter)}`,
+  );
+}
+
+/** A record that fails must not come back by itself, neither to this consumer nor to that of its dead letters. */
+function checkNoCycle(sources: readonly string[], made: readonly PolicyTopic[]): void {
+  for (const { name, use } of made) {
+    const field = use === "retry" ? "retryTopics" : "deadLetter";
+    if (sources.includes(name))
+      throw new ConfigError(
+        field,
+        `${name} is one of the topics that are consumed: a record that fails would come back for ever`,
+      );
+    const others = made.filter((other) => other.name === name);
+    if (others.length > 1)
+      throw new ConfigError(
+        field,
+        `${name} would be a retry topic twice, or a retry topic and the dead letters too`,
+      );
+    if (use !== "dead-letter") continue;
+    const origin = sources.find((source) => mayBeMadeFrom(source, name));
+    if (origin !== undefined)
+      throw new ConfigError(
+        field,
+        `${name} is where the records of ${origin} come from: a record that fails again would go in a circle`,
+      );
+  }
+}
