@@ -77,6 +77,7 @@ export interface ErrorContext {
  * unless a retry policy ran out ({@link RetriesExhaustedError}, with your error as its `cause`).
  */
 export class KafkaError extends Error {
+  /** The name of the class. */
   override readonly name: string = "KafkaError";
   /** What went wrong, from a closed set. */
   readonly code: KafkaErrorCode;
@@ -93,6 +94,7 @@ export class KafkaError extends Error {
   /** Kafka's own error code: positive from a broker, negative from librdkafka. */
   readonly nativeCode: number | undefined;
 
+  /** Made by the library; make one yourself only in tests. */
   constructor(code: KafkaErrorCode, message: string, context: ErrorContext = {}) {
     super(message, "cause" in context ? { cause: context.cause } : undefined);
     this.code = code;
@@ -107,10 +109,12 @@ export class KafkaError extends Error {
 
 /** An option, a topic definition or a policy is wrong: a bug to mend, thrown before anything is done. */
 export class ConfigError extends KafkaError {
+  /** The name of the class. */
   override readonly name = "ConfigError";
   /** The path of the wrong field, such as `retry.attempts` or `brokers`. */
   readonly field: string;
 
+  /** Made by the library; make one yourself only in tests. */
   constructor(field: string, message: string, context: ErrorContext = {}) {
     super("CONFIG", `${field}: ${message}`, context);
     this.field = field;
@@ -119,8 +123,10 @@ export class ConfigError extends KafkaError {
 
 /** No broker could be reached within the time given; the message has the address and the true reason. */
 export class ConnectionError extends KafkaError {
+  /** The name of the class. */
   override readonly name = "ConnectionError";
 
+  /** Made by the library; make one yourself only in tests. */
   constructor(message: string, context: ErrorContext = {}) {
     super("CONNECTION", message, { retriable: true, ...context });
   }
@@ -128,8 +134,10 @@ export class ConnectionError extends KafkaError {
 
 /** A broker refused the credentials, or its certificate is not trusted. */
 export class AuthenticationError extends KafkaError {
+  /** The name of the class. */
   override readonly name = "AuthenticationError";
 
+  /** Made by the library; make one yourself only in tests. */
   constructor(message: string, context: ErrorContext = {}) {
     super("AUTHENTICATION", message, context);
   }
@@ -137,8 +145,10 @@ export class AuthenticationError extends KafkaError {
 
 /** The principal lacks a permission on a topic, group, transactional id or the cluster. */
 export class AuthorizationError extends KafkaError {
+  /** The name of the class. */
   override readonly name = "AuthorizationError";
 
+  /** Made by the library; make one yourself only in tests. */
   constructor(message: string, context: ErrorContext = {}) {
     super("AUTHORIZATION", message, context);
   }
@@ -146,8 +156,10 @@ export class AuthorizationError extends KafkaError {
 
 /** An answer did not come within the time given. */
 export class TimeoutError extends KafkaError {
+  /** The name of the class. */
   override readonly name = "TimeoutError";
 
+  /** Made by the library; make one yourself only in tests. */
   constructor(message: string, context: ErrorContext = {}) {
     super("TIMEOUT", message, { retriable: true, ...context });
   }
@@ -158,6 +170,7 @@ export type Issue = StandardSchemaV1.Issue;
 
 /** A record to be sent does not fit its topic: nothing of the call was written. */
 export class SerializationError extends KafkaError {
+  /** The name of the class. */
   override readonly name = "SerializationError";
   /** Which part of the record is wrong. */
   readonly part: "key" | "value" | "headers" | "partition" | "timestamp" | "record";
@@ -166,6 +179,7 @@ export class SerializationError extends KafkaError {
   /** The record's position in the array given to `send`, from 0; `undefined` for a single record. */
   readonly index: number | undefined;
 
+  /** Made by the library; make one yourself only in tests. */
   constructor(
     message: string,
     context: ErrorContext & {
@@ -193,6 +207,7 @@ export interface RawRecordBytes {
 
 /** A record read does not decode, or does not fit its topic's schema. It holds the raw bytes. */
 export class InvalidRecordError extends KafkaError {
+  /** The name of the class. */
   override readonly name = "InvalidRecordError";
   /** Which part of the record is wrong. */
   readonly part: "key" | "value" | "headers";
@@ -204,6 +219,7 @@ export class InvalidRecordError extends KafkaError {
   declare readonly partition: number;
   declare readonly offset: number;
 
+  /** Made by the library; make one yourself only in tests. */
   constructor(
     message: string,
     context: ErrorContext & {
@@ -224,12 +240,22 @@ export class InvalidRecordError extends KafkaError {
 
 /** What became of one record of a failed `send`. */
 export type DeliveryResult =
-  | { readonly status: "written"; readonly metadata: RecordMetadata }
-  | { readonly status: "failed"; readonly error: KafkaError }
-  | { readonly status: "unknown"; readonly error: KafkaError };
+  | {
+      /** It is in the log. */
+      readonly status: "written";
+      /** Where. */
+      readonly metadata: RecordMetadata;
+    }
+  | {
+      /** `failed`: it is not in the log. `unknown`: it may be; no acknowledgement came. */
+      readonly status: "failed" | "unknown";
+      /** Why. */
+      readonly error: KafkaError;
+    };
 
 /** Some records of a call were refused, or whether they were written is not known. */
 export class DeliveryError extends KafkaError {
+  /** The name of the class. */
   override readonly name = "DeliveryError";
   /**
    * One result a record, in the order given to `send`: `written` (in the log), `failed` (not in the
@@ -239,6 +265,7 @@ export class DeliveryError extends KafkaError {
   /** How many records of the call are known to be written. */
   readonly acknowledged: number;
 
+  /** Made by the library; make one yourself only in tests. */
   constructor(
     message: string,
     context: ErrorContext & {
@@ -255,8 +282,10 @@ export class DeliveryError extends KafkaError {
 
 /** The transaction was rolled back: a `read_committed` reader sees nothing of it. It may be run again. */
 export class TransactionAbortedError extends KafkaError {
+  /** The name of the class. */
   override readonly name = "TransactionAbortedError";
 
+  /** Made by the library; make one yourself only in tests. */
   constructor(message: string, context: ErrorContext = {}) {
     super("TRANSACTION_ABORTED", message, { retriable: true, ...context });
   }
@@ -264,8 +293,10 @@ export class TransactionAbortedError extends KafkaError {
 
 /** Whether the transaction was committed could not be found out: look before you run it again. */
 export class TransactionOutcomeUnknownError extends KafkaError {
+  /** The name of the class. */
   override readonly name = "TransactionOutcomeUnknownError";
 
+  /** Made by the library; make one yourself only in tests. */
   constructor(message: string, context: ErrorContext = {}) {
     super("TRANSACTION_OUTCOME_UNKNOWN", message, context);
   }
@@ -273,8 +304,10 @@ export class TransactionOutcomeUnknownError extends KafkaError {
 
 /** Another live producer took over this transactional id: this one is dead and wrote nothing more. */
 export class ProducerFencedError extends KafkaError {
+  /** The name of the class. */
   override readonly name = "ProducerFencedError";
 
+  /** Made by the library; make one yourself only in tests. */
   constructor(message: string, context: ErrorContext = {}) {
     super("PRODUCER_FENCED", message, context);
   }
@@ -282,10 +315,12 @@ export class ProducerFencedError extends KafkaError {
 
 /** Every attempt that the retry policy allows has failed; the last error is the `cause`. */
 export class RetriesExhaustedError extends KafkaError {
+  /** The name of the class. */
   override readonly name = "RetriesExhaustedError";
   /** How many times the handler was called. */
   readonly attempts: number;
 
+  /** Made by the library; make one yourself only in tests. */
   constructor(message: string, context: ErrorContext & { readonly attempts: number }) {
     super("RETRIES_EXHAUSTED", message, context);
     this.attempts = context.attempts;
@@ -294,8 +329,10 @@ export class RetriesExhaustedError extends KafkaError {
 
 /** The client was closed before or during the call. */
 export class ClosedError extends KafkaError {
+  /** The name of the class. */
   override readonly name = "ClosedError";
 
+  /** Made by the library; make one yourself only in tests. */
   constructor(message: string, context: ErrorContext = {}) {
     super("CLOSED", message, context);
   }

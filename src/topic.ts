@@ -111,8 +111,20 @@ export interface ProducerRecordFields<Value, Key> {
 /** The headers of a {@link ProducerRecord}: required where the topic's schema requires one of them. */
 // eslint-disable-next-line @typescript-eslint/no-empty-object-type -- whether an object without any header will do
 export type ProducerRecordHeaders<Headers> = {} extends Headers
-  ? { /** The headers. Absent: none. */ readonly headers?: Headers | undefined }
-  : { /** The headers. */ readonly headers: Headers };
+  ? OptionalHeaders<Headers>
+  : RequiredHeaders<Headers>;
+
+/** Headers that may be left out. */
+export interface OptionalHeaders<Headers> {
+  /** The headers. Absent: none. */
+  readonly headers?: Headers | undefined;
+}
+
+/** Headers of which the topic's schema requires at least one. */
+export interface RequiredHeaders<Headers> {
+  /** The headers. */
+  readonly headers: Headers;
+}
 
 type TopicHeaders<HeadersSource> = HeadersSource extends StandardSchemaV1
   ? StandardSchemaV1.InferOutput<HeadersSource>

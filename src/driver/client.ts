@@ -10,6 +10,7 @@ import type {
   NativeMetadata,
   NativeProperties,
 } from "./native.js";
+import { version } from "../version.js";
 import { limitConcurrency, sleep } from "../waiting.js";
 
 /** What a kind of client adds to the common callbacks. */
@@ -61,7 +62,7 @@ export class Client<Native extends NativeConnection> {
       ...options.config.properties,
       ...options.properties,
       "client.software.name": "typed-kafka",
-      "client.software.version": "0.1.0",
+      "client.software.version": version,
     };
     try {
       this.native = options.create(properties);

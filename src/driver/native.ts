@@ -4,6 +4,8 @@
  * wrappers in its `lib/`, which this library does not use: they lose error flags and read positions.
  */
 
+import type { NativeHeader, RawRecord } from "../record.js";
+
 /** An error as the addon gives it: a plain object, not an `Error`. */
 export interface NativeError {
   readonly code: number;
@@ -96,8 +98,6 @@ export interface NativeConnection {
   setOAuthBearerTokenFailure: (message: string) => void;
 }
 
-export type NativeHeader = Record<string, string | Buffer>;
-
 export interface NativeProducerClient extends NativeConnection {
   /** Returns an error code, 0 for queued; throws a plain `Error` for a wrong argument. */
   produce: (
@@ -123,19 +123,6 @@ export interface NativeProducerClient extends NativeConnection {
   ) => void;
 }
 
-/** A record as the addon hands it over. */
-export interface NativeRecord {
-  readonly topic: string;
-  readonly partition: number;
-  readonly offset: number;
-  readonly timestamp: number;
-  readonly key: Buffer | null;
-  readonly value: Buffer | null;
-  readonly headers?: readonly Record<string, Buffer>[];
-  readonly size: number;
-  readonly leaderEpoch?: number;
-}
-
 export interface NativeEndOfPartition extends NativePartition {
   readonly offset: number;
 }
@@ -149,7 +136,7 @@ export interface NativeConsumerClient extends NativeConnection {
     timeoutOnlyForFirst: boolean,
     callback: (
       error: NativeError | Error | null,
-      records: NativeRecord[],
+      records: RawRecord[],
       ends: readonly NativeEndOfPartition[],
     ) => void,
   ) => void;

@@ -1,0 +1,71 @@
+import { describe, expect, it } from "vitest";
+import { ClosedError, ConnectionError, defineTopic, Kafka, string } from "typed-kafka";
+import { freePort } from "../support/ports.js";
+import { runProgram } from "../support/run-example.js";
+import { uniqueName } from "../support/topics.js";
+
+const topic = defineTopic("nobody-is-there", { value: string() });
+const silent = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+};
+
+describe("with nobody listening at the address", () => {
+  it("a producer and a consumer fail within the deadline given, with the address and the reason, and close ends", async () => {
+    const port = await freePort();
+    const kafka = new Kafka({ brokers: `127.0.0.1:${port}`, connectTimeoutMs: 5_000, logger: silent });
+    const begin = performance.now();
+    const failures = await Promise.all([
+      kafka
+        .producer()
+        .send(topic, { value: "x" })
+        .catch((error: unknown) => error),
+      kafka
+        .consumer(topic, { groupId: uniqueName() })
+        .run(() => undefined)
+        .catch((error: unknown) => error),
+    ]);
+    for (const failure of failures) {
+      expect(failure).toBeInstanceOf(ConnectionError);
+      expect((failure as ConnectionError).message).toContain(`127.0.0.1:${port}`);
+      expect((failure as ConnectionError).message).toMatch(/refused/i);
+    }
+    expect(performance.now() - begin).toBeLessThan(8_000);
+    await kafka.close();
+  });
+
+  it("close while connecting ends the wait", async () => {
+    const kafka = new Kafka({
+      brokers: `127.0.0.1:${await freePort()}`,
+      connectTimeoutMs: 60_000,
+      logger: silent,
+    });
+    const running = kafka.consumer(topic, { groupId: uniqueName() }).run(() => undefined);
+    await kafka.close();
+    await expect(running).resolves.toBeUndefined();
+  });
+});
+
+describe("a closed Kafka", () => {
+  it("makes no more clients", async () => {
+    const kafka = new Kafka({ brokers: "127.0.0.1:1" });
+    await kafka.close();
+    expect(() => kafka.producer()).toThrow(ClosedError);
+  });
+
+  it("lets the process end by itself", async () => {
+    const program = runProgram("test/support/programs/close-and-end.ts");
+    expect(await program.ended).toBe(0);
+    expect(program.output()).toContain("closed");
+  });
+});
+
+describe("on a worker thread", () => {
+  it("making a client says that it works on the main thread only", async () => {
+    const program = runProgram("test/support/programs/worker-thread.ts");
+    expect(await program.ended).toBe(0);
+    expect(program.output()).toContain("BINDING: The native Kafka client works on the main thread only");
+  });
+});
