@@ -1,5 +1,7 @@
 import { type Delivery, type DeliveryHost, type HandlerContext, isPromise } from "./delivery.js";
+import type { RawRecord } from "../record.js";
 import type { OwnedPartition } from "./owned-partition.js";
+import type { Settled } from "./record-failures.js";
 
 /** Options of {@link Consumer.runBatch}. */
 export interface BatchOptions {
@@ -22,7 +24,7 @@ export interface BatchOptions {
 /** A batch in flight: how much of which partitions. */
 interface Call {
   readonly parts: readonly { readonly partition: OwnedPartition; readonly offsets: readonly number[] }[];
-  readonly second: number;
+  second: number;
 }
 
 /** `runBatch`: hands records over in batches. Those of a partition never run at the same time. */
@@ -38,6 +40,8 @@ export class BatchDelivery implements Delivery {
   /** When the first record of a batch that is not full yet was seen. */
   readonly #since = new WeakMap<OwnedPartition, number>();
   readonly #calls = new Set<Call>();
+  /** Batches that gave their place away while they waited, and want one again. */
+  readonly #returning: { readonly call: Call; readonly resolve: () => void }[] = [];
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
 
@@ -65,6 +69,7 @@ export class BatchDelivery implements Delivery {
     this.#stopped = true;
     clearTimeout(this.#timer);
     this.#ready.clear();
+    for (const { resolve } of this.#returning.splice(0)) resolve();
   };
 
   oldest = (): { seconds: number; partition: OwnedPartition; offset: number } | undefined => {
@@ -80,7 +85,13 @@ export class BatchDelivery implements Delivery {
   };
 
   #drive(): void {
-    const limit = this.#across ? 1 : this.#host.limit();
+    const limit = this.#limit();
+    while (this.#calls.size < limit) {
+      const returning = this.#returning.shift();
+      if (returning === undefined) break;
+      this.#calls.add(returning.call);
+      returning.resolve();
+    }
     for (const partition of this.#ready) {
       if (this.#stopped || this.#calls.size >= limit) return;
       if (!hasWork(partition)) {
@@ -94,7 +105,7 @@ export class BatchDelivery implements Delivery {
     }
   }
 
-  /** Whether to go ahead; if not, a timer looks again when the waiting time is over. */
+  /** Whether to go ahead: enough is there, or as much as will be, or it has waited long enough. If not, a timer looks again when the waiting time is over. */
   #isDue(group: readonly OwnedPartition[]): boolean {
     if (this.#maxWaitMs === 0) return true;
     let waiting = 0;
@@ -105,6 +116,7 @@ export class BatchDelivery implements Delivery {
       const first = this.#since.get(partition) ?? now;
       this.#since.set(partition, first);
       since = Math.min(since, first);
+      if (this.#host.isFull(partition)) return true;
     }
     const left = since + this.#maxWaitMs - now;
     if (waiting >= this.#maxRecords || left <= 0) return true;
@@ -131,16 +143,15 @@ export class BatchDelivery implements Delivery {
         const signals = group.map(({ signal }) => signal);
         const [only] = signals;
         const signal = only !== undefined && signals.length === 1 ? only : AbortSignal.any(signals);
-        try {
-          await this.#handler(records as never, { signal, attempt: 1 });
-        } catch (error) {
-          if (!signal.aborted) throw error;
+        const taken = parts.filter(({ offsets }) => offsets.length > 0);
+        const settled = await this.#handle(call, group, records, signal);
+        if (settled === undefined) {
+          // What stops because it was told to has not failed. The partitions that stay begin it again.
+          for (const { partition, offsets } of taken)
+            if (!partition.seeking) this.#host.rewind(partition, offsets[0] ?? 0);
           return;
         }
-        for (const { partition, offsets } of parts) {
-          for (const offset of offsets) partition.finish(offset);
-          if (offsets.length > 0) this.#host.finished(partition, offsets.length);
-        }
+        this.#host.batchFinished(taken, settled.result);
       }
     } catch (error) {
       this.#host.failed(error);
@@ -154,6 +165,51 @@ export class BatchDelivery implements Delivery {
     }
     for (const partition of group) this.offer(partition);
     this.#drive();
+  }
+
+  /** Calls the handler, as often as the policy says where it fails; `undefined` where it was told to stop, and the batch comes again. */
+  async #handle(
+    call: Call,
+    group: readonly OwnedPartition[],
+    records: readonly unknown[],
+    signal: AbortSignal,
+  ): Promise<Settled | undefined> {
+    for (let attempt = 1; ; attempt += 1) {
+      // While an asynchronous serde worked, a partition may have moved: it is not handled after that.
+      if (signal.aborted) return undefined;
+      try {
+        return { result: await this.#handler(records as never, { signal, attempt }) };
+      } catch (error) {
+        // Read again: it may have aborted while the handler ran.
+        if (group.some((partition) => partition.signal.aborted)) return undefined;
+        const [part] = call.parts;
+        const { failures } = this.#host;
+        if (part === undefined || failures === undefined) throw error;
+        const { topic, partition } = part.partition;
+        const place = { topic, partition, offset: part.offsets[0] ?? 0 };
+        const outcome = failures.policy.onBatchFailure(place, error, attempt);
+        if (outcome.action !== "retry") throw outcome.action === "fail" ? outcome.error : error;
+        if (!(await this.#wait(call, group, outcome.delayMs))) return undefined;
+      }
+    }
+  }
+
+  /** Waits without a place; `false` where a partition of the batch is given up or moves. */
+  async #wait(call: Call, group: readonly OwnedPartition[], ms: number): Promise<boolean> {
+    this.#calls.delete(call);
+    this.#drive();
+    await Promise.race(group.map((partition) => partition.wait(ms)));
+    if (!this.#stopped && this.#calls.size >= this.#limit()) {
+      await new Promise<void>((resolve) => {
+        this.#returning.push({ call, resolve });
+      });
+    } else this.#calls.add(call);
+    call.second = this.#second();
+    return !this.#stopped && !group.some(({ releasing, seeking }) => releasing || seeking);
+  }
+
+  #limit(): number {
+    return this.#across ? 1 : this.#host.limit();
   }
 
   /** Takes records up to the limit. One that does not decode ends the batch before it, and fails when it comes first. */
@@ -171,7 +227,8 @@ export class BatchDelivery implements Delivery {
         if (isPromise(record)) record = await record;
       } catch (error) {
         if (records.length > 0) return;
-        throw error;
+        if (await this.#dispose(partition, next, error)) continue;
+        return;
       }
       // While an asynchronous serde worked, a seek or a rebalance may have emptied the queue.
       if (partition.queue.peek() !== next) return;
@@ -180,6 +237,26 @@ export class BatchDelivery implements Delivery {
       offsets.push(next.offset);
       records.push(record);
     }
+  }
+
+  /**
+   * Deals with a record that does not decode and has nothing before it: whether it is finished.
+   * @throws what stops the consumer
+   */
+  async #dispose(partition: OwnedPartition, raw: RawRecord, error: unknown): Promise<boolean> {
+    const { failures } = this.#host;
+    const outcome = failures?.policy.onFailure({ raw, error, attempt: 0 });
+    if (failures === undefined || outcome === undefined || outcome.action === "fail") throw error;
+    if (outcome.action === "retry" || partition.queue.peek() !== raw) return false;
+    partition.take();
+    this.#host.taken(partition);
+    const settled =
+      outcome.action === "skip"
+        ? failures.skip(raw, error)
+        : await failures.move(partition, raw, outcome, error);
+    if (settled === undefined) return false;
+    this.#host.finished(partition, raw.offset, settled.result);
+    return true;
   }
 }
 

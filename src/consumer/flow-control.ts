@@ -5,8 +5,15 @@ import type { OwnedPartition } from "./owned-partition.js";
 const maxFetch = 1_000;
 const maxFetchBytes = 4 * 2 ** 20;
 /** A partition with this many records waiting is full; with a quarter of it there is room again. */
-const maxWaiting = 2_000;
+const defaultMaxWaiting = 2_000;
 const roomAt = 0.25;
+/** Polling while full brings a few records more: a partition this full is paused natively, lest they add up. */
+const overfullAt = 1.25;
+/** How long after an assignment an error of a partition is looked out for, whatever the others bring. */
+const firstAnswerMs = 5_000;
+
+/** What of the native consumer the flow depends on. */
+export type FlowSource = Pick<NativeConsumer, "knownEnd" | "pause" | "resume">;
 
 /**
  * Decides whether to fetch. Memory is bounded by partition: a full one is paused natively only while
@@ -14,9 +21,12 @@ const roomAt = 0.25;
  */
 export class FlowControl {
   readonly #bufferMaxBytes: number;
+  #maxWaiting = defaultMaxWaiting;
   #partitionBytes: number;
   #recordBytes = 1_000;
   #full = false;
+  /** Partitions of which no broker has said anything yet, and until when that matters. */
+  readonly #unanswered = new Map<OwnedPartition, number>();
 
   constructor(bufferMaxBytes: number) {
     this.#bufferMaxBytes = bufferMaxBytes;
@@ -28,13 +38,26 @@ export class FlowControl {
     return this.#full;
   }
 
+  /** So many records of one partition are wanted at a time. */
+  prepareFor(maxRecords: number): void {
+    this.#maxWaiting = Math.max(defaultMaxWaiting, 2 * maxRecords);
+  }
+
   /** Shares the memory out among so many partitions. */
   share(partitions: number): void {
     this.#partitionBytes = this.#bufferMaxBytes / Math.max(1, partitions);
   }
 
+  /** New partitions, whose first answer may be an error. */
+  watch(partitions: readonly OwnedPartition[], now: number): void {
+    for (const partition of partitions) this.#unanswered.set(partition, now + firstAnswerMs);
+  }
+
   /** How many records to ask for, so that large ones do not come a thousand at a time. */
-  fetchSize(): number {
+  fetchSize(source: FlowSource, now: number): number {
+    // An error that comes behind records is not told, and some are told once only: one at a time there is
+    // nothing for it to be behind of. That is over with the first answers, within milliseconds.
+    if (this.#unanswered.size > 0 && this.#lookOut(source, now)) return 1;
     return Math.max(
       1,
       Math.min(maxFetch, Math.floor(Math.min(maxFetchBytes, this.#partitionBytes) / this.#recordBytes)),
@@ -53,40 +76,65 @@ export class FlowControl {
     return this.#full && this.#hasRoom(partition);
   }
 
+  /** Whether so much of the partition is waiting that no more of it is fetched. */
+  fills({ queue }: OwnedPartition): boolean {
+    return queue.length >= this.#maxWaiting || queue.bytes >= this.#partitionBytes;
+  }
+
   /** Whether to fetch now. Pauses and resumes partitions natively as a side effect. */
-  wantsMore(partitions: Iterable<OwnedPartition>, native: NativeConsumer): boolean {
+  wantsMore(partitions: Iterable<OwnedPartition>, source: FlowSource): boolean {
     const full: OwnedPartition[] = [];
     let starving = false;
     for (const partition of partitions) {
-      if (!partition.open) continue;
+      if (!partition.wanted) continue;
       if (partition.held && this.#hasRoom(partition)) {
         partition.held = false;
-        native.resume([partition]);
+        source.resume([partition]);
       }
-      if (this.#isFull(partition)) full.push(partition);
-      else if (this.#hasRoom(partition) && hasMore(partition, native)) starving = true;
+      if (this.fills(partition)) full.push(partition);
+      else if (this.#hasRoom(partition) && hasMore(partition, source)) starving = true;
     }
     this.#full = full.length > 0;
     if (!this.#full) return true;
     if (!starving) return false;
-    const toHold = full.filter(({ held }) => !held);
-    for (const partition of toHold) partition.held = true;
-    native.pause(toHold);
+    this.#hold(full, source);
     return true;
   }
 
-  #isFull({ queue }: OwnedPartition): boolean {
-    return queue.length >= maxWaiting || queue.bytes >= this.#partitionBytes;
+  /** Call before polling in spite of a `wantsMore` that said no. */
+  capPolling(partitions: Iterable<OwnedPartition>, source: FlowSource): void {
+    this.#hold(
+      [...partitions].filter(
+        ({ wanted, queue }) =>
+          wanted &&
+          (queue.length >= this.#maxWaiting * overfullAt || queue.bytes >= this.#partitionBytes * overfullAt),
+      ),
+      source,
+    );
+  }
+
+  #hold(partitions: readonly OwnedPartition[], source: FlowSource): void {
+    const toHold = partitions.filter(({ held }) => !held);
+    for (const partition of toHold) partition.held = true;
+    source.pause(toHold);
   }
 
   #hasRoom({ queue }: OwnedPartition): boolean {
-    return queue.length <= maxWaiting * roomAt && queue.bytes <= this.#partitionBytes * roomAt;
+    return queue.length <= this.#maxWaiting * roomAt && queue.bytes <= this.#partitionBytes * roomAt;
+  }
+
+  #lookOut(source: FlowSource, now: number): boolean {
+    for (const [partition, until] of this.#unanswered) {
+      if (partition.wanted && now < until && source.knownEnd(partition) === undefined) return true;
+      this.#unanswered.delete(partition);
+    }
+    return false;
   }
 }
 
 /** Whether the log goes on beyond what was fetched, as far as the native client knows. */
-function hasMore(partition: OwnedPartition, native: NativeConsumer): boolean {
+function hasMore(partition: OwnedPartition, source: FlowSource): boolean {
   if (partition.position === undefined) return true;
-  const end = native.knownEnd(partition);
+  const end = source.knownEnd(partition);
   return end === undefined || end > partition.position;
 }

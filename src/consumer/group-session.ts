@@ -4,11 +4,12 @@ import { nativeCodes } from "../driver/native-errors.js";
 import type { NativePartition } from "../driver/native.js";
 import { AuthenticationError, AuthorizationError, KafkaError } from "../errors.js";
 import type { Logger } from "../logger.js";
+import type { RawRecord } from "../record.js";
 import { Bell, settlesWithin, sleep } from "../waiting.js";
 import { Assignment } from "./assignment.js";
 import type { ResolvedConsumerOptions, RebalanceEvent, TopicPartition } from "./options.js";
 import { FlowControl } from "./flow-control.js";
-import { OwnedPartition } from "./owned-partition.js";
+import { type Delay, OwnedPartition } from "./owned-partition.js";
 
 /** What hands the records over, as the session sees it. */
 export interface SessionEvents {
@@ -19,15 +20,30 @@ export interface SessionEvents {
    * resolves within the time for draining; never rejects.
    */
   readonly onRelease: (partitions: readonly OwnedPartition[]) => Promise<void>;
+  /** The topics are there, and nothing is subscribed to yet. Resolves to topics to subscribe to beside them. */
+  readonly beforeSubscribing?:
+    ((native: NativeConsumer, signal: AbortSignal) => Promise<readonly string[]>) | undefined;
+  /** When a record of this topic may be handed over; `undefined` where all may be at once. */
+  readonly dueAt?: ((topic: string) => ((record: RawRecord) => number) | undefined) | undefined;
   /** The outcome of the oldest commit in flight. */
   readonly onCommit: (error: KafkaError | undefined) => void;
   /** The session cannot go on. */
   readonly onFailure: (error: KafkaError) => void;
+  /** Whether the outcome of a commit is waited for: then it is looked for although no records are wanted. */
+  readonly awaitsCommit?: () => boolean;
 }
 
 /** Resets the native poll timer, and finds what no wake-up announced. */
 const keepAliveMs = 1_000;
+/** How often to look for a commit's outcome while no records are wanted. */
+const outcomeMs = 20;
+/** Errors that come one upon another must not keep the loop spinning. */
+const errorPauseMs = 100;
+/** While partitions are full, others may get their first records without any wake-up. */
+const fullMs = 100;
 const unknownTopicMs = 10_000;
+/** What a pattern never fits. */
+const kafkasOwnTopics = "^__consumer_offsets$,^__transaction_state$,^__share_group_state$";
 const seekTimeoutMs = 5_000;
 const leaveTimeoutMs = 10_000;
 
@@ -57,6 +73,7 @@ export class GroupSession {
   #exclusive = false;
   #whenQuiet: (() => void) | undefined;
   #changes: Promise<void> = Promise.resolve();
+  #errors = 0;
   #leaving = false;
   #ended = false;
   #loop: Promise<void> = Promise.resolve();
@@ -73,7 +90,10 @@ export class GroupSession {
     this.#events = events;
     this.#logger = config.logger;
     this.#flow = new FlowControl(options.bufferMaxBytes);
-    this.native = new NativeConsumer(config, `consumer of group ${options.groupId}`, options.properties, {
+    const properties = topics.some(isPattern)
+      ? { ...options.properties, "topic.blacklist": kafkasOwnTopics }
+      : options.properties;
+    this.native = new NativeConsumer(config, `consumer of group ${options.groupId}`, properties, {
       onWake: () => {
         this.#woken = true;
         this.#bell.ring();
@@ -92,7 +112,9 @@ export class GroupSession {
   async start(signal: AbortSignal): Promise<void> {
     await this.native.connect(signal);
     await this.#waitForTopics(signal);
-    this.native.subscribe(this.#topics);
+    const more = (await this.#events.beforeSubscribing?.(this.native, signal)) ?? [];
+    signal.throwIfAborted();
+    this.native.subscribe([...this.#topics, ...more]);
     this.#loop = this.#poll();
   }
 
@@ -114,6 +136,16 @@ export class GroupSession {
     if (this.#flow.waitsFor(partition)) this.#bell.ring();
   }
 
+  /** So many records of one partition are wanted at a time; more than that may wait. */
+  prepareFor(maxRecords: number): void {
+    this.#flow.prepareFor(maxRecords);
+  }
+
+  /** Whether as much of the partition is waiting as may be. */
+  isFull(partition: OwnedPartition): boolean {
+    return this.#flow.fills(partition);
+  }
+
   pause(partitions: readonly OwnedPartition[]): void {
     for (const partition of partitions) partition.paused = true;
     this.native.pause(partitions.map(placeOf));
@@ -133,16 +165,31 @@ export class GroupSession {
    * is handed over. Does not wait, so that a handler can call it for its own partition.
    */
   seek(partition: OwnedPartition, offset: number): void {
-    partition.seeking = true;
-    partition.queue.clear();
+    partition.beginSeek();
     void partition.idle().then(() => {
       this.#change(() => this.#applySeek(partition, offset));
     });
   }
 
+  /**
+   * Takes no more records, while what is in flight goes on: what comes in from here on are rebalances and
+   * the outcomes of commits, which would otherwise wait behind the backlog.
+   */
+  quiesce(): void {
+    this.#leaving = true;
+    for (const partition of this.#assignment) partition.release();
+    try {
+      this.native.pause(this.partitions.map(placeOf));
+    } catch (error) {
+      this.#logger.debug(`pause: ${String(error)}`);
+    }
+    this.#woken = true;
+    this.#bell.ring();
+  }
+
   /** Leaves the group and disconnects. What is in flight must have been drained before. Never rejects. */
   async stop(): Promise<void> {
-    this.#leaving = true;
+    this.quiesce();
     try {
       this.native.unsubscribe();
     } catch (error) {
@@ -174,10 +221,12 @@ export class GroupSession {
       }
       const arrival = await next;
       const brought = arrival.records?.length ?? 0;
+      if (arrival.error === undefined) this.#errors = 0;
+      else if (++this.#errors > 1) await this.#bell.wait(errorPauseMs);
       // A fetch that brought something may have left more behind, and an error behind records is not
       // told. Asking before the records are handed over keeps the native side busy meanwhile.
       if (brought > 0 || arrival.error !== undefined) this.#woken = true;
-      next = brought > 0 && this.#mayFetch() ? this.#fetch(this.#flow.fetchSize()) : undefined;
+      next = brought > 0 && this.#mayFetch() ? this.#fetch(this.#fetchSize()) : undefined;
       this.#accept(arrival);
     }
   }
@@ -189,13 +238,24 @@ export class GroupSession {
       const now = performance.now();
       if (!this.#exclusive) {
         const wanted = this.#flow.wantsMore(this.#assignment, this.native);
-        if (wanted && this.#woken) return this.#flow.fetchSize();
-        if (now - this.#lastFetch >= keepAliveMs) return wanted ? this.#flow.fetchSize() : 1;
+        if (wanted && this.#woken) return this.#fetchSize();
+        if (now - this.#lastFetch >= this.#pollEveryMs(wanted)) {
+          if (wanted) return this.#fetchSize();
+          this.#flow.capPolling(this.#assignment, this.native);
+          return 1;
+        }
       }
-      // While partitions are full, others may get their first records without any wake-up.
-      const rest = this.#flow.isFull ? 100 : keepAliveMs - (now - this.#lastFetch);
-      await this.#bell.wait(Math.max(1, rest));
+      const rest = this.#lastFetch + this.#pollEveryMs(!this.#flow.isFull) - now;
+      await this.#bell.wait(Math.max(1, this.#flow.isFull ? Math.min(rest, fullMs) : rest));
     }
+  }
+
+  #pollEveryMs(wanted: boolean): number {
+    return !wanted && this.#events.awaitsCommit?.() === true ? outcomeMs : keepAliveMs;
+  }
+
+  #fetchSize(): number {
+    return this.#flow.fetchSize(this.native, performance.now());
   }
 
   #mayFetch(): boolean {
@@ -295,26 +355,30 @@ export class GroupSession {
   }
 
   async #assign(partitions: readonly NativePartition[]): Promise<void> {
-    this.#missingSince = undefined;
+    const taken: OwnedPartition[] = [];
     await this.#exclusively(() => {
       this.native.assign(partitions);
       for (const place of partitions) {
-        const owned = new OwnedPartition(place);
+        const owned = new OwnedPartition(place, this.#delayOf(place.topic));
         // Too late to begin: we take them, because the group waits for it, and give them up at once.
         owned.releasing = this.#leaving;
         this.#assignment.begin(place.topic, place.partition, owned);
+        taken.push(owned);
       }
+      this.#flow.watch(taken, performance.now());
       this.#flow.share(this.#assignment.size);
     });
     await this.#tell({ type: "assigned", partitions: partitions.map(placeOf) });
   }
 
+  #delayOf(topic: string): Delay | undefined {
+    const dueAt = this.#events.dueAt?.(topic);
+    return dueAt === undefined ? undefined : { dueAt, onDue: this.#events.onRecords };
+  }
+
   async #revoke(partitions: readonly NativePartition[]): Promise<void> {
     const owned = partitions.flatMap(({ topic, partition }) => this.#assignment.get(topic, partition) ?? []);
-    for (const partition of owned) {
-      partition.releasing = true;
-      partition.queue.clear();
-    }
+    for (const partition of owned) partition.release();
     const lost = this.native.assignmentLost();
     if (lost) {
       for (const partition of owned) {
@@ -340,14 +404,20 @@ export class GroupSession {
     });
     if (event.partitions.length === 0) return;
     try {
-      const told = this.#options.onRebalance?.(event);
-      if (told !== undefined && !(await settlesWithin(told, this.#options.drainTimeoutMs)))
-        this.#logger.warn("onRebalance took longer than drainTimeoutMs", { groupId: this.#options.groupId });
-      await told;
+      const told = Promise.resolve(this.#options.onRebalance?.(event));
+      told.catch(this.#onRebalanceFailure);
+      if (!(await settlesWithin(told, this.#options.drainTimeoutMs)))
+        this.#logger.warn("onRebalance took longer than drainTimeoutMs and is no longer waited for", {
+          groupId: this.#options.groupId,
+        });
     } catch (error) {
-      this.#logger.error("onRebalance failed", { error });
+      this.#onRebalanceFailure(error);
     }
   }
+
+  readonly #onRebalanceFailure = (error: unknown): void => {
+    this.#logger.error("onRebalance failed", { groupId: this.#options.groupId, error });
+  };
 
   async #applySeek(partition: OwnedPartition, offset: number): Promise<void> {
     const { topic, partition: number } = partition;
@@ -371,7 +441,7 @@ export class GroupSession {
 
   async #waitForTopics(signal: AbortSignal): Promise<void> {
     const deadline = Date.now() + unknownTopicMs;
-    for (const topic of this.#topics.filter((name) => !name.startsWith("^"))) {
+    for (const topic of this.#topics.filter((name) => !isPattern(name))) {
       for (;;) {
         signal.throwIfAborted();
         if (await this.#exists(topic)) break;
@@ -387,15 +457,24 @@ export class GroupSession {
     this.#missingSince = since;
     while (!this.#ended && this.#missingSince === since) {
       await sleep(500);
-      let missing: string | undefined;
-      for (const topic of this.#topics)
-        if (!topic.startsWith("^") && !(await this.#exists(topic))) missing ??= topic;
+      const missing = await this.#firstMissing();
       if (missing === undefined) this.#missingSince = undefined;
       else if (Date.now() - since >= unknownTopicMs) {
         this.#fail(unknownTopic(missing));
         return;
       }
     }
+  }
+
+  async #firstMissing(): Promise<string | undefined> {
+    for (const topic of this.#topics) {
+      try {
+        if (!isPattern(topic) && !(await this.#exists(topic))) return topic;
+      } catch (error) {
+        if (error instanceof KafkaError) this.#fail(error);
+      }
+    }
+    return undefined;
   }
 
   /** Asking fails while brokers are down; that says nothing about the topic. */
@@ -416,6 +495,11 @@ export class GroupSession {
 
 function placeOf({ topic, partition }: TopicPartition): TopicPartition {
   return { topic, partition };
+}
+
+/** Patterns are subscribed to by names that begin like this, which topics' never do. */
+function isPattern(name: string): boolean {
+  return name.startsWith("^");
 }
 
 function unknownTopic(topic: string): KafkaError {

@@ -15,9 +15,14 @@ export class OffsetTracker {
     return this.#committable;
   }
 
-  /** How many records have started and hold the watermark back, finished ones behind an unfinished one included. */
+  /** How many records have started and are not below the watermark, finished ones behind an unfinished one included. */
   get pending(): number {
     return this.#started.length - this.#head;
+  }
+
+  /** The first record that is not finished; `undefined` where there is none. */
+  get first(): number | undefined {
+    return this.#started[this.#head];
   }
 
   start(offset: number): void {
@@ -30,6 +35,7 @@ export class OffsetTracker {
       return;
     }
     this.#pass(offset);
+    if (this.#finished.size === 0) return;
     let next = this.#started[this.#head];
     while (next !== undefined && this.#finished.delete(next)) {
       this.#pass(next);
@@ -40,9 +46,8 @@ export class OffsetTracker {
   #pass(offset: number): void {
     this.#committable = offset + 1;
     this.#head += 1;
-    if (this.#head === this.#started.length || this.#head >= 1_024) {
-      this.#started.splice(0, this.#head);
-      this.#head = 0;
-    }
+    if (this.#head < 1_024) return;
+    this.#started.splice(0, this.#head);
+    this.#head = 0;
   }
 }

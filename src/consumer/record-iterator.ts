@@ -1,6 +1,6 @@
 import type { RawRecord } from "../record.js";
 import { deferred, type Deferred } from "../waiting.js";
-import { type Delivery, type DeliveryHost, isPromise } from "./delivery.js";
+import type { Delivery, DeliveryHost } from "./delivery.js";
 import type { OwnedPartition } from "./owned-partition.js";
 
 /** After so many records the next partition has its turn. */
@@ -22,7 +22,9 @@ export class RecordIterator<Record> implements Delivery, AsyncIterableIterator<R
   #inHand:
     { readonly partition: OwnedPartition; readonly record: RawRecord; readonly second: number } | undefined;
   #waiting: Deferred<void> | undefined;
-  #pending: Promise<unknown> = Promise.resolve();
+  /** Calls of `next` that are not answered yet, and the last one. */
+  #calls = 0;
+  #last: Promise<unknown> = Promise.resolve();
   #ended = false;
   #error: { readonly error: unknown } | undefined;
 
@@ -69,8 +71,9 @@ export class RecordIterator<Record> implements Delivery, AsyncIterableIterator<R
 
   next(): Promise<IteratorResult<Record, undefined>> {
     // Calls that overlap are answered one after the other, each for a record of its own.
-    const result = this.#pending.then(() => this.#next());
-    this.#pending = result.catch(() => undefined);
+    const result = this.#calls === 0 ? this.#next() : this.#last.then(() => this.#next());
+    this.#calls += 1;
+    this.#last = result.then(this.#answered, this.#answered);
     return result;
   }
 
@@ -80,11 +83,15 @@ export class RecordIterator<Record> implements Delivery, AsyncIterableIterator<R
     return { done: true, value: undefined };
   }
 
+  readonly #answered = (): void => {
+    this.#calls -= 1;
+  };
+
   async #next(): Promise<IteratorResult<Record, undefined>> {
     this.#finishInHand();
     if (!this.#started) {
-      this.#started = true;
       await this.#start();
+      this.#started = true;
     }
     for (;;) {
       if (this.#ended) return this.#end();
@@ -100,12 +107,35 @@ export class RecordIterator<Record> implements Delivery, AsyncIterableIterator<R
       partition.enter();
       this.#inHand = { partition, record, second: this.#second() };
       try {
-        const decoded = this.#host.decode(record);
-        return { done: false, value: (isPromise(decoded) ? await decoded : decoded) as Record };
+        let decoded = this.#host.decode(record);
+        if (decoded instanceof Promise) {
+          decoded = await decoded;
+          // The partition may have moved meanwhile.
+          if (partition.gone || partition.signal.aborted) {
+            this.#putDown();
+            continue;
+          }
+        }
+        return { done: false, value: decoded as Record };
       } catch (error) {
-        this.#putDown();
-        this.#host.failed(error);
+        await this.#recover(partition, record, error);
       }
+    }
+  }
+
+  /** Deals with a record that does not decode: it is finished elsewhere, or the consumer stops. */
+  async #recover(partition: OwnedPartition, record: RawRecord, error: unknown): Promise<void> {
+    const { failures } = this.#host;
+    try {
+      const outcome = failures?.policy.onFailure({ raw: record, error, attempt: 0 });
+      if (failures === undefined || outcome === undefined || partition.signal.aborted) throw error;
+      if (outcome.action === "skip") failures.skip(record, error);
+      else if (outcome.action === "move") await failures.move(partition, record, outcome, error);
+      else throw error;
+      this.#finishInHand();
+    } catch (failure) {
+      this.#putDown();
+      this.#host.failed(failure);
     }
   }
 
@@ -138,8 +168,7 @@ export class RecordIterator<Record> implements Delivery, AsyncIterableIterator<R
   #finishInHand(): void {
     if (this.#inHand === undefined) return;
     const { partition, record } = this.#inHand;
-    partition.finish(record.offset);
-    this.#host.finished(partition, 1);
+    this.#host.finished(partition, record.offset, undefined);
     this.#putDown();
   }
 

@@ -7,6 +7,9 @@ interface Run {
   readonly to: number;
 }
 
+/** What a record takes in memory beside its value and key: objects, buffers, headers. */
+const overheadBytes = 600;
+
 /** The records of one partition that were fetched and not yet handed over, in the order of the log. */
 export class RecordQueue {
   #runs: Run[] = [];
@@ -17,7 +20,7 @@ export class RecordQueue {
     return this.#length;
   }
 
-  /** Bytes of the values waiting. */
+  /** The memory that what is waiting takes, in bytes, nearly. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -25,7 +28,10 @@ export class RecordQueue {
   push(records: readonly RawRecord[], from: number, to: number): void {
     this.#runs.push({ records, from, to });
     this.#length += to - from;
-    for (let index = from; index < to; index += 1) this.#bytes += records[index]?.size ?? 0;
+    for (let index = from; index < to; index += 1) {
+      const record = records[index];
+      if (record !== undefined) this.#bytes += memoryOf(record);
+    }
   }
 
   peek(): RawRecord | undefined {
@@ -41,7 +47,7 @@ export class RecordQueue {
     if (run.from === run.to) this.#runs.shift();
     if (record !== undefined) {
       this.#length -= 1;
-      this.#bytes -= record.size;
+      this.#bytes -= memoryOf(record);
     }
     return record;
   }
@@ -51,4 +57,8 @@ export class RecordQueue {
     this.#length = 0;
     this.#bytes = 0;
   }
+}
+
+function memoryOf({ size, key }: RawRecord): number {
+  return overheadBytes + size + (key === null ? 0 : key.length);
 }

@@ -1,0 +1,242 @@
+import { afterAll, describe, expect, inject, test } from "vitest";
+import { defineTopic, Kafka, type RebalanceEvent, string, topicPattern } from "typed-kafka";
+import { z } from "zod";
+import { silent, textTopic, until } from "../support/consuming.js";
+import { createTopic, uniqueName } from "../support/topics.js";
+
+const brokers = inject("brokers");
+const kafka = new Kafka({ brokers, logger: silent, metadataMaxAgeMs: 1_000 });
+const producer = kafka.producer();
+const admin = kafka.admin();
+afterAll(() => kafka.close());
+
+/** A topic with the values "0", "1", … in each partition, made a second apart from the year 2001 on. */
+async function filledTopic(records: number, partitions = 1) {
+  const topic = textTopic(await createTopic({ partitions }));
+  await producer.send(
+    topic,
+    Array.from({ length: records * partitions }, (_, index) => ({
+      value: String(Math.floor(index / partitions)),
+      partition: index % partitions,
+      timestamp: Date.UTC(2001, 0, 1) + Math.floor(index / partitions) * 1_000,
+    })),
+  );
+  return topic;
+}
+
+/** A consumer that is running and keeps what it handled. */
+function running(topic: ReturnType<typeof textTopic>, options: Parameters<typeof kafka.consumer>[1]) {
+  const events: RebalanceEvent[] = [];
+  const consumer = kafka.consumer(topic, { onRebalance: (event) => void events.push(event), ...options });
+  const handled: { partition: number; offset: number; value: string | null }[] = [];
+  const ended = consumer.run((record) => void handled.push(record));
+  return {
+    consumer,
+    handled,
+    events,
+    close: async () => {
+      await consumer.close();
+      await ended;
+    },
+  };
+}
+
+describe("pause and resume", () => {
+  test("a paused partition hands nothing over, the others go on, and after resume nothing is missing", async () => {
+    const topic = await filledTopic(3, 2);
+    const { consumer, handled, close } = running(topic, { groupId: uniqueName() });
+    await until("all handled", () => handled.length === 6);
+    consumer.pause([{ topic: topic.name, partition: 0 }]);
+    await producer.send(
+      topic,
+      [0, 1].flatMap((partition) => ["a", "b"].map((value) => ({ value, partition }))),
+    );
+    await until("the other goes on", () => handled.length === 8);
+    expect(handled.slice(6).map(({ partition }) => partition)).toEqual([1, 1]);
+    consumer.resume([{ topic: topic.name, partition: 0 }]);
+    await until("the rest comes", () => handled.length === 10);
+    expect(handled.filter(({ partition }) => partition === 0).map(({ value }) => value)).toEqual([
+      "0",
+      "1",
+      "2",
+      "a",
+      "b",
+    ]);
+    await close();
+  });
+
+  test("records that were fetched before a pause wait for resume, in order and once", async () => {
+    const topic = await filledTopic(500);
+    const consumer = kafka.consumer(topic, { groupId: uniqueName() });
+    const offsets: number[] = [];
+    const ended = consumer.run(async ({ offset }) => {
+      offsets.push(offset);
+      if (offset === 100) consumer.pause();
+      await Promise.resolve();
+    });
+    await until("paused", () => offsets.length > 100);
+    const { length } = offsets;
+    // Long enough for a fetch, and for the poll that is due each second.
+    await new Promise((resolve) => setTimeout(resolve, 1_200));
+    expect(offsets).toHaveLength(length);
+    consumer.resume();
+    await until("the rest comes", () => offsets.length === 500);
+    expect(offsets).toEqual(Array.from({ length: 500 }, (_, offset) => offset));
+    await consumer.close();
+    await ended;
+  });
+});
+
+describe("seek", () => {
+  test.each([
+    ["an offset", 2, 2],
+    ["earliest", "earliest" as const, 0],
+    ["a Date", new Date(Date.UTC(2001, 0, 1, 0, 0, 3)), 3],
+    ["a Date between records", new Date(Date.UTC(2001, 0, 1, 0, 0, 3) + 1), 4],
+  ])("to %s: the next record handed over is from there", async (_, target, expected) => {
+    const topic = await filledTopic(6);
+    const { consumer, handled, close } = running(topic, { groupId: uniqueName() });
+    await until("all handled", () => handled.length === 6);
+    await consumer.seek({ topic: topic.name, partition: 0 }, target);
+    await until("all again", () => handled.length === 6 + 6 - expected);
+    expect(handled[6]?.offset).toBe(expected);
+    await close();
+  });
+
+  test('to "latest", and to a Date after everything: goes on with what is sent from now on', async () => {
+    const topic = await filledTopic(6);
+    const consumer = kafka.consumer(topic, { groupId: uniqueName() });
+    const offsets: number[] = [];
+    const place = { topic: topic.name, partition: 0 };
+    const ended = consumer.run(async ({ offset }) => {
+      offsets.push(offset);
+      if (offset === 1) await consumer.seek(place, "latest");
+      if (offset === 6) await consumer.seek(place, new Date(Date.now() + 60_000));
+    });
+    await until("moved", async () => (await consumer.lag())[0]?.lag === 4 && offsets.length === 2);
+    const keepSending = setInterval(() => void producer.send(topic, { value: "new" }), 100);
+    await until("new ones", () => offsets.length >= 4);
+    clearInterval(keepSending);
+    expect(offsets.slice(0, 2)).toEqual([0, 1]);
+    expect(offsets[2]).toBeGreaterThanOrEqual(6);
+    await consumer.close();
+    await ended;
+  });
+
+  test("backwards from the handler of its own partition: what is committed follows", async () => {
+    const topic = await filledTopic(4);
+    const groupId = uniqueName();
+    const consumer = kafka.consumer(topic, { groupId });
+    const offsets: number[] = [];
+    await consumer.run(async ({ offset }) => {
+      offsets.push(offset);
+      if (offsets.length === 4) await consumer.seek({ topic: topic.name, partition: 0 }, 1);
+      if (offsets.length === 6) void consumer.close();
+    });
+    expect(offsets).toEqual([0, 1, 2, 3, 1, 2]);
+    const again = running(topic, { groupId });
+    await until("the rest", () => again.handled.length > 0);
+    expect(again.handled[0]?.offset).toBe(3);
+    await again.close();
+  });
+
+  test("while records stream in, over and over: every stretch is in order and begins where it was told to", async () => {
+    const topic = await filledTopic(3_000);
+    const consumer = kafka.consumer(topic, { groupId: uniqueName(), order: "key", concurrency: 4 });
+    const offsets: number[] = [];
+    const ended = consumer.run(({ offset }) => void offsets.push(offset));
+    await until("streaming", () => offsets.length > 0);
+    for (const target of [2_000, 10, 1_500, 0, 2_990]) {
+      const { length } = offsets;
+      await consumer.seek({ topic: topic.name, partition: 0 }, target);
+      await until(
+        `back at ${target}`,
+        () => offsets.indexOf(target, length) >= 0 && offsets.at(-1) === 2_999,
+      );
+      const stretch = offsets.slice(offsets.indexOf(target, length));
+      expect(stretch.slice(0, 5)).toEqual([0, 1, 2, 3, 4].map((step) => target + step));
+    }
+    await consumer.close();
+    await ended;
+  });
+
+  test("refuses a partition that is not assigned, and an offset outside the log", async () => {
+    const topic = await filledTopic(3);
+    const { consumer, handled, close } = running(topic, { groupId: uniqueName() });
+    await until("all handled", () => handled.length === 3);
+    await expect(consumer.seek({ topic: topic.name, partition: 7 }, 0)).rejects.toMatchObject({
+      code: "UNKNOWN_PARTITION",
+    });
+    await expect(consumer.seek({ topic: topic.name, partition: 0 }, 9)).rejects.toMatchObject({
+      code: "OFFSET_OUT_OF_RANGE",
+    });
+    await expect(consumer.seek({ topic: topic.name, partition: 0 }, -1)).rejects.toMatchObject({
+      code: "CONFIG",
+    });
+    await close();
+  });
+});
+
+test("assignment names the partitions, lag how far each is behind, and the events tell of both", async () => {
+  const topic = await filledTopic(5, 2);
+  const { consumer, handled, events, close } = running(topic, { groupId: uniqueName() });
+  await until("all handled", () => handled.length === 10);
+  const places = [0, 1].map((partition) => ({ topic: topic.name, partition }));
+  expect(consumer.assignment).toEqual(expect.arrayContaining(places));
+  consumer.pause([{ topic: topic.name, partition: 0 }]);
+  await producer.send(
+    topic,
+    Array.from({ length: 3 }, () => ({ value: "more", partition: 0 })),
+  );
+  const lag = [...(await consumer.lag())].toSorted((one, other) => one.partition - other.partition);
+  expect(lag).toMatchObject([
+    { partition: 0, lag: 3, end: 8, next: 5 },
+    { partition: 1, lag: 0, end: 5, next: 5 },
+  ]);
+  await close();
+  expect(events.map(({ type }) => type)).toEqual(["assigned", "revoked"]);
+  expect(events[1]?.partitions).toHaveLength(2);
+});
+
+describe("topics by pattern", () => {
+  test.each(["classic", "consumer"] as const)(
+    "protocol %s: reads every topic that fits, and those made later, as one type",
+    async (groupProtocol) => {
+      const prefix = uniqueName("pattern");
+      const value = z.object({ id: z.number() });
+      const eu = defineTopic(await createTopic({ name: `${prefix}.eu` }), { value });
+      const other = defineTopic(await createTopic({ name: `${prefix}.eu.retry` }), { value: string() });
+      await producer.send(eu, { value: { id: 1 } });
+      await producer.send(other, { value: "not one of them" });
+      const orders = topicPattern(new RegExp(`^${prefix}\\.(eu|us)$`), { value });
+      const consumer = kafka.consumer(orders, { groupId: uniqueName(), groupProtocol });
+      const seen: [string, number][] = [];
+      const ended = consumer.run((record) => {
+        const topic: string = record.topic;
+        const id: number = record.value.id;
+        seen.push([topic, id]);
+      });
+      await until("the first topic", () => seen.length === 1);
+      const us = defineTopic(await createTopic({ name: `${prefix}.us` }), { value });
+      await producer.send(us, { value: { id: 2 } });
+      await until("the topic made later", () => seen.length === 2, 25_000);
+      expect(seen).toEqual([
+        [eu.name, 1],
+        [us.name, 2],
+      ]);
+      await consumer.close();
+      await ended;
+    },
+  );
+});
+
+test("partitions added while it runs are picked up within metadataMaxAgeMs", async () => {
+  const topic = await filledTopic(1);
+  const { consumer, handled, close } = running(topic, { groupId: uniqueName() });
+  await until("the first", () => handled.length === 1);
+  await admin.createPartitions(topic, 3);
+  await until("three partitions", () => consumer.assignment.length === 3);
+  await producer.send(topic, { value: "new", partition: 2 });
+  await until("a record of a new partition", () => handled.some(({ partition }) => partition === 2));
+  await close();
+});

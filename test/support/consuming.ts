@@ -1,0 +1,54 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import kafka from "@confluentinc/kafka-javascript";
+import { type Logger, string, defineTopic } from "typed-kafka";
+
+/** Swallows the log of clients that are meant to have trouble. */
+export const silent: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+
+/** A topic of texts of this name; `null` is one of its values. */
+export const textTopic = (name: string) => defineTopic(name, { value: string(), tombstones: true });
+
+/** Waits until `condition` holds; fails after `withinMs`, saying what did not come about. */
+export async function until(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  withinMs = 20_000,
+): Promise<void> {
+  const deadline = Date.now() + withinMs;
+  while (!(await condition())) {
+    if (Date.now() > deadline) throw new Error(`not within ${withinMs} ms: ${what}`);
+    await sleep(10);
+  }
+}
+
+/** What a group has committed in each partition of a topic, asked past the library; -1 is nothing. */
+export async function committedOffsets(
+  brokers: string,
+  groupId: string,
+  topic: string,
+  partitions = 1,
+): Promise<number[]> {
+  const client = new kafka.KafkaConsumer({ "bootstrap.servers": brokers, "group.id": groupId }, {});
+  await new Promise<void>((resolve, reject) => {
+    client.connect({ timeout: 10_000 }, (error) => {
+      if (error as unknown) reject(new Error(error.message));
+      else resolve();
+    });
+  });
+  try {
+    const places = Array.from({ length: partitions }, (_, partition) => ({ topic, partition }));
+    const found = await new Promise<readonly { partition: number; offset?: number }[]>((resolve, reject) => {
+      client.committed(places, 10_000, (error, offsets) => {
+        if (error as unknown) reject(new Error(error.message));
+        else resolve(offsets);
+      });
+    });
+    return found.toSorted((one, other) => one.partition - other.partition).map(({ offset }) => offset ?? -1);
+  } finally {
+    await new Promise<void>((resolve) => {
+      client.disconnect(() => {
+        resolve();
+      });
+    });
+  }
+}

@@ -1,0 +1,247 @@
+import fc from "fast-check";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { Committer } from "../../../src/consumer/committer.js";
+import { OwnedPartition } from "../../../src/consumer/owned-partition.js";
+import type { NativeOffset } from "../../../src/driver/native.js";
+import { AuthorizationError, KafkaError } from "../../../src/errors.js";
+import { rawRecords } from "./records.js";
+
+const logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+const refusal = new KafkaError("BROKER", "commit: illegal generation", { nativeCode: 22 });
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+function committerOf(
+  send: (offsets: readonly NativeOffset[]) => void,
+  onDenied: (error: KafkaError) => void = () => {},
+) {
+  return new Committer({ send, intervalMs: 100, logger, onDenied });
+}
+
+function partitionWith(records: number): OwnedPartition {
+  const partition = new OwnedPartition({ topic: "topic", partition: 0 });
+  partition.queue.push(rawRecords(records), 0, records);
+  return partition;
+}
+
+function handle(partition: OwnedPartition, committer: Committer, count = 1): void {
+  for (let done = 0; done < count; done += 1) {
+    const record = partition.take();
+    if (record === undefined) return;
+    partition.finish(record.offset);
+    committer.finished(partition, 1);
+  }
+}
+
+test("commits within the interval, one commit at a time, and learns its outcome", async () => {
+  const sent: NativeOffset[][] = [];
+  const committer = committerOf((offsets) => sent.push([...offsets]));
+  const partition = partitionWith(10);
+  handle(partition, committer, 3);
+  expect(sent).toEqual([]);
+  await vi.advanceTimersByTimeAsync(100);
+  expect(sent).toEqual([[{ topic: "topic", partition: 0, offset: 3 }]]);
+  handle(partition, committer, 2);
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(sent).toHaveLength(1);
+  expect(partition.committed).toBeUndefined();
+  committer.settle(undefined);
+  expect(partition.committed).toBe(3);
+  await vi.advanceTimersByTimeAsync(100);
+  expect(sent[1]).toEqual([{ topic: "topic", partition: 0, offset: 5 }]);
+  committer.settle(undefined);
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(sent).toHaveLength(2);
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+test("commits at once when many records are finished, so that a crash repeats a bounded number", () => {
+  const sent: number[] = [];
+  const committer = committerOf((offsets) => sent.push(offsets[0]?.offset ?? -1));
+  const partition = partitionWith(10_001);
+  handle(partition, committer, 9_999);
+  expect(sent).toEqual([]);
+  handle(partition, committer);
+  expect(sent).toEqual([10_000]);
+});
+
+test("repeats a commit that was refused, until it succeeds", async () => {
+  const sent: number[] = [];
+  const committer = committerOf((offsets) => sent.push(offsets[0]?.offset ?? -1));
+  const partition = partitionWith(5);
+  handle(partition, committer, 2);
+  const flushed = committer.flush([partition], 10_000);
+  expect(sent).toEqual([2]);
+  committer.settle(refusal);
+  await vi.advanceTimersByTimeAsync(500);
+  expect(sent).toEqual([2, 2]);
+  committer.settle(undefined);
+  await flushed;
+  expect(partition.committed).toBe(2);
+});
+
+test("a flush without success ends with the broker's reason", async () => {
+  const committer = committerOf(() => {});
+  const partition = partitionWith(1);
+  handle(partition, committer);
+  const flushed = expect(committer.flush([partition], 1_000)).rejects.toBe(refusal);
+  for (let step = 0; step < 10; step += 1) {
+    committer.settle(refusal);
+    await vi.advanceTimersByTimeAsync(200);
+  }
+  await flushed;
+});
+
+test("a commit the principal may not make is told", () => {
+  const denied = vi.fn();
+  const committer = committerOf(() => {}, denied);
+  const partition = partitionWith(1);
+  handle(partition, committer);
+  void committer.flush([partition], 1_000).catch(() => {});
+  const error = new AuthorizationError("group");
+  committer.settle(error);
+  expect(denied).toHaveBeenCalledWith(error);
+  committer.stop();
+});
+
+test("commits nothing for a partition that others have", async () => {
+  const sent: unknown[] = [];
+  const committer = committerOf((offsets) => sent.push(offsets));
+  const partition = partitionWith(5);
+  handle(partition, committer, 2);
+  partition.gone = true;
+  handle(partition, committer, 1);
+  await committer.flush([partition], 1_000);
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(sent).toEqual([]);
+});
+
+test("starts no more than a bounded number of records beyond one that does not finish", () => {
+  const partition = partitionWith(20_000);
+  let taken = 0;
+  for (let record = partition.take(); record !== undefined; record = partition.take()) {
+    if (taken > 0) partition.finish(record.offset);
+    taken += 1;
+  }
+  expect(taken).toBe(10_000);
+  partition.finish(0);
+  expect(partition.committable).toBe(10_000);
+  expect(partition.take()?.offset).toBe(10_000);
+});
+
+test("two seeks at once: nothing starts before the last one has moved", () => {
+  const partition = partitionWith(5);
+  partition.beginSeek();
+  partition.beginSeek();
+  partition.moveTo(100);
+  partition.queue.push(rawRecords(1, 100), 0, 1);
+  expect(partition.take()).toBeUndefined();
+  partition.moveTo(7);
+  partition.queue.push(rawRecords(1, 7), 0, 1);
+  expect(partition.take()?.offset).toBe(7);
+});
+
+/**
+ * One partition of a group as its log and its coordinator see it, and the client under any schedule: records
+ * start and finish in any order or never, commits succeed or are refused, seeks go anywhere, the partition is
+ * lost and given back. Whoever gets it next begins at what is committed.
+ */
+test("no schedule of completions, failures, revokes and seeks commits past an unfinished record", () => {
+  const step = fc.record({
+    kind: fc.constantFrom(
+      "fetch",
+      "start",
+      "start",
+      "finish",
+      "finish",
+      "wait",
+      "settle",
+      "refuse",
+      "seek",
+      "lose",
+      "revoke",
+    ),
+    choice: fc.nat(),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 300 }), (steps) => {
+      vi.clearAllTimers();
+      let committed = 0;
+      let outstanding: number | undefined;
+      let partition = new OwnedPartition({ topic: "topic", partition: 0 });
+      let fetched = 0;
+      /** Where the current tenure or seek began, and what has been finished since. */
+      let begin = 0;
+      let finished = new Set<number>();
+      let running: number[] = [];
+      const committer = committerOf(([given]) => {
+        if (given === undefined || outstanding !== undefined) throw new Error("not one commit at a time");
+        if (partition.gone) throw new Error("a commit for a partition of others");
+        for (let offset = begin; offset < given.offset; offset += 1)
+          if (!finished.has(offset))
+            throw new Error(`committed ${given.offset}, but ${offset} is not finished`);
+        outstanding = given.offset;
+      });
+      const beginAt = (offset: number): void => {
+        begin = offset;
+        fetched = offset;
+        finished = new Set();
+        running = [];
+      };
+      const giveUp = (): void => {
+        partition.release();
+        partition.gone = true;
+        // Handlers that were not waited for finish later, and it must not matter.
+        const late = partition;
+        for (const offset of running) {
+          late.finish(offset);
+          committer.finished(late, 1);
+        }
+        partition = new OwnedPartition({ topic: "topic", partition: 0 });
+        beginAt(committed);
+      };
+      for (const { kind, choice } of steps) {
+        if (kind === "fetch" && fetched < 200) {
+          const records = rawRecords(1 + (choice % 5), fetched);
+          partition.queue.push(records, 0, records.length);
+          fetched += records.length;
+        } else if (kind === "start") {
+          const record = partition.take();
+          if (record !== undefined) {
+            running.push(record.offset);
+            partition.enter();
+          }
+        } else if (kind === "finish" && running.length > 0) {
+          const [offset = 0] = running.splice(choice % running.length, 1);
+          finished.add(offset);
+          partition.finish(offset);
+          committer.finished(partition, 1);
+          partition.leave();
+        } else if (kind === "wait") vi.advanceTimersByTime(choice % 400);
+        else if (kind === "settle" && outstanding !== undefined) {
+          committed = outstanding;
+          outstanding = undefined;
+          committer.settle(undefined);
+        } else if (kind === "refuse" && outstanding !== undefined) {
+          outstanding = undefined;
+          committer.settle(refusal);
+        } else if (kind === "seek" && running.length === 0) {
+          // As the session does it: only while nothing is in flight.
+          const offset = choice % 50;
+          partition.beginSeek();
+          partition.moveTo(offset);
+          beginAt(offset);
+        } else if (kind === "lose") giveUp();
+        else if (kind === "revoke" && running.length === 0) giveUp();
+      }
+      committer.stop();
+    }),
+    { numRuns: 500 },
+  );
+});

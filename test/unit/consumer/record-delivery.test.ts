@@ -1,0 +1,245 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { DeliveryHost, HandlerContext } from "../../../src/consumer/delivery.js";
+import { OwnedPartition } from "../../../src/consumer/owned-partition.js";
+import { RecordDelivery } from "../../../src/consumer/record-delivery.js";
+import type { RawRecord } from "../../../src/record.js";
+import { deferred, type Deferred } from "../../../src/waiting.js";
+import { rawRecord } from "./records.js";
+
+interface Setup {
+  readonly delivery: RecordDelivery;
+  readonly partitions: readonly OwnedPartition[];
+  readonly errors: unknown[];
+  /** Adds records with these keys to a partition and offers it. */
+  readonly feed: (partition: number, keys: readonly (string | null)[]) => void;
+}
+
+function setUp(
+  handler: (record: RawRecord, context: HandlerContext) => unknown,
+  options: {
+    order?: "partition" | "key" | "none";
+    limit?: number;
+    partitions?: number;
+    decode?: DeliveryHost["decode"];
+  } = {},
+): Setup {
+  const { order = "partition", partitions: count = 1, limit = count } = options;
+  const partitions = Array.from(
+    { length: count },
+    (_, partition) => new OwnedPartition({ topic: "topic", partition }),
+  );
+  const errors: unknown[] = [];
+  let last = -1;
+  const host: DeliveryHost = {
+    decode: options.decode ?? ((raw) => raw),
+    taken: () => {},
+    finished: (partition, offset) => {
+      partition.finish(offset);
+    },
+    batchFinished: () => {},
+    failed: (error) => {
+      errors.push(error);
+      delivery.stop();
+    },
+    isFull: () => false,
+    rewind: () => {},
+    limit: () => limit,
+  };
+  const delivery = new RecordDelivery(host, handler, order, () => 0);
+  const feed = (partition: number, keys: readonly (string | null)[]): void => {
+    const owned = partitions[partition];
+    if (owned === undefined) return;
+    const records = keys.map((key) =>
+      rawRecord((last += 1), { partition, key: key === null ? null : Buffer.from(key) }),
+    );
+    owned.queue.push(records, 0, records.length);
+    delivery.offer(owned);
+  };
+  return { delivery, partitions, errors, feed };
+}
+
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+describe.each(["partition", "key", "none"] as const)("order: %s", (order) => {
+  test("handlers that finish at once handle a long backlog, without a promise for each or going deep", async () => {
+    let handled = 0;
+    const { feed, partitions } = setUp(
+      () => {
+        handled += 1;
+      },
+      { order, limit: 4 },
+    );
+    feed(
+      0,
+      Array.from({ length: 20_000 }, (_, index) => String(index % 7)),
+    );
+    while (handled < 20_000) await settled();
+    expect(partitions[0]?.committable).toBe(20_000);
+    expect(partitions[0]?.active).toBe(0);
+    feed(0, ["again"]);
+    expect(handled).toBe(20_001);
+  });
+
+  test("a handler that throws at once stops the delivery with that error", async () => {
+    const error = new Error("broken");
+    const { feed, errors, partitions } = setUp(
+      ({ offset }) => {
+        if (offset === 2) throw error;
+      },
+      { order },
+    );
+    feed(0, ["a", "b", "c", "d"]);
+    await settled();
+    expect(errors).toEqual([error]);
+    expect(partitions[0]?.committable).toBe(2);
+    expect(partitions[0]?.active).toBe(0);
+  });
+
+  test("a partition that moves while a record is decoded: the handler is not called any more", async () => {
+    const decoding = deferred<unknown>();
+    const handled: unknown[] = [];
+    const { feed, partitions } = setUp((record) => handled.push(record), {
+      order,
+      decode: () => decoding.promise,
+    });
+    feed(0, ["a"]);
+    const [partition] = partitions;
+    partition?.release();
+    partition?.abort(new Error("the time is over"));
+    decoding.resolve({});
+    await settled();
+    expect(handled).toEqual([]);
+    expect(partition?.active).toBe(0);
+    expect(partition?.committable).toBeUndefined();
+  });
+
+  test("a handler that gives up because its signal aborted has not failed, and its record is not finished", async () => {
+    const { feed, partitions, errors } = setUp(
+      (_, { signal }) =>
+        new Promise((_resolve, reject) => {
+          signal.addEventListener("abort", () => {
+            reject(signal.reason as Error);
+          });
+        }),
+      { order },
+    );
+    feed(0, ["a"]);
+    partitions[0]?.abort(new Error("lost"));
+    await settled();
+    expect(errors).toEqual([]);
+    expect(partitions[0]?.committable).toBeUndefined();
+  });
+});
+
+test("the handlers of a partition run one after the other, those of different partitions at the same time", () => {
+  const running: string[] = [];
+  const { feed } = setUp(
+    ({ partition, offset }) => {
+      running.push(`${partition}/${offset}`);
+      return new Promise(() => {});
+    },
+    { partitions: 2 },
+  );
+  feed(0, ["a", "b"]);
+  feed(1, ["a", "b"]);
+  expect(running).toEqual(["0/0", "1/2"]);
+});
+
+test("partitions take turns where there are fewer places than partitions", async () => {
+  const handled: number[] = [];
+  const { feed } = setUp(({ partition }) => Promise.resolve(handled.push(partition)), {
+    partitions: 2,
+    limit: 1,
+  });
+  feed(0, Array<string>(10).fill("a"));
+  feed(1, Array<string>(10).fill("a"));
+  while (handled.length < 20) await settled();
+  expect(handled.slice(0, 10).filter((partition) => partition === 1).length).toBeGreaterThan(3);
+});
+
+test("a pause keeps records that wait behind others of their key, and resume hands them over in order", async () => {
+  const calls: { record: RawRecord; done: Deferred<void> }[] = [];
+  const { feed, partitions, delivery } = setUp(
+    (record) => {
+      const done = deferred();
+      calls.push({ record, done });
+      return done.promise;
+    },
+    { order: "key", limit: 10 },
+  );
+  feed(0, ["a", "a", "a"]);
+  const [partition] = partitions;
+  if (partition === undefined) return;
+  partition.paused = true;
+  calls[0]?.done.resolve();
+  await settled();
+  expect(calls).toHaveLength(1);
+  partition.paused = false;
+  delivery.offer(partition);
+  calls[1]?.done.resolve();
+  await settled();
+  calls[2]?.done.resolve();
+  await settled();
+  expect(calls.map(({ record }) => record.offset)).toEqual([0, 1, 2]);
+  expect(partition.committable).toBe(3);
+});
+
+test("any schedule: order holds within a key or a partition, concurrency is bounded, and everything is handled once", async () => {
+  const schedule = fc.record({
+    order: fc.constantFrom("partition" as const, "key" as const, "none" as const),
+    limit: fc.integer({ min: 1, max: 6 }),
+    records: fc.array(fc.tuple(fc.nat(2), fc.option(fc.constantFrom("a", "b", "c"))), { maxLength: 80 }),
+    choices: fc.infiniteStream(fc.nat()),
+  });
+  await fc.assert(
+    fc.asyncProperty(schedule, async ({ order, limit, records, choices }) => {
+      const running: { record: RawRecord; done: Deferred<void> }[] = [];
+      const handled: RawRecord[] = [];
+      const { feed, partitions } = setUp(
+        (record) => {
+          handled.push(record);
+          const done = deferred();
+          running.push({ record, done });
+          return done.promise;
+        },
+        { order, limit, partitions: 3 },
+      );
+      let fed = 0;
+      while (fed < records.length || running.length > 0) {
+        const choice = choices.next().value ?? 0;
+        const next = records[fed];
+        if (next !== undefined && (choice % 2 === 0 || running.length === 0)) {
+          feed(next[0], [next[1]]);
+          fed += 1;
+        } else {
+          const [call] = running.splice(choice % running.length, 1);
+          call?.done.resolve();
+          await settled();
+        }
+        expect(running.length).toBeLessThanOrEqual(limit);
+        const lanes = running.flatMap(({ record: { partition, key } }) =>
+          order === "partition"
+            ? partition
+            : order === "key" && key !== null
+              ? `${partition}/${key.toString()}`
+              : [],
+        );
+        expect(new Set(lanes).size).toBe(lanes.length);
+      }
+      expect(handled).toHaveLength(records.length);
+      for (const partition of partitions) {
+        const ofPartition = handled.filter((record) => record.partition === partition.partition);
+        const end = Math.max(-1, ...ofPartition.map(({ offset }) => offset));
+        expect(partition.committable).toBe(end === -1 ? undefined : end + 1);
+        for (const key of order === "partition" ? [undefined] : order === "key" ? ["a", "b", "c"] : []) {
+          const offsets = ofPartition
+            .filter((record) => key === undefined || record.key?.toString() === key)
+            .map(({ offset }) => offset);
+          expect(offsets).toEqual(offsets.toSorted((one, other) => one - other));
+        }
+      }
+    }),
+    { numRuns: 60 },
+  );
+});
