@@ -1,0 +1,120 @@
+// The stopwatch of one measurement: from its first record to its last, or until the time is over.
+
+export class Meter {
+  #resolve;
+  /** Resolves with the result when enough records were counted or the time is over. */
+  finished = new Promise((resolve) => {
+    this.#resolve = resolve;
+  });
+  #records = 0;
+  #limit;
+  #seconds;
+  #begun;
+  #cpu;
+  #over = false;
+  #every;
+  #nextMark;
+  #marks = [];
+
+  /** `every`: the result says how long each so many records took. */
+  constructor({ records, seconds, every = Infinity }) {
+    this.#limit = records;
+    this.#seconds = seconds;
+    this.#every = every;
+    this.#nextMark = every;
+  }
+
+  /** Starts the clock; for consumers the first record does. */
+  start() {
+    this.#begun = performance.now();
+    this.#cpu = process.cpuUsage();
+    setTimeout(() => {
+      this.#over = true;
+      this.onTimeOver();
+    }, this.#seconds * 1000);
+  }
+
+  onTimeOver = () => this.finish();
+
+  /** One more record was handled. */
+  record() {
+    if (this.#records === 0) this.start();
+    this.#records += 1;
+    if (this.#records === this.#nextMark) this.#mark();
+    if (this.#records === this.#limit) this.finish();
+  }
+
+  #mark() {
+    this.#marks.push((performance.now() - this.#begun) / 1000);
+    this.#nextMark += this.#every;
+  }
+
+  finish(extra = {}) {
+    const seconds = (performance.now() - this.#begun) / 1000;
+    const { user, system } = process.cpuUsage(this.#cpu);
+    const cpu = (user + system) / 1e6;
+    const records = this.#records;
+    this.#resolve({
+      records,
+      seconds,
+      rate: records / seconds,
+      cpuPerMillion: (cpu / records) * 1e6,
+      peakMb: process.resourceUsage().maxRSS / 1024,
+      ...(this.#marks.length > 0 && { marks: this.#marks }),
+      ...extra,
+    });
+  }
+
+  /**
+   * Makes calls that send `size` records each, `concurrency` of them at a time, and counts what was
+   * acknowledged. `call` gets the number of the first record.
+   */
+  async calls(concurrency, size, call) {
+    this.onTimeOver = () => {};
+    this.start();
+    let next = 0;
+    const work = async () => {
+      while (next < this.#limit && !this.#over) {
+        const first = next;
+        next += size;
+        await call(first);
+        this.#records += size;
+      }
+    };
+    await Promise.all(Array.from({ length: concurrency }, work));
+    this.finish();
+  }
+
+  /** The items over and over, until there are enough or the time is over; then `finish` it. */
+  *cycle(items) {
+    this.onTimeOver = () => {};
+    this.start();
+    while (this.#records < this.#limit && !this.#over) {
+      yield items[this.#records % items.length];
+      this.#records += 1;
+      if (this.#records === this.#nextMark) this.#mark();
+      // A source that never lets the event loop turn would never see the time.
+      if (this.#records % 1024 === 0) this.#over ||= performance.now() - this.#begun > this.#seconds * 1000;
+    }
+  }
+
+  /** Calls one after the other; the result has the percentiles of how long each took, in milliseconds. */
+  async latencies(call) {
+    this.onTimeOver = () => {};
+    this.start();
+    const times = [];
+    while (!this.#over && times.length < this.#limit) {
+      const begun = performance.now();
+      await call(times.length);
+      times.push(performance.now() - begun);
+    }
+    this.#records = times.length;
+    this.finish(percentiles(times));
+  }
+}
+
+export function percentiles(times) {
+  times.sort((a, b) => a - b);
+  const at = (share) => times[Math.min(times.length - 1, Math.floor(times.length * share))];
+  return { p50: at(0.5), p99: at(0.99), p999: at(0.999), max: times.at(-1) };
+}

@@ -1,0 +1,365 @@
+// What is measured: a row is one piece of work, given to several peers. A peer that cannot do it, or would
+// not do it that way, is not in its list.
+
+/** The peers, in the order of the tables. `runtime`: what runs it, by the names of install.mjs. */
+export const peers = {
+  "typed-kafka": { label: "typed-kafka", runtime: "node" },
+  bare: { label: "bare binding, tuned", runtime: "node", package: "@confluentinc/kafka-javascript" },
+  "confluent-kafkajs-api": {
+    label: "binding's KafkaJS API",
+    runtime: "node",
+    package: "@confluentinc/kafka-javascript",
+  },
+  drarzter: { label: "@drarzter/kafka-client", runtime: "node", package: "@drarzter/kafka-client" },
+  kafkajs: { label: "kafkajs", runtime: "node", package: "kafkajs" },
+  platformatic: { label: "@platformatic/kafka", runtime: "node24", package: "@platformatic/kafka" },
+  "kafka-crab": { label: "kafka-crab-js", runtime: "node24", package: "kafka-crab-js" },
+  python: { label: "confluent-kafka (Python)", runtime: "python" },
+};
+
+const everyone = Object.keys(peers);
+const without = (...some) => everyone.filter((peer) => !some.includes(peer));
+
+const million = 1_000_000;
+const backlog = { partitions: 8, fill: million, size: 100 };
+const empty = { partitions: 8 };
+
+const kafkajsFree = {
+  peer: "kafkajs",
+  label: "kafkajs, not idempotent",
+  job: { idempotent: false },
+};
+
+const sizes = [100, 1_000, 10_000];
+/** As many records of each size as give a second or two, and stay within a request's limits. */
+const amountOf = {
+  100: { records: 400_000, batch: 1000 },
+  1_000: { records: 150_000, batch: 500 },
+  10_000: { records: 20_000, batch: 50 },
+};
+
+/**
+ * `passes`: at most how often; 3 unless given. `show`: the form of the table and, unless `value` says another,
+ * the number that the plot and the ratios are about. `x`: the place of an entry in a series.
+ */
+export const rows = [
+  {
+    id: "produce-batches",
+    section: "Producing",
+    title: "Batches: 1000 records a call, ten calls at a time, all acknowledged",
+    call: "produceBatches",
+    topic: empty,
+    job: { records: 600_000, batch: 1000, inFlight: 10 },
+    entries: [...everyone, kafkajsFree],
+    notes: { python: "`produce_batch`" },
+  },
+  {
+    id: "produce-singles",
+    section: "Producing",
+    title: "Singles: one record a call, 1000 calls at a time",
+    call: "produceSingles",
+    topic: empty,
+    job: { records: 400_000, inFlight: 1000 },
+    entries: [...without("python"), kafkajsFree],
+    notes: { kafkajs: "makes a request for each call, one after the other where it is idempotent" },
+  },
+  {
+    id: "produce-stream",
+    section: "Producing",
+    title: "Stream: as many as come, in bounded memory, acknowledged at the end",
+    call: "produceStream",
+    topic: empty,
+    job: { records: 1_500_000, batch: 1000, inFlight: 10 },
+    entries: [
+      "typed-kafka",
+      "bare",
+      { peer: "bare", label: "bare binding, a report per record", call: "produceStreamReports" },
+      ...["confluent-kafkajs-api", "drarzter", "kafkajs", "platformatic", "kafka-crab"].map((peer) => ({
+        peer,
+        call: "produceBatches",
+      })),
+      "python",
+    ],
+    notes: {
+      "confluent-kafkajs-api": "no stream of its own: batches, as above; so too the five below it but Python",
+      bare: "reports of failures alone, as `sendAll` asks for",
+    },
+  },
+  {
+    id: "produce-latency",
+    section: "Producing",
+    title: "One record, awaited, then the next: time to its acknowledgement",
+    call: "produceLatency",
+    topic: empty,
+    show: "latency",
+    job: { records: 20_000 },
+    entries: everyone,
+  },
+  {
+    id: "consume-each",
+    section: "Consuming",
+    title: "Record by record",
+    call: "consumeEach",
+    topic: backlog,
+    job: { records: million },
+    entries: [
+      "typed-kafka",
+      { peer: "typed-kafka", label: "typed-kafka, async handler", call: "consumeEachAsync" },
+      ...without("typed-kafka"),
+    ],
+    notes: {
+      kafkajs: "decodes in JavaScript: no crossing into C++ for each record",
+      platformatic: "decodes in JavaScript, as kafkajs does",
+      python: "no validation",
+    },
+  },
+  {
+    id: "consume-batches",
+    section: "Consuming",
+    title: "Batch by batch",
+    call: "consumeBatches",
+    topic: backlog,
+    job: { records: million },
+    entries: without("platformatic"),
+    notes: { kafkajs: "decodes in JavaScript", python: "no validation" },
+  },
+  {
+    id: "consume-iterate",
+    section: "Consuming",
+    title: "`for await`",
+    call: "iterate",
+    topic: backlog,
+    job: { records: million },
+    entries: ["typed-kafka", "bare", "drarzter", "platformatic", "kafka-crab"],
+    notes: { "kafka-crab": "its serial stream, one record a read" },
+  },
+  {
+    id: "consume-keys",
+    section: "Consuming",
+    title: "Keys in parallel: a handler of 1 ms, 100 at a time, each key in order",
+    call: "consumeKeys",
+    topic: backlog,
+    job: { records: 200_000, handlerMs: 1, concurrency: 100 },
+    entries: ["typed-kafka", "bare", "confluent-kafkajs-api", "kafkajs", "platformatic", "kafka-crab"],
+    notes: {
+      platformatic: "in no order",
+      kafkajs: "keys side by side within a batch, by hand",
+      bare: "keys side by side within a batch, by hand",
+    },
+  },
+  {
+    id: "latency-100",
+    section: "End to end",
+    title: "From the call to the handler, at 100 records a second",
+    call: "endToEnd",
+    topic: { ...empty, own: true },
+    show: "latency",
+    passes: 1,
+    job: { records: 1e9, rate: 100, seconds: 6 },
+    entries: everyone,
+  },
+  {
+    id: "latency-10000",
+    section: "End to end",
+    title: "From the call to the handler, at 10,000 records a second",
+    call: "endToEnd",
+    topic: { ...empty, own: true },
+    show: "latency",
+    passes: 1,
+    job: { records: 1e9, rate: 10_000, seconds: 3 },
+    entries: everyone,
+    notes: { kafkajs: "what is due in a millisecond goes in one call, for everyone" },
+  },
+  {
+    id: "exactly-once",
+    section: "Exactly once",
+    title: "Read, transform, write: outputs and offsets in one transaction",
+    call: "exactlyOnce",
+    topic: backlog,
+    output: true,
+    job: { records: 600_000 },
+    entries: [
+      "typed-kafka",
+      { peer: "typed-kafka", label: "typed-kafka, at least once", call: "atLeastOnce" },
+      "bare",
+      "confluent-kafkajs-api",
+      "drarzter",
+      "kafkajs",
+    ],
+    notes: { drarzter: "a transaction for each record", kafkajs: "a transaction for each batch" },
+  },
+  {
+    id: "transactions",
+    section: "Exactly once",
+    title: "Transactions of one record, one after the other",
+    call: "transactions",
+    topic: empty,
+    show: "latency",
+    job: { records: 20_000 },
+    entries: ["typed-kafka", "bare", "kafkajs"],
+  },
+  {
+    id: "commit-interval",
+    section: "Exactly once",
+    title: "The processor's commit interval",
+    call: "exactlyOnce",
+    topic: backlog,
+    output: true,
+    show: "series",
+    axis: "commitIntervalMs",
+    passes: 1,
+    job: { records: 600_000 },
+    entries: [5, 20, 50, 100, 250, 1000].map((x) => ({
+      peer: "typed-kafka",
+      x,
+      job: { options: { commitIntervalMs: x } },
+    })),
+  },
+  {
+    id: "commit-interval-latency",
+    section: "Exactly once",
+    title:
+      "From the call, through a processor, to the handler of a `read_committed` consumer, by commit interval",
+    call: "endToEnd",
+    topic: { ...empty, own: true },
+    output: true,
+    show: "series",
+    value: "latency",
+    axis: "commitIntervalMs",
+    passes: 1,
+    job: { records: 1e9, rate: 1_000, seconds: 2 },
+    entries: [5, 20, 50, 100, 250, 1000].map((x) => ({
+      peer: "typed-kafka",
+      x,
+      job: { options: { commitIntervalMs: x } },
+    })),
+  },
+  {
+    id: "back-off",
+    section: "Exactly once",
+    title: "Transactions of one record, by `retry.backoff.ms`",
+    call: "transactions",
+    topic: empty,
+    show: "series",
+    value: "latency",
+    axis: "retry.backoff.ms",
+    passes: 1,
+    job: { records: 20_000, seconds: 2 },
+    entries: [1, 5, 20, 50, 100].map((x) => ({
+      peer: "typed-kafka",
+      x,
+      job: { librdkafka: { "retry.backoff.ms": x, "retry.backoff.max.ms": 200 } },
+    })),
+  },
+  {
+    id: "replay",
+    section: "Replay",
+    title: "A topic from its beginning to its end, without a group",
+    call: "replay",
+    topic: { ...backlog, fill: 400_000 },
+    job: { records: million },
+    entries: ["typed-kafka", "bare", "python"],
+    notes: { python: "no validation" },
+  },
+  ...["none", "zstd"].flatMap((compression) => [
+    {
+      id: `produce-sizes-${compression}`,
+      section: "Sizes of records",
+      title: `Producing records of 100 B, 1 kB and 10 kB, compression ${compression}`,
+      call: "produceBatches",
+      show: "series",
+      axis: "bytes a record",
+      passes: 1,
+      job: { compression, inFlight: 10 },
+      entries: sizes.flatMap((x) =>
+        ["typed-kafka", "bare", "kafkajs", "platformatic", "python"]
+          .filter((peer) => peer !== "kafkajs" || compression === "none")
+          .map((peer) => ({ peer, x, topic: empty, job: { size: x, ...amountOf[x] } })),
+      ),
+    },
+    {
+      id: `consume-sizes-${compression}`,
+      section: "Sizes of records",
+      title: `Consuming records of 100 B, 1 kB and 10 kB, compression ${compression}`,
+      call: "consumeEach",
+      show: "series",
+      axis: "bytes a record",
+      passes: 1,
+      job: {},
+      entries: sizes.flatMap((x) =>
+        ["typed-kafka", "bare", "kafkajs", "platformatic", "python"]
+          .filter((peer) => peer !== "kafkajs" || compression === "none")
+          .map((peer) => ({
+            peer,
+            x,
+            topic: { partitions: 8, size: x, compression, fill: amountOf[x].records },
+            job: { records: amountOf[x].records },
+          })),
+      ),
+    },
+  ]),
+  {
+    id: "memory",
+    section: "Memory",
+    title: "A backlog of a million records and a handler of 1 ms",
+    call: "consumeEach",
+    topic: backlog,
+    show: "memory",
+    passes: 1,
+    job: { records: million, handlerMs: 1, seconds: 6 },
+    entries: everyone,
+  },
+  {
+    id: "partitions",
+    section: "Growth",
+    title: "Consuming, by the number of partitions",
+    call: "consumeEach",
+    show: "series",
+    axis: "partitions",
+    passes: 1,
+    job: { records: 300_000 },
+    entries: [1, 4, 16, 64].flatMap((x) =>
+      ["typed-kafka", "bare"].map((peer) => ({
+        peer,
+        x,
+        topic: { partitions: x, fill: 300_000, size: 100 },
+      })),
+    ),
+  },
+  {
+    id: "processes",
+    section: "Growth",
+    title: "Consuming, by the number of processes in the group",
+    call: "consumeEach",
+    topic: backlog,
+    show: "series",
+    axis: "processes",
+    passes: 1,
+    job: { records: million, seconds: 2 },
+    entries: [1, 2, 4].map((x) => ({ peer: "typed-kafka", x, processes: x })),
+  },
+  {
+    id: "ten-million",
+    section: "Growth",
+    title: "Ten million records written, then read",
+    show: "marks",
+    axis: "millions",
+    topic: empty,
+    passes: 1,
+    job: { records: 10 * million, every: million, seconds: 120 },
+    entries: [
+      { peer: "typed-kafka", label: "sendAll", call: "produceStream" },
+      { peer: "typed-kafka", label: "run", call: "consumeEach" },
+    ],
+  },
+  {
+    id: "start-up",
+    section: "Start",
+    title: "From the start of the process to the first acknowledged record",
+    call: "startUp",
+    topic: empty,
+    show: "start",
+    job: { records: 1 },
+    entries: without("python"),
+  },
+];
