@@ -14,6 +14,7 @@ const mayImport = {
   driver: ["telemetry"],
   producer: ["serde", "telemetry", "failure", "driver"],
   consumer: ["serde", "telemetry", "failure", "driver"],
+  reader: ["serde", "telemetry", "driver"],
   processor: ["serde", "telemetry", "failure", "driver", "producer", "consumer"],
   admin: ["serde", "telemetry", "failure", "driver"],
   testing: ["driver"],

@@ -37,12 +37,31 @@ export { double, integer } from "./serde/numbers.js";
 export { string } from "./serde/string.js";
 
 export { type CallOptions, Producer, type SendAllResult } from "./producer/producer.js";
-export type { Compression, PartitionerFunction, PartitionerName, ProducerOptions } from "./producer/options.js";
+export type {
+  Compression,
+  PartitionerFunction,
+  PartitionerName,
+  ProducerOptions,
+} from "./producer/options.js";
 
 export { Consumer, type PartitionLag, type SeekTarget } from "./consumer/consumer.js";
 export type { BatchOptions } from "./consumer/batch-delivery.js";
 export type { HandlerContext } from "./consumer/delivery.js";
 export type { ConsumerOptions, RebalanceEvent, TopicPartition } from "./consumer/options.js";
+
+export { Reader } from "./reader/reader.js";
+export type { ReadOptions, ReadProgress } from "./reader/options.js";
+export { Admin, type AdminOptions, type GroupLag, type ResetOffset, type TopicLike } from "./admin/admin.js";
+export type {
+  AclOperation,
+  GroupDescription,
+  GroupMember,
+  GroupState,
+  PartitionDescription,
+  TopicDescription,
+} from "./admin/descriptions.js";
+export type { EnsuredTopic, TopicDifference } from "./admin/topic-differences.js";
+export type { OffsetsByPartition, PartitionOffset } from "./offsets.js";
 
 export {
   AuthenticationError,

@@ -1,3 +1,4 @@
+import { Admin, type AdminOptions } from "./admin/admin.js";
 import { Consumer } from "./consumer/consumer.js";
 import type { ConsumerOptions } from "./consumer/options.js";
 import type { ClientConfig } from "./driver/client-config.js";
@@ -5,6 +6,8 @@ import { ClosedError } from "./errors.js";
 import { type KafkaOptions, resolveKafkaOptions } from "./kafka-options.js";
 import { Producer } from "./producer/producer.js";
 import type { ProducerOptions } from "./producer/options.js";
+import type { ReadOptions } from "./reader/options.js";
+import { Reader } from "./reader/reader.js";
 import type { AnyTopic } from "./topic.js";
 
 /**
@@ -38,6 +41,25 @@ export class Kafka {
   consumer<T extends AnyTopic>(topics: T | readonly T[], options: ConsumerOptions): Consumer<T> {
     const list = Array.isArray(topics) ? (topics as readonly T[]) : [topics as T];
     return this.#add((onClosed) => new Consumer(this.#config, list, options, onClosed));
+  }
+
+  /**
+   * The records of a range of the log, from its start to its end unless told otherwise: for one
+   * `for await`. Joins no group and commits nothing; ends by itself, unless it follows.
+   *
+   * @example
+   * ```ts
+   * for await (const { value } of kafka.read(students, { from: new Date("2026-01-01") })) table.set(value.id, value);
+   * ```
+   */
+  read<T extends AnyTopic>(topics: T | readonly T[], options: ReadOptions = {}): Reader<T> {
+    const list = Array.isArray(topics) ? (topics as readonly T[]) : [topics as T];
+    return this.#add((onClosed) => new Reader(this.#config, list, options, onClosed));
+  }
+
+  /** Makes, changes and looks at topics and groups. */
+  admin(options: AdminOptions = {}): Admin {
+    return this.#add((onClosed) => new Admin(this.#config, options, onClosed));
   }
 
   /** Closes every client made here, each politely: handlers finish, offsets are committed, records in flight are delivered. */

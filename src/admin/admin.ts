@@ -1,0 +1,488 @@
+import { checkInteger, checkKnown, checkOneOf, checkRequiredText, describe } from "../check.js";
+import type { ClientConfig } from "../driver/client-config.js";
+import { logEnd, logStart, NativeAdmin, type NativeOffsetOutcome } from "../driver/native-admin.js";
+import { fromNative } from "../driver/native-errors.js";
+import { ClosedError, ConfigError, KafkaError, TimeoutError } from "../errors.js";
+import {
+  isOffsets,
+  type OffsetsByPartition,
+  type PartitionOffset,
+  resolveOffsets,
+  resolveTime,
+} from "../offsets.js";
+import type { AnyTopic } from "../topic.js";
+import { checkTopicName } from "../topic-definition.js";
+import { sleep } from "../waiting.js";
+import {
+  type GroupDescription,
+  groupDescriptionOf,
+  type TopicDescription,
+  topicDescriptionOf,
+} from "./descriptions.js";
+import { failTogether } from "./failures.js";
+import { commitOffsets } from "./group-offsets.js";
+import { type EnsuredTopic, differencesOf } from "./topic-differences.js";
+
+/** Options of {@link Kafka.admin}. */
+export interface AdminOptions {
+  /**
+   * How long a call may take, in milliseconds; 1,000 to 600,000. Past it the call fails with a
+   * `TimeoutError`; what it asked for may still happen.
+   * @default 30_000
+   */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** A topic, or its name. */
+export type TopicLike = AnyTopic | string;
+
+/** How far a group is behind in a partition. */
+export interface GroupLag {
+  /** The topic's name. */
+  readonly topic: string;
+  /** The partition's number, from 0. */
+  readonly partition: number;
+  /** The offset that the group goes on from; `undefined` where it has committed none. */
+  readonly committed: number | undefined;
+  /** The offset that the partition's next record will get. */
+  readonly end: number;
+  /** `end` less `committed`, or less the start of the log: records, and the markers of transactions. */
+  readonly lag: number;
+}
+
+/** Where `resetOffsets` moved a group to in a partition. */
+export interface ResetOffset extends PartitionOffset {
+  /** What the group had committed before; `undefined` for none. */
+  readonly before: number | undefined;
+}
+
+const pollMs = 100;
+/** NON_EMPTY_GROUP and UNKNOWN_MEMBER_ID: what a broker says of a commit from outside to a group that lives. */
+const liveGroupCodes: readonly (number | undefined)[] = [68, 25, 22];
+const topicAlreadyExists = 36;
+
+/**
+ * Makes, changes and looks at topics and groups; made by {@link Kafka.admin}. Connects when it is first
+ * used. Each call ends within `timeoutMs`, and where several things are asked for at once all of them
+ * are tried before it fails.
+ */
+export class Admin {
+  readonly #config: ClientConfig;
+  readonly #timeoutMs: number;
+  readonly #onClosed: () => void;
+  readonly #closing = new AbortController();
+  #native: Promise<NativeAdmin> | undefined;
+  #closed: Promise<void> | undefined;
+
+  /** @internal Use {@link Kafka.admin}. */
+  constructor(config: ClientConfig, options: AdminOptions, onClosed: () => void) {
+    checkKnown("AdminOptions", options, ["timeoutMs"]);
+    this.#timeoutMs = checkInteger("timeoutMs", options.timeoutMs, {
+      min: 1_000,
+      max: 600_000,
+      otherwise: 30_000,
+    });
+    this.#config = config;
+    this.#onClosed = onClosed;
+  }
+
+  /**
+   * Makes the topics that are missing, with the partitions, replication and configuration of their
+   * definitions, and tells how those that exist differ. Changes and deletes nothing that exists.
+   * Resolves when every partition made has a leader. (Configuration cannot be read, so it is not compared.)
+   *
+   * @throws `AuthorizationError`, or `KafkaError` with code `BROKER` for what a broker refuses
+   */
+  async ensureTopics(topics: AnyTopic | readonly AnyTopic[]): Promise<readonly EnsuredTopic[]> {
+    const wanted = Array.isArray(topics) ? (topics as readonly AnyTopic[]) : [topics as AnyTopic];
+    for (const topic of wanted)
+      if (typeof topic !== "object")
+        throw new ConfigError("topics", `expected topics, got ${describe(topic)}`);
+    const names = namesOf(wanted);
+    const before = await this.#existing(names);
+    const made = new Set<string>();
+    await failTogether(
+      "could not be made",
+      wanted.filter(({ name }) => !before.has(name)),
+      async (topic) => {
+        if (await this.#create(topic)) made.add(topic.name);
+      },
+    );
+    const now = await this.#untilReady(names.filter((name) => !before.has(name)));
+    return wanted.map((topic) => {
+      const description = before.get(topic.name) ?? now.get(topic.name);
+      const differences = description === undefined ? [] : differencesOf(topic, description);
+      const status = made.has(topic.name) ? "created" : differences.length > 0 ? "differs" : "unchanged";
+      return { topic: topic.name, status, differences };
+    });
+  }
+
+  /**
+   * Gives a topic more partitions, `total` in all. Nothing happens where it has as many. Records of a key
+   * that come afterwards may go to another partition than those before.
+   *
+   * @throws `ConfigError` where it has more: Kafka takes none away
+   */
+  async createPartitions(topic: TopicLike, total: number): Promise<TopicDescription> {
+    const name = nameOf(topic);
+    const wanted = checkInteger("total", total, { min: 1, max: 1_000_000, otherwise: 0 });
+    if (wanted === 0) throw new ConfigError("total", "is required");
+    const description = await this.#describeTopic(name);
+    const current = description.partitions.length;
+    if (current > wanted)
+      throw new ConfigError("total", `${name} has ${current} partitions, and Kafka takes none away`, {
+        topic: name,
+      });
+    if (current === wanted) return description;
+    const native = await this.#connected();
+    await native.createPartitions(name, wanted, this.#timeoutMs);
+    return this.#until(`${name} has ${wanted} partitions`, async () => {
+      const now = (await this.#existing([name])).get(name);
+      return now !== undefined && now.partitions.length >= wanted && hasLeaders(now) ? now : undefined;
+    });
+  }
+
+  /**
+   * Deletes topics and everything in them. Resolves when the brokers know them no longer.
+   *
+   * @throws `KafkaError` with code `UNKNOWN_TOPIC`, `AuthorizationError`
+   */
+  async deleteTopics(topics: TopicLike | readonly TopicLike[]): Promise<void> {
+    const names = namesOf(listOf(topics));
+    const native = await this.#connected();
+    await failTogether("could not be deleted", names, (name) => native.deleteTopic(name, this.#timeoutMs));
+    await this.#until(`${names.join(", ")} are gone`, async () =>
+      (await this.#existing(names)).size === 0 ? true : undefined,
+    );
+  }
+
+  /**
+   * Partitions, leaders and replicas of topics, in the order asked for.
+   *
+   * @throws `KafkaError` with code `UNKNOWN_TOPIC`, `AuthorizationError`
+   */
+  async describeTopics(topics: TopicLike | readonly TopicLike[]): Promise<readonly TopicDescription[]> {
+    const names = namesOf(listOf(topics));
+    const existing = await this.#existing(names);
+    return names.map((name) => existing.get(name) ?? unknownTopic(name));
+  }
+
+  /**
+   * State and members of groups, in the order asked for. One that does not exist is `dead`.
+   *
+   * @throws `AuthorizationError`
+   */
+  async describeGroups(groupIds: string | readonly string[]): Promise<readonly GroupDescription[]> {
+    const ids = typeof groupIds === "string" ? [groupIds] : [...groupIds];
+    for (const id of ids) checkRequiredText("groupIds", id);
+    if (ids.length === 0) return [];
+    const native = await this.#connected();
+    const described = await native.describeGroups(ids, this.#timeoutMs);
+    return failTogether("could not be described", ids, (id) => {
+      const group = described.find(({ groupId }) => groupId === id);
+      if (group === undefined) throw new KafkaError("BROKER", `${id}: no answer`, { groupId: id });
+      if (group.error !== undefined) throw fromNative(`group ${id}`, group.error, { groupId: id });
+      return groupDescriptionOf(group);
+    });
+  }
+
+  /**
+   * How far a group is behind: in every partition in which it has committed, or in all partitions of the
+   * topics named.
+   *
+   * @throws `KafkaError` with code `UNKNOWN_TOPIC`, `AuthorizationError`
+   */
+  async groupLag(groupId: string, topics?: TopicLike | readonly TopicLike[]): Promise<readonly GroupLag[]> {
+    checkRequiredText("groupId", groupId);
+    const committed = await this.#committed(groupId);
+    const places =
+      topics === undefined
+        ? [...committed.values()].map(({ topic, partition }) => ({ topic, partition }))
+        : await this.#places(namesOf(listOf(topics)));
+    const starts = await this.#offsetsAt(places, logStart);
+    const ends = await this.#offsetsAt(places, logEnd);
+    return places
+      .map((place, index) => {
+        const before = committed.get(idOf(place))?.offset;
+        const end = ends[index] ?? 0;
+        const from = Math.max(before ?? 0, starts[index] ?? 0);
+        return { ...place, committed: before, end, lag: Math.max(0, end - from) };
+      })
+      .sort((a, b) => (a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1));
+  }
+
+  /**
+   * Moves a group that has no members: to the start or the end of the log, to the first record at or
+   * after a time, or to offsets by partition (only these partitions are then moved).
+   *
+   * @throws `KafkaError` with code `BROKER` while the group has members: stop them first
+   * @throws `KafkaError` with code `OFFSET_OUT_OF_RANGE` for an offset that is not in the log
+   */
+  async resetOffsets(
+    groupId: string,
+    topics: TopicLike | readonly TopicLike[],
+    to: "earliest" | "latest" | Date | OffsetsByPartition,
+  ): Promise<readonly ResetOffset[]> {
+    checkRequiredText("groupId", groupId);
+    const names = namesOf(listOf(topics));
+    await this.#refuseLiveGroup(groupId);
+    const targets = await this.#targets("to", names, to);
+    const committed = await this.#committed(groupId);
+    try {
+      await commitOffsets(this.#config, groupId, targets, this.#timeoutMs, this.#closing.signal);
+    } catch (error) {
+      // Someone joined in between.
+      if (error instanceof KafkaError && liveGroupCodes.includes(error.nativeCode))
+        throw liveGroup(groupId, error);
+      throw error;
+    }
+    return targets.map((target) => ({ ...target, before: committed.get(idOf(target))?.offset }));
+  }
+
+  /**
+   * Deletes the records before a place, for good: all of them (`latest`), those before a time, or those
+   * before an offset for each partition named. Gives the new beginning of each log.
+   *
+   * @throws `KafkaError` with code `OFFSET_OUT_OF_RANGE`, `UNKNOWN_TOPIC`, `AuthorizationError`
+   */
+  async deleteRecords(
+    topic: TopicLike,
+    before: "latest" | Date | OffsetsByPartition,
+  ): Promise<readonly PartitionOffset[]> {
+    if ((before as string) === "earliest")
+      throw new ConfigError("before", "nothing is before the earliest record");
+    const targets = await this.#targets("before", [nameOf(topic)], before);
+    if (targets.length === 0) return [];
+    const native = await this.#connected();
+    return failTogether(
+      "could not be truncated",
+      await native.deleteRecords(targets, this.#timeoutMs),
+      offsetOf,
+    );
+  }
+
+  /** Ends the connection. May be called more than once. */
+  async close(): Promise<void> {
+    this.#closed ??= this.#shutDown();
+    await this.#closed;
+  }
+
+  /** Ends the connection. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #shutDown(): Promise<void> {
+    this.#closing.abort(new ClosedError("the admin client was closed"));
+    const native = await this.#native?.catch(() => undefined);
+    await native?.disconnect();
+    this.#onClosed();
+  }
+
+  async #connected(): Promise<NativeAdmin> {
+    this.#closing.signal.throwIfAborted();
+    this.#native ??= this.#connect();
+    return this.#native;
+  }
+
+  async #connect(): Promise<NativeAdmin> {
+    const forget = (): void => {
+      this.#native = undefined;
+    };
+    try {
+      const native = new NativeAdmin(this.#config, forget);
+      await native.connect(this.#closing.signal);
+      return native;
+    } catch (error) {
+      forget();
+      throw error;
+    }
+  }
+
+  /** Whether it was made here; another may have been faster. */
+  async #create({ name, partitions = -1, replicationFactor = -1, config }: AnyTopic): Promise<boolean> {
+    const native = await this.#connected();
+    try {
+      await native.createTopic({ name, partitions, replicationFactor, config }, this.#timeoutMs);
+      return true;
+    } catch (error) {
+      if (error instanceof KafkaError && error.nativeCode === topicAlreadyExists) return false;
+      throw error;
+    }
+  }
+
+  async #untilReady(names: readonly string[]): Promise<ReadonlyMap<string, TopicDescription>> {
+    return this.#until(`${names.join(", ")} have leaders`, async () => {
+      const topics = await this.#existing(names);
+      return names.every((name) => hasLeaders(topics.get(name))) ? topics : undefined;
+    });
+  }
+
+  async #until<Result>(what: string, look: () => Promise<Result | undefined>): Promise<Result> {
+    const deadline = Date.now() + this.#timeoutMs;
+    for (;;) {
+      const result = await look();
+      if (result !== undefined) return result;
+      if (Date.now() >= deadline)
+        throw new TimeoutError(`it took more than ${this.#timeoutMs} ms until ${what}`);
+      await sleep(pollMs, this.#closing.signal);
+    }
+  }
+
+  /** Those of the topics that exist. */
+  async #existing(names: readonly string[]): Promise<Map<string, TopicDescription>> {
+    if (names.length === 0) return new Map();
+    const native = await this.#connected();
+    const described = await failTogether(
+      "could not be described",
+      await native.describeTopics(names, this.#timeoutMs),
+      (topic) => {
+        if (topic.error === undefined) return [topicDescriptionOf(topic)];
+        const error = fromNative(`topic ${topic.name}`, topic.error, { topic: topic.name });
+        if (error.code === "UNKNOWN_TOPIC") return [];
+        throw error;
+      },
+    );
+    return new Map(described.flat().map((topic) => [topic.name, topic]));
+  }
+
+  async #describeTopic(name: string): Promise<TopicDescription> {
+    return (await this.#existing([name])).get(name) ?? unknownTopic(name);
+  }
+
+  async #places(names: readonly string[]): Promise<readonly { topic: string; partition: number }[]> {
+    const topics = await this.describeTopics(names);
+    return topics.flatMap(({ name, partitions }) =>
+      partitions.map(({ partition }) => ({ topic: name, partition })),
+    );
+  }
+
+  async #committed(groupId: string): Promise<ReadonlyMap<string, PartitionOffset>> {
+    const native = await this.#connected();
+    const outcomes = await native.groupOffsets(groupId, this.#timeoutMs);
+    const offsets = await failTogether("could not be asked", outcomes, offsetOf);
+    return new Map(offsets.filter(({ offset }) => offset >= 0).map((offset) => [idOf(offset), offset]));
+  }
+
+  async #offsetsAt(
+    places: readonly { readonly topic: string; readonly partition: number }[],
+    time: number,
+  ): Promise<readonly number[]> {
+    const native = await this.#connected();
+    const outcomes = await native.offsetsAt(
+      places.map(({ topic, partition }) => ({ topic, partition, time })),
+      "read_uncommitted",
+      this.#timeoutMs,
+    );
+    const found = new Map(
+      (await failTogether("could not be asked", outcomes, offsetOf)).map((offset) => [
+        idOf(offset),
+        offset.offset,
+      ]),
+    );
+    return places.map((place) => found.get(idOf(place)) ?? -1);
+  }
+
+  async #targets(
+    path: string,
+    names: readonly string[],
+    to: "earliest" | "latest" | Date | OffsetsByPartition,
+  ): Promise<readonly PartitionOffset[]> {
+    const given = isOffsets(to) ? resolveOffsets(path, to, names) : undefined;
+    const time = given === undefined ? timeOf(path, to) : logEnd;
+    const places = await this.#places(names);
+    const wanted = given ?? places;
+    for (const { topic, partition } of wanted) {
+      if (!places.some((place) => place.topic === topic && place.partition === partition))
+        throw new KafkaError("UNKNOWN_PARTITION", `${topic}[${partition}]: there is no such partition`, {
+          topic,
+          partition,
+        });
+    }
+    const starts = await this.#offsetsAt(wanted, logStart);
+    const ends = await this.#offsetsAt(wanted, logEnd);
+    const found = given?.map(({ offset }) => offset) ?? (await this.#offsetsAt(wanted, time));
+    return wanted.map(({ topic, partition }, index) => {
+      const [start = 0, end = 0, offset = -1] = [starts[index], ends[index], found[index]];
+      // No record is that young.
+      if (offset < 0) return { topic, partition, offset: end };
+      if (offset < start || offset > end)
+        throw new KafkaError(
+          "OFFSET_OUT_OF_RANGE",
+          `${topic}[${partition}]: ${offset} is not in the log, which has ${start} to ${end}`,
+          { topic, partition, offset },
+        );
+      return { topic, partition, offset };
+    });
+  }
+
+  async #refuseLiveGroup(groupId: string): Promise<void> {
+    const [group] = await this.describeGroups(groupId);
+    if (
+      group === undefined ||
+      group.state === "dead" ||
+      (group.state === "empty" && group.members.length === 0)
+    )
+      return;
+    throw liveGroup(groupId, undefined, group);
+  }
+}
+
+function timeOf(path: string, to: unknown): number {
+  if (to instanceof Date) return resolveTime(path, to);
+  return checkOneOf(path, to, ["earliest", "latest"], "latest") === "earliest" ? logStart : logEnd;
+}
+
+function liveGroup(groupId: string, cause?: unknown, group?: GroupDescription): KafkaError {
+  const state = group === undefined ? "" : ` (${group.state}, ${group.members.length} members)`;
+  return new KafkaError(
+    "BROKER",
+    `group ${groupId} is live${state}: stop its members before its offsets are reset`,
+    {
+      groupId,
+      nativeCode: 68,
+      ...(cause === undefined ? {} : { cause }),
+    },
+  );
+}
+
+function unknownTopic(topic: string): never {
+  throw new KafkaError(
+    "UNKNOWN_TOPIC",
+    `${topic}: the topic does not exist, or this principal may not see it`,
+    {
+      topic,
+    },
+  );
+}
+
+function hasLeaders(topic: TopicDescription | undefined): boolean {
+  return (
+    topic !== undefined &&
+    topic.partitions.length > 0 &&
+    topic.partitions.every(({ leader }) => leader !== undefined)
+  );
+}
+
+function offsetOf({ error, topic, partition, offset }: NativeOffsetOutcome): PartitionOffset {
+  if (error !== undefined) throw error;
+  return { topic, partition, offset };
+}
+
+function idOf({ topic, partition }: { readonly topic: string; readonly partition: number }): string {
+  return `${topic}/${partition}`;
+}
+
+function listOf(topics: TopicLike | readonly TopicLike[]): readonly TopicLike[] {
+  return Array.isArray(topics) ? (topics as readonly TopicLike[]) : [topics as TopicLike];
+}
+
+function namesOf(topics: readonly TopicLike[]): readonly string[] {
+  return [...new Set(topics.map(nameOf))];
+}
+
+function nameOf(topic: TopicLike): string {
+  const name = typeof topic === "string" ? topic : topic.name;
+  checkTopicName(name);
+  return name;
+}

@@ -1,0 +1,280 @@
+import { KafkaError } from "../errors.js";
+import { limitConcurrency } from "../waiting.js";
+import { loadBinding } from "./binding.js";
+import { Client } from "./client.js";
+import type { ClientConfig } from "./client-config.js";
+import { fromNative } from "./native-errors.js";
+import type {
+  NativeBinding,
+  NativeCallback,
+  NativeError,
+  NativeOffset,
+  NativePartition,
+  NativeProducerClient,
+} from "./native.js";
+
+interface NativeNode {
+  readonly id: number;
+}
+
+/** A topic as the addon describes it. Its own declarations lack that `leader` may be absent. */
+export interface NativeTopicDescription {
+  readonly name: string;
+  readonly isInternal: boolean;
+  readonly error?: NativeError;
+  readonly authorizedOperations?: readonly number[];
+  readonly partitions: readonly {
+    readonly partition: number;
+    readonly leader?: NativeNode;
+    readonly isr: readonly NativeNode[];
+    readonly replicas: readonly NativeNode[];
+  }[];
+}
+
+/** A group as the addon describes it; one that does not exist has the state "dead" and no error. */
+export interface NativeGroupDescription {
+  readonly groupId: string;
+  readonly error?: NativeError;
+  readonly state: number;
+  readonly type: number;
+  readonly partitionAssignor: string;
+  readonly coordinator?: NativeNode;
+  readonly authorizedOperations?: readonly number[];
+  readonly members: readonly {
+    readonly memberId: string;
+    readonly clientId: string;
+    readonly clientHost: string;
+    readonly groupInstanceId?: string;
+    readonly assignment: { readonly topicPartitions: readonly NativePartition[] };
+  }[];
+}
+
+interface NativeNewTopic {
+  readonly topic: string;
+  readonly num_partitions: number;
+  readonly replication_factor: number;
+  readonly config: Readonly<Record<string, string>>;
+}
+
+/** The outcome for one partition. */
+export interface NativeOffsetOutcome extends NativePartition {
+  readonly offset: number;
+  readonly error?: KafkaError;
+}
+
+interface NativeAdminClient {
+  createTopic: (topic: NativeNewTopic, timeoutMs: number, callback: NativeCallback) => void;
+  deleteTopic: (topic: string, timeoutMs: number, callback: NativeCallback) => void;
+  createPartitions: (topic: string, total: number, timeoutMs: number, callback: NativeCallback) => void;
+  describeTopics: (
+    topics: readonly string[],
+    options: { readonly timeout: number; readonly includeAuthorizedOperations: boolean },
+    callback: NativeCallback<readonly NativeTopicDescription[]>,
+  ) => void;
+  describeGroups: (
+    groups: readonly string[],
+    options: { readonly timeout: number; readonly includeAuthorizedOperations: boolean },
+    callback: NativeCallback<{ readonly groups: readonly NativeGroupDescription[] }>,
+  ) => void;
+  listConsumerGroupOffsets: (
+    groups: readonly { readonly groupId: string }[],
+    options: { readonly timeout: number; readonly requireStableOffsets: boolean },
+    callback: NativeCallback<
+      readonly {
+        readonly error?: NativeError;
+        readonly partitions: readonly (NativeOffset & { readonly error?: NativeError })[];
+      }[]
+    >,
+  ) => void;
+  listOffsets: (
+    partitions: readonly (NativePartition & { readonly offset: { readonly timestamp: number } })[],
+    options: { readonly timeout: number; readonly isolationLevel: 0 | 1 },
+    callback: NativeCallback<readonly (NativeOffset & { readonly error?: NativeError })[]>,
+  ) => void;
+  deleteRecords: (
+    offsets: readonly NativeOffset[],
+    options: { readonly timeout: number; readonly operation_timeout: number },
+    callback: NativeCallback<
+      readonly (NativePartition & { readonly lowWatermark: number; readonly error?: NativeError })[]
+    >,
+  ) => void;
+}
+
+interface NativeAdminBinding extends NativeBinding {
+  readonly AdminClient: new (
+    properties: undefined,
+    topicProperties: null,
+    connection: NativeProducerClient,
+  ) => NativeAdminClient;
+}
+
+/** Times that mean a place in the log (the protocol's ListOffsets). */
+export const logStart = -2;
+/** See {@link logStart}. */
+export const logEnd = -1;
+
+/**
+ * The native admin client with promises and typed errors, on the connection of a producer: by itself it
+ * would tell no reason for a failed connection, and block the process while it disconnects.
+ */
+export class NativeAdmin {
+  readonly #client: Client<NativeProducerClient>;
+  /** Calls take a lock for as long as they last; waiting for it in here leaves libuv's threads to others. */
+  readonly #oneAtATime = limitConcurrency(1);
+  #admin: NativeAdminClient | undefined;
+
+  constructor(config: ClientConfig, onFatal: (error: KafkaError) => void) {
+    const { Producer } = loadBinding();
+    this.#client = new Client({
+      config,
+      what: "admin",
+      create: (all) => new Producer(all, null),
+      properties: {},
+      callbacks: { event: { delivery_cb: () => undefined } },
+      onFatal,
+    });
+  }
+
+  async connect(signal?: AbortSignal): Promise<void> {
+    await this.#client.connect(() => {
+      this.#client.native.setPollInBackground(true);
+    }, signal);
+    // Only now: it copies the connection's lock, which nobody must hold at that moment.
+    const { AdminClient } = loadBinding() as NativeAdminBinding;
+    this.#admin = new AdminClient(undefined, null, this.#client.native);
+  }
+
+  /** -1 partitions, or a replication factor of -1, leave it to the broker. */
+  async createTopic(
+    topic: {
+      readonly name: string;
+      readonly partitions: number;
+      readonly replicationFactor: number;
+      readonly config: Readonly<Record<string, string>>;
+    },
+    timeoutMs: number,
+  ): Promise<void> {
+    await this.#call(`create topic ${topic.name}`, (admin, callback) => {
+      admin.createTopic(
+        {
+          topic: topic.name,
+          num_partitions: topic.partitions,
+          replication_factor: topic.replicationFactor,
+          config: topic.config,
+        },
+        timeoutMs,
+        callback,
+      );
+    });
+  }
+
+  async deleteTopic(topic: string, timeoutMs: number): Promise<void> {
+    await this.#call(`delete topic ${topic}`, (admin, callback) => {
+      admin.deleteTopic(topic, timeoutMs, callback);
+    });
+  }
+
+  async createPartitions(topic: string, total: number, timeoutMs: number): Promise<void> {
+    await this.#call(`partitions of ${topic}`, (admin, callback) => {
+      admin.createPartitions(topic, total, timeoutMs, callback);
+    });
+  }
+
+  /** One description for each topic; one that does not exist has an error. */
+  async describeTopics(
+    topics: readonly string[],
+    timeoutMs: number,
+  ): Promise<readonly NativeTopicDescription[]> {
+    return this.#call("describe topics", (admin, callback) => {
+      admin.describeTopics(topics, { timeout: timeoutMs, includeAuthorizedOperations: true }, callback);
+    });
+  }
+
+  async describeGroups(
+    groups: readonly string[],
+    timeoutMs: number,
+  ): Promise<readonly NativeGroupDescription[]> {
+    const result = await this.#call<{ readonly groups: readonly NativeGroupDescription[] }>(
+      "describe groups",
+      (admin, callback) => {
+        admin.describeGroups(groups, { timeout: timeoutMs, includeAuthorizedOperations: true }, callback);
+      },
+    );
+    return result.groups;
+  }
+
+  /** Everything that a group has committed. */
+  async groupOffsets(groupId: string, timeoutMs: number): Promise<readonly NativeOffsetOutcome[]> {
+    const what = `committed offsets of ${groupId}`;
+    const [group] = await this.#call<
+      Parameters<Parameters<NativeAdminClient["listConsumerGroupOffsets"]>[2]>[1]
+    >(what, (admin, callback) => {
+      // Offsets of a transaction that is still open are not committed yet; what was before counts.
+      const options = { timeout: timeoutMs, requireStableOffsets: false };
+      admin.listConsumerGroupOffsets([{ groupId }], options, callback);
+    });
+    if (group?.error !== undefined) throw fromNative(what, group.error, { groupId });
+    return (group?.partitions ?? []).map((result) => outcomeOf(what, result, result.offset));
+  }
+
+  /** The first offset at or after a time, {@link logStart} or {@link logEnd}; -1 where there is none. */
+  async offsetsAt(
+    places: readonly (NativePartition & { readonly time: number })[],
+    isolation: "read_committed" | "read_uncommitted",
+    timeoutMs: number,
+  ): Promise<readonly NativeOffsetOutcome[]> {
+    if (places.length === 0) return [];
+    const results = await this.#call<readonly (NativeOffset & { readonly error?: NativeError })[]>(
+      "offsets",
+      (admin, callback) => {
+        admin.listOffsets(
+          places.map(({ topic, partition, time }) => ({ topic, partition, offset: { timestamp: time } })),
+          { timeout: timeoutMs, isolationLevel: isolation === "read_committed" ? 1 : 0 },
+          callback,
+        );
+      },
+    );
+    return results.map((result) => outcomeOf("offsets", result, result.offset));
+  }
+
+  /** Deletes what is before the offsets; gives the new beginning of each log. */
+  async deleteRecords(
+    offsets: readonly NativeOffset[],
+    timeoutMs: number,
+  ): Promise<readonly NativeOffsetOutcome[]> {
+    const results = await this.#call<
+      readonly (NativePartition & { readonly lowWatermark: number; readonly error?: NativeError })[]
+    >("delete records", (admin, callback) => {
+      // The binding reads `operation_timeout`, whatever its documentation says.
+      admin.deleteRecords(offsets, { timeout: timeoutMs, operation_timeout: timeoutMs }, callback);
+    });
+    return results.map((result) => outcomeOf("delete records", result, result.lowWatermark));
+  }
+
+  /** Never rejects. */
+  async disconnect(): Promise<void> {
+    await this.#client.disconnect();
+  }
+
+  async #call<Result = unknown>(
+    what: string,
+    start: (admin: NativeAdminClient, callback: NativeCallback<Result>) => void,
+  ): Promise<Result> {
+    return this.#oneAtATime(() =>
+      this.#client.call<Result>(what, (callback) => {
+        if (this.#admin === undefined) throw new KafkaError("FATAL", "the admin client is not connected");
+        start(this.#admin, callback);
+      }),
+    );
+  }
+}
+
+function outcomeOf(
+  what: string,
+  { topic, partition, error }: NativePartition & { readonly error?: NativeError },
+  offset: number,
+): NativeOffsetOutcome {
+  if (error === undefined) return { topic, partition, offset };
+  const context = { topic, partition };
+  return { topic, partition, offset, error: fromNative(`${what}: ${topic}[${partition}]`, error, context) };
+}

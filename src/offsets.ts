@@ -1,0 +1,86 @@
+import { describe } from "./check.js";
+import { ConfigError } from "./errors.js";
+
+/** An offset in a partition of a topic. */
+export interface PartitionOffset {
+  /** The topic's name. */
+  readonly topic: string;
+  /** The partition's number, from 0. */
+  readonly partition: number;
+  /** The offset, from 0. */
+  readonly offset: number;
+}
+
+/**
+ * Offsets by partition: `{ 0: 1_200, 3: 900 }` where one topic is concerned, or an array that names the
+ * topics.
+ */
+export type OffsetsByPartition = Readonly<Record<number, number>> | readonly PartitionOffset[];
+
+/** Whether a value is {@link OffsetsByPartition} rather than a word or a time; what is in it is not looked at. */
+export function isOffsets(value: unknown): value is OffsetsByPartition {
+  return typeof value === "object" && value !== null && !(value instanceof Date);
+}
+
+/**
+ * Checks offsets by partition and copies them into an array.
+ *
+ * @throws `ConfigError` for what is no partition or offset, a topic that is not among `topics`, a
+ *   partition named twice, and the short form where there are several topics
+ */
+export function resolveOffsets(
+  path: string,
+  offsets: OffsetsByPartition,
+  topics: readonly string[],
+): readonly PartitionOffset[] {
+  const list = Array.isArray(offsets)
+    ? (offsets as readonly PartitionOffset[]).map(({ topic, partition, offset }, index) =>
+        resolveOne(`${path}[${index}]`, topic, partition, offset),
+      )
+    : Object.entries(offsets as Readonly<Record<string, number>>).map(([partition, offset]) =>
+        resolveOne(`${path}[${partition}]`, onlyTopic(path, topics), Number(partition), offset),
+      );
+  const named = new Set<string>();
+  for (const { topic, partition } of list) {
+    const place = `${topic}[${partition}]`;
+    if (!topics.includes(topic))
+      throw new ConfigError(path, `${place} is of another topic; there are ${topics.join(", ")}`);
+    if (named.has(place)) throw new ConfigError(path, `${place} is named twice`);
+    named.add(place);
+  }
+  return list;
+}
+
+/**
+ * Milliseconds since the epoch of a `Date`.
+ *
+ * @throws `ConfigError` for one that is not valid, or is before 1970
+ */
+export function resolveTime(path: string, time: Date): number {
+  const ms = time.getTime();
+  if (Number.isNaN(ms) || ms < 0)
+    throw new ConfigError(path, "the Date is not valid: give one from 1970 on, as records have them");
+  return ms;
+}
+
+function onlyTopic(path: string, topics: readonly string[]): string {
+  const [topic] = topics;
+  if (topic === undefined || topics.length > 1)
+    throw new ConfigError(path, "with several topics name each: [{ topic, partition, offset }]");
+  return topic;
+}
+
+function resolveOne(path: string, topic: unknown, partition: unknown, offset: unknown): PartitionOffset {
+  if (typeof topic !== "string") throw new ConfigError(`${path}.topic`, "expected a topic's name");
+  return {
+    topic,
+    partition: wholeNumber(`${path}, the partition`, partition),
+    offset: wholeNumber(`${path}, the offset`, offset),
+  };
+}
+
+function wholeNumber(path: string, value: unknown): number {
+  if (!Number.isSafeInteger(value) || (value as number) < 0)
+    throw new ConfigError(path, `expected a whole number from 0, got ${describe(value)}`);
+  return value as number;
+}

@@ -1,0 +1,405 @@
+import { randomUUID } from "node:crypto";
+import type { ClientConfig } from "../driver/client-config.js";
+import { type Fetched, NativeConsumer } from "../driver/native-consumer.js";
+import { nativeCodes } from "../driver/native-errors.js";
+import {
+  AuthenticationError,
+  AuthorizationError,
+  ConnectionError,
+  KafkaError,
+  TimeoutError,
+} from "../errors.js";
+import type { RawRecord } from "../record.js";
+import { Bell, settlesWithin, sleep } from "../waiting.js";
+import { placeId, type ReadBound, type ResolvedReadOptions } from "./options.js";
+import type { Outlet } from "./outlet.js";
+import { type Place, planRead } from "./plan.js";
+import type { ReadPartition } from "./read-partition.js";
+
+const maxFetch = 1_000;
+/** Bytes that one fetch should not exceed, so that large records do not come a thousand at a time. */
+const maxFetchBytes = 4 * 2 ** 20;
+/** Finds what no wake-up announced. */
+const keepAliveMs = 1_000;
+const queryTimeoutMs = 5_000;
+const unknownTopicMs = 10_000;
+const disconnectTimeoutMs = 10_000;
+
+/** Offsets for the times -2 and -1 are the first and the next of the log (the protocol's ListOffsets). */
+const earliest = -2;
+const latest = -1;
+
+/**
+ * Fetches a range of the log with a native consumer that has its partitions assigned by hand: it joins
+ * no group and commits nothing. The next fetch is always asked for before the records of the last are
+ * handed over.
+ */
+export class LogSource {
+  readonly #config: ClientConfig;
+  readonly #topics: readonly string[];
+  readonly #options: ResolvedReadOptions;
+  readonly #native: NativeConsumer;
+  readonly #closing = new AbortController();
+  /** Those who wait for something that may take long; told at once when it is closed. */
+  readonly #waiting = new Set<(reason: unknown) => void>();
+  #closed: { readonly reason: Error } | undefined;
+  readonly #bell = new Bell();
+  #partitions = new Map<string, ReadPartition>();
+  #woken = false;
+  #fetching: Promise<Fetched> | undefined;
+  #recordBytes = 1_000;
+  /** When the caller began to wait, or something last arrived: `undefined` while nobody waits. */
+  #waitingSince: number | undefined;
+  #lookedAt = 0;
+  #ending: Promise<void> | undefined;
+
+  constructor(config: ClientConfig, topics: readonly string[], options: ResolvedReadOptions) {
+    this.#config = config;
+    this.#topics = topics;
+    this.#options = options;
+    this.#native = new NativeConsumer(
+      config,
+      `read of ${topics.join(", ")}`,
+      {
+        // The native client wants one, and asks for its coordinator; nothing is ever joined or committed.
+        "group.id": `typed-kafka-read-${randomUUID()}`,
+        "isolation.level": options.isolation,
+        "enable.partition.eof": true,
+        // Where retention overtakes the read, it goes on with what exists.
+        "auto.offset.reset": "earliest",
+      },
+      {
+        onWake: () => {
+          this.#woken = true;
+          this.#bell.ring();
+        },
+        onRebalance: () => undefined,
+        onCommit: () => undefined,
+        onFatal: (error) => {
+          this.#fail(error);
+        },
+      },
+    );
+  }
+
+  get partitions(): readonly ReadPartition[] {
+    return [...this.#partitions.values()];
+  }
+
+  /** Everything wanted has been fetched. */
+  get done(): boolean {
+    for (const partition of this.#partitions.values()) if (!partition.done) return false;
+    return !this.#options.follow;
+  }
+
+  /** Connects, finds out what there is to read, and begins to fetch it. */
+  async start(): Promise<void> {
+    await this.#orClosed(this.#native.connect(this.#closing.signal));
+    const places = await this.#orClosed(this.#places());
+    for (const partition of await this.#orClosed(this.#plan(places, this.#options.from)))
+      this.#partitions.set(placeId(partition.topic, partition.partition), partition);
+    this.#lookedAt = performance.now();
+    if (!this.done) this.#assign();
+  }
+
+  /**
+   * Waits for records and puts them into the outlet. Returns when some were put there, when a partition
+   * reached its end, or when everything is done.
+   */
+  async fetchInto(outlet: Outlet): Promise<void> {
+    if (this.#options.follow) await this.#orClosed(this.#lookAtTopics());
+    this.#waitingSince = performance.now();
+    try {
+      const fetched = await this.#orClosed(this.#fetching ?? this.#fetch());
+      this.#fetching = undefined;
+      this.#accept(fetched, outlet);
+    } finally {
+      this.#waitingSince = undefined;
+    }
+    if (this.done) return;
+    this.#hold(outlet);
+    this.#fetching = this.#fetch();
+    // It is awaited by the next call, if there is one.
+    this.#fetching.catch(() => undefined);
+  }
+
+  /** Ends the native client; whoever waits gets `reason`. Never rejects. */
+  async close(reason: unknown): Promise<void> {
+    // Whatever a signal was aborted with.
+    this.#fail(reason as Error);
+    this.#closing.abort(reason);
+    this.#bell.ring();
+    this.#ending ??= this.#native.disconnect();
+    if (!(await settlesWithin(this.#ending, disconnectTimeoutMs)))
+      this.#config.logger.warn(
+        `the native consumer of a read has not ended after ${disconnectTimeoutMs} ms`,
+        {
+          topics: this.#topics,
+        },
+      );
+  }
+
+  #fail(reason: Error): void {
+    this.#closed ??= { reason };
+    for (const reject of this.#waiting) reject(this.#closed.reason);
+    this.#waiting.clear();
+  }
+
+  async #orClosed<Result>(promise: Promise<Result>): Promise<Result> {
+    let stop = (): void => undefined;
+    const closed = new Promise<never>((_, reject) => {
+      if (this.#closed !== undefined) reject(this.#closed.reason);
+      this.#waiting.add(reject);
+      stop = () => this.#waiting.delete(reject);
+    });
+    try {
+      return await Promise.race([promise, closed]);
+    } finally {
+      stop();
+    }
+  }
+
+  // What there is to read ---------------------------------------------------------------------------
+
+  async #places(): Promise<readonly Place[]> {
+    const wanted = this.#options.partitions;
+    const places: Place[] = [];
+    for (const topic of this.#topics) {
+      const partitions = await this.#partitionsOf(topic);
+      const asked = wanted?.filter((place) => place.topic === topic).map(({ partition }) => partition);
+      const missing = asked?.find((partition) => !partitions.includes(partition));
+      if (missing !== undefined)
+        throw new KafkaError(
+          "UNKNOWN_PARTITION",
+          `${topic}[${missing}]: the topic has ${partitions.length} partitions, from 0`,
+          { topic, partition: missing },
+        );
+      for (const partition of asked ?? partitions) places.push({ topic, partition });
+    }
+    return places;
+  }
+
+  async #partitionsOf(topic: string): Promise<readonly number[]> {
+    const deadline = Date.now() + unknownTopicMs;
+    for (;;) {
+      const partitions = await this.#retrying(async () => {
+        try {
+          return await this.#native.partitionsOf(topic, queryTimeoutMs);
+        } catch (error) {
+          if (error instanceof KafkaError && error.code === "UNKNOWN_TOPIC") return [];
+          throw error;
+        }
+      });
+      if (partitions.length > 0) return partitions;
+      // A topic just made is not known to every broker yet.
+      if (Date.now() >= deadline)
+        throw new KafkaError(
+          "UNKNOWN_TOPIC",
+          `${topic}: the topic does not exist, or this principal may not see it. Create it, or grant DESCRIBE on it`,
+          { topic },
+        );
+      await sleep(500, this.#closing.signal);
+    }
+  }
+
+  async #plan(places: readonly Place[], from: ReadBound): Promise<readonly ReadPartition[]> {
+    const { to, follow } = this.#options;
+    const start = await this.#offsetsAt(places, earliest);
+    const end = await this.#offsetsAt(places, latest);
+    const fromTime =
+      from.type === "time" ? await this.#offsetsAt(places, from.ms) : new Map<string, number>();
+    const toTime = to.type === "time" ? await this.#offsetsAt(places, to.ms) : new Map<string, number>();
+    return planRead(places, { from, to, follow }, { start, end, fromTime, toTime });
+  }
+
+  /** Under `read_committed` the native client asks for stable offsets. */
+  async #offsetsAt(places: readonly Place[], time: number): Promise<ReadonlyMap<string, number>> {
+    const offsets = await this.#retrying(() =>
+      this.#native.offsetsForTimes(
+        places.map(({ topic, partition }) => ({ topic, partition, offset: time })),
+        queryTimeoutMs,
+      ),
+    );
+    return new Map(offsets.map(({ topic, partition, offset }) => [placeId(topic, partition), offset]));
+  }
+
+  /** Brokers that are away, and partitions without a leader, are waited for within `timeoutMs`. */
+  async #retrying<Result>(ask: () => Promise<Result>): Promise<Result> {
+    const deadline = Date.now() + this.#options.timeoutMs;
+    for (;;) {
+      try {
+        return await ask();
+      } catch (error) {
+        if (!isPassing(error) || this.#closing.signal.aborted) throw error;
+        if (Date.now() >= deadline) throw error;
+        this.#config.logger.info(`read: ${error.message}; asking again`, { topics: this.#topics });
+        await sleep(250, this.#closing.signal);
+      }
+    }
+  }
+
+  #assign(): void {
+    const places = this.partitions
+      .filter(({ done }) => !done)
+      .map(({ topic, partition, position }) => ({ topic, partition, offset: position }));
+    for (const partition of this.partitions) partition.held = false;
+    this.#native.assignManually(places);
+  }
+
+  /** While following: partitions that were added are read from their beginning, and a topic that is gone is told. */
+  async #lookAtTopics(): Promise<void> {
+    const now = performance.now();
+    if (now - this.#lookedAt < this.#config.metadataMaxAgeMs) return;
+    this.#lookedAt = now;
+    const added: Place[] = [];
+    for (const topic of this.#topics) {
+      try {
+        for (const partition of await this.#knownPartitionsOf(topic))
+          if (!this.#partitions.has(placeId(topic, partition))) added.push({ topic, partition });
+      } catch (error) {
+        if (!isPassing(error)) throw error;
+        this.#config.logger.info("read: looking for new partitions failed and is repeated", { error });
+      }
+    }
+    if (added.length === 0 || this.#options.partitions !== undefined) return;
+    for (const partition of await this.#plan(added, { type: "earliest" }))
+      this.#partitions.set(placeId(partition.topic, partition.partition), partition);
+    // What was fetched ahead is fetched again, and passed over if it was taken already.
+    this.#assign();
+  }
+
+  /** Brokers that have just started know fewer partitions, or none. */
+  async #knownPartitionsOf(topic: string): Promise<readonly number[]> {
+    try {
+      const partitions = await this.#native.partitionsOf(topic, queryTimeoutMs);
+      if (partitions.length > 0) return partitions;
+    } catch (error) {
+      if (!(error instanceof KafkaError) || error.code !== "UNKNOWN_TOPIC") throw error;
+    }
+    return this.#partitionsOf(topic);
+  }
+
+  // Fetching ----------------------------------------------------------------------------------------
+
+  /** Resolves when something came. */
+  async #fetch(): Promise<Fetched> {
+    const count = Math.max(1, Math.min(maxFetch, Math.floor(maxFetchBytes / this.#recordBytes)));
+    for (;;) {
+      this.#closing.signal.throwIfAborted();
+      this.#woken = false;
+      try {
+        const fetched = await this.#native.fetch(count);
+        if (fetched.records.length > 0 || fetched.ends.length > 0) return fetched;
+      } catch (error) {
+        await this.#onFetchError(error);
+        continue;
+      }
+      await this.#untilWoken();
+      await this.#checkStalled();
+      if (this.#options.follow && performance.now() - this.#lookedAt >= this.#config.metadataMaxAgeMs)
+        return { records: [], ends: [] };
+    }
+  }
+
+  async #untilWoken(): Promise<void> {
+    if (!this.#woken) await this.#bell.wait(keepAliveMs);
+  }
+
+  #accept({ records, ends }: Fetched, outlet: Outlet): void {
+    let from = 0;
+    let bytes = 0;
+    while (from < records.length) {
+      const first = records[from];
+      if (first === undefined) break;
+      const to = endOfRun(records, from, first);
+      const partition = this.#partitions.get(placeId(first.topic, first.partition));
+      const stretch = partition?.accept({ records, from, to });
+      if (partition !== undefined && stretch !== undefined) outlet.add(partition, stretch);
+      from = to;
+    }
+    for (const { size } of records) bytes += size;
+    if (records.length > 0)
+      this.#recordBytes = 0.8 * this.#recordBytes + 0.2 * Math.max(1, bytes / records.length);
+    for (const { topic, partition, offset } of ends)
+      this.#partitions.get(placeId(topic, partition))?.reachedEnd(offset);
+  }
+
+  /** Stops fetching what is done or waits in heaps; pausing throws away what the native client had ahead. */
+  #hold(outlet: Outlet): void {
+    const toHold: ReadPartition[] = [];
+    const toResume: ReadPartition[] = [];
+    for (const partition of this.#partitions.values()) {
+      const hold = partition.done || outlet.full(partition);
+      if (hold === partition.held) continue;
+      partition.held = hold;
+      (hold ? toHold : toResume).push(partition);
+    }
+    this.#native.pause(toHold);
+    this.#native.resume(toResume);
+  }
+
+  async #onFetchError(error: unknown): Promise<void> {
+    this.#closing.signal.throwIfAborted();
+    const failure =
+      error instanceof KafkaError
+        ? error
+        : new KafkaError("FATAL", "the native consumer failed", { cause: error });
+    // No group is used; a principal without rights on groups may read all the same.
+    if (failure.nativeCode === nativeCodes.groupAuthorization) return;
+    if (failure.code === "UNKNOWN_TOPIC") {
+      for (const topic of this.#topics) await this.#partitionsOf(topic);
+    } else if (
+      failure.code === "FATAL" ||
+      failure.code === "CLOSED" ||
+      failure instanceof AuthorizationError ||
+      failure instanceof AuthenticationError
+    )
+      throw this.#native.fatal ?? failure;
+    // Everything else (brokers down, a leader that moves) librdkafka mends by itself.
+    else this.#config.logger.info(`read: ${failure.message}`, { topics: this.#topics });
+    await this.#checkStalled();
+  }
+
+  /** Nothing arrives, though something is known to be there. */
+  async #checkStalled(): Promise<void> {
+    if (this.#waitingSince === undefined) return;
+    if (performance.now() - this.#waitingSince < this.#options.timeoutMs) return;
+    const behind = this.partitions.find((partition) => partition.behind && !partition.held);
+    if (behind === undefined) return;
+    const { topic, partition, position: offset, goal } = behind;
+    const what = `${topic}[${partition}]: nothing arrived for ${this.#options.timeoutMs} ms at offset ${offset} of ${goal}`;
+    const context = { topic, partition, offset };
+    try {
+      await this.#native.partitionsOf(topic, queryTimeoutMs);
+    } catch (cause) {
+      throw new ConnectionError(`${what}, and no broker at ${this.#config.brokers} answers`, {
+        cause,
+        ...context,
+      });
+    }
+    throw new TimeoutError(`${what}. Has the partition a leader? Raise timeoutMs to wait longer`, context);
+  }
+}
+
+function endOfRun(records: readonly RawRecord[], from: number, { topic, partition }: RawRecord): number {
+  let to = from + 1;
+  for (
+    let record = records[to];
+    record?.partition === partition && record.topic === topic;
+    record = records[to]
+  )
+    to += 1;
+  return to;
+}
+
+/** What brokers say while they start, stop or hand over. */
+function isPassing(error: unknown): error is KafkaError {
+  return (
+    error instanceof KafkaError &&
+    (error.retriable || passingCodes.includes(error.nativeCode ?? 0)) &&
+    error.code !== "CLOSED"
+  );
+}
+
+/** LEADER_NOT_AVAILABLE, NOT_LEADER_OR_FOLLOWER, REQUEST_TIMED_OUT, OFFSET_NOT_AVAILABLE, and librdkafka's "wait". */
+const passingCodes: readonly number[] = [5, 6, 7, 78, nativeCodes.unknownPartition, nativeCodes.timedOut];

@@ -1,0 +1,189 @@
+import { checkInteger, checkKnown, checkOneOf, describe } from "../check.js";
+import { ConfigError } from "../errors.js";
+import { isOffsets, type OffsetsByPartition, resolveOffsets, resolveTime } from "../offsets.js";
+
+/** How far a read has come, as `onProgress` is told. */
+export interface ReadProgress {
+  /** Records handed over so far. */
+  readonly records: number;
+  /**
+   * How much of the range is done, in offsets: those that hold no record (compacted, of aborted
+   * transactions, markers) count too, so that it reaches `total` at the end.
+   */
+  readonly done: number;
+  /** How many offsets the range had as of the start; where `follow` went past it, as many as `done`. */
+  readonly total: number;
+  /** Records handed over per second since the last call. */
+  readonly recordsPerSecond: number;
+}
+
+/** Options of {@link Kafka.read}. */
+export interface ReadOptions {
+  /**
+   * Where to begin: the start of the log, its end (only of use with `follow`), the first record at or
+   * after a time, or an offset for each partition. Partitions that are not named begin at the start.
+   * Offsets that the log no longer has are passed over.
+   * @default "earliest"
+   */
+  readonly from?: "earliest" | "latest" | Date | OffsetsByPartition | undefined;
+  /**
+   * Where to stop: the end of the log as of the start (under `read_committed` the last stable offset,
+   * which is where the first open transaction begins), before the first record at or after a time, or
+   * before an offset for each partition. Partitions that are not named stop at the end. Never past the
+   * end as of the start.
+   * @default "latest"
+   */
+  readonly to?: "latest" | Date | OffsetsByPartition | undefined;
+  /**
+   * Goes on with what arrives after the end, new partitions included, until the loop is left. Not
+   * together with `to`.
+   * @default false
+   */
+  readonly follow?: boolean | undefined;
+  /**
+   * The partitions to read: numbers, which mean these of every topic, or `{ topic, partition }`.
+   * @default all of them
+   */
+  readonly partitions?:
+    readonly number[] | readonly { readonly topic: string; readonly partition: number }[] | undefined;
+  /**
+   * `partition`: each partition in its own order, partitions in the order in which they arrive.
+   * `timestamp`: merged over all partitions and topics, the oldest next record first; each partition
+   * still keeps its own order. What arrives by `follow` is merged as far as it is there.
+   * @default "partition"
+   */
+  readonly order?: "partition" | "timestamp" | undefined;
+  /**
+   * `read_committed` sees no records of aborted or open transactions. Kafka: `isolation.level`.
+   * @default "read_committed"
+   */
+  readonly isolation?: "read_committed" | "read_uncommitted" | undefined;
+  /**
+   * What becomes of a record that does not fit its topic: `fail` ends the read with an
+   * `InvalidRecordError`, `skip` logs a warning and goes on.
+   * @default "fail"
+   */
+  readonly onInvalid?: "fail" | "skip" | undefined;
+  /**
+   * How long to wait for the brokers while something is known to be there and nothing arrives, in
+   * milliseconds; 1,000 to 3,600,000. Brokers that restart within it are waited for.
+   * @default 60_000
+   */
+  readonly timeoutMs?: number | undefined;
+  /** Called about once a second while records are handed over, and once at the end. What it throws ends the read. */
+  readonly onProgress?: ((progress: ReadProgress) => void) | undefined;
+  /** Ends the read at once: the loop throws the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** One side of the range of a read. */
+export type ReadBound =
+  | { readonly type: "earliest" | "latest" }
+  | { readonly type: "time"; readonly ms: number }
+  | { readonly type: "offsets"; readonly offsets: ReadonlyMap<string, number> };
+
+/** Options checked, with their defaults. */
+export interface ResolvedReadOptions {
+  readonly from: ReadBound;
+  readonly to: ReadBound;
+  readonly follow: boolean;
+  /** The places to read by {@link placeId}; `undefined` for all. */
+  readonly partitions: readonly { readonly topic: string; readonly partition: number }[] | undefined;
+  readonly order: "partition" | "timestamp";
+  readonly isolation: "read_committed" | "read_uncommitted";
+  readonly onInvalid: "fail" | "skip";
+  readonly timeoutMs: number;
+  readonly onProgress: ((progress: ReadProgress) => void) | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Names a partition of a topic in a map. */
+export function placeId(topic: string, partition: number): string {
+  return `${topic}/${partition}`;
+}
+
+/**
+ * Checks the options of a read and fills in the defaults.
+ *
+ * @throws `ConfigError` that names the field
+ */
+export function resolveReadOptions(options: ReadOptions, topics: readonly string[]): ResolvedReadOptions {
+  checkKnown("ReadOptions", options, names);
+  const { onProgress, signal, follow = false } = options;
+  if (onProgress !== undefined && typeof onProgress !== "function")
+    throw new ConfigError("onProgress", `expected a function, got ${describe(onProgress)}`);
+  if (signal !== undefined && !(signal instanceof AbortSignal))
+    throw new ConfigError("signal", `expected an AbortSignal, got ${describe(signal)}`);
+  if (typeof follow !== "boolean")
+    throw new ConfigError("follow", `expected true or false, got ${describe(follow)}`);
+  if (follow && options.to !== undefined)
+    throw new ConfigError("to", "a read with `follow` has no end: leave one of them out");
+  return {
+    from: resolveBound("from", options.from, ["earliest", "latest"], topics),
+    to: resolveBound("to", options.to, ["latest"], topics),
+    follow,
+    partitions: resolvePartitions(options.partitions, topics),
+    order: checkOneOf("order", options.order, ["partition", "timestamp"], "partition"),
+    isolation: checkOneOf(
+      "isolation",
+      options.isolation,
+      ["read_committed", "read_uncommitted"],
+      "read_committed",
+    ),
+    onInvalid: checkOneOf("onInvalid", options.onInvalid, ["fail", "skip"], "fail"),
+    timeoutMs: checkInteger("timeoutMs", options.timeoutMs, {
+      min: 1_000,
+      max: 3_600_000,
+      otherwise: 60_000,
+    }),
+    onProgress,
+    signal,
+  };
+}
+
+const names = [
+  "from",
+  "to",
+  "follow",
+  "partitions",
+  "order",
+  "isolation",
+  "onInvalid",
+  "timeoutMs",
+  "onProgress",
+  "signal",
+];
+
+function resolveBound(
+  path: string,
+  bound: ReadOptions["from"],
+  words: readonly ["earliest" | "latest", ...("earliest" | "latest")[]],
+  topics: readonly string[],
+): ReadBound {
+  if (bound instanceof Date) return { type: "time", ms: resolveTime(path, bound) };
+  if (!isOffsets(bound)) return { type: checkOneOf(path, bound, words, words[0]) };
+  const offsets = resolveOffsets(path, bound, topics);
+  return {
+    type: "offsets",
+    offsets: new Map(offsets.map(({ topic, partition, offset }) => [placeId(topic, partition), offset])),
+  };
+}
+
+function resolvePartitions(
+  partitions: ReadOptions["partitions"],
+  topics: readonly string[],
+): ResolvedReadOptions["partitions"] {
+  if (partitions === undefined) return undefined;
+  if (!Array.isArray(partitions))
+    throw new ConfigError("partitions", `expected an array, got ${describe(partitions)}`);
+  if (partitions.length === 0)
+    throw new ConfigError("partitions", "is empty: name one at least, or leave it out");
+  const places = partitions.flatMap((place: number | { topic: string; partition: number }) =>
+    typeof place === "object" ? [place] : topics.map((topic) => ({ topic, partition: place })),
+  );
+  return resolveOffsets(
+    "partitions",
+    places.map(({ topic, partition }) => ({ topic, partition, offset: 0 })),
+    topics,
+  ).map(({ topic, partition }) => ({ topic, partition }));
+}
