@@ -42,12 +42,25 @@ export class Committer {
     this.#onDenied = options.onDenied;
   }
 
+  /** Whether the outcome of a commit is being waited for. */
+  get isWaiting(): boolean {
+    return this.#inFlight !== undefined;
+  }
+
+  /** Resolves when no commit is under way. */
+  async quiet(): Promise<void> {
+    while (this.#inFlight !== undefined)
+      await new Promise<void>((resolve) => {
+        this.#onOutcome.push(resolve);
+      });
+  }
+
   /** Says that records of the partition were finished. */
   finished(partition: OwnedPartition, count: number): void {
     if (partition.gone) return;
     this.#dirty.add(partition);
     this.#uncommitted += count;
-    if (this.#uncommitted >= maxUncommitted) this.#commit();
+    if (this.#uncommitted >= maxUncommitted && this.#inFlight === undefined) this.#commit();
     else this.#timer ??= setTimeout(this.#commit, this.#intervalMs);
   }
 
@@ -79,12 +92,19 @@ export class Committer {
    * @throws the last error, or `TimeoutError`, where it is not committed after `timeoutMs`
    */
   async flush(partitions: Iterable<OwnedPartition>, timeoutMs: number): Promise<void> {
-    const wanted = [...partitions].map((partition) => [partition, partition.committable] as const);
+    const wanted = [...partitions].map((partition) => {
+      const { committable, generation } = partition;
+      return { partition, committable, generation };
+    });
     const deadline = Date.now() + timeoutMs;
     const open = (): boolean =>
       wanted.some(
-        ([partition, offset]) =>
-          offset !== undefined && this.#dirty.has(partition) && (partition.committed ?? -1) < offset,
+        ({ partition, committable, generation }) =>
+          committable !== undefined &&
+          this.#dirty.has(partition) &&
+          !partition.gone &&
+          partition.generation === generation &&
+          (partition.committed ?? -1) < committable,
       );
     while (open()) {
       const left = deadline - Date.now();
@@ -113,6 +133,7 @@ export class Committer {
     const batch: InFlight[] = [];
     for (const partition of this.#dirty) {
       const offset = partition.committable;
+      if (partition.transacting) continue;
       if (partition.gone || offset === undefined || offset === partition.committed)
         this.#dirty.delete(partition);
       else batch.push({ partition, offset, generation: partition.generation });

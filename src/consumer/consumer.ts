@@ -2,8 +2,12 @@ import { checkInteger, checkKnown, describe } from "../check.js";
 import type { ClientConfig } from "../driver/client-config.js";
 import { ClosedError, ConfigError, KafkaError } from "../errors.js";
 import type { Logger } from "../logger.js";
+import type { RawRecord } from "../record.js";
+import { FailurePolicy } from "../failure/failure-policy.js";
+import { resolveFailureOptions } from "../failure/options.js";
 import { createDecoder, type Decoder } from "../serde/decoder.js";
-import type { AnyTopic, RecordOf } from "../topic.js";
+import { type AnyTopicPattern, type RecordFrom, topicOf } from "../topic-pattern.js";
+import type { AnyTopic } from "../topic.js";
 import { deferred, settlesWithin } from "../waiting.js";
 import { BatchDelivery, type BatchOptions } from "./batch-delivery.js";
 import { SecondClock } from "./clock.js";
@@ -14,6 +18,7 @@ import type { ConsumerOptions, ResolvedConsumerOptions, TopicPartition } from ".
 import { resolveConsumerOptions } from "./options.js";
 import type { OwnedPartition } from "./owned-partition.js";
 import { RecordDelivery } from "./record-delivery.js";
+import { checkFailureUse, ConsumerFailures, type Movers } from "./record-failures.js";
 import { RecordIterator } from "./record-iterator.js";
 
 /** Where to go on reading: an offset, the log's first or next record, or the first record from a time on. */
@@ -41,31 +46,50 @@ const queryTimeoutMs = 5_000;
  *
  * Use one of `run`, `runBatch` and `for await`, once.
  */
-export class Consumer<T extends AnyTopic> implements AsyncIterable<RecordOf<T>> {
+export class Consumer<T extends AnyTopic | AnyTopicPattern> implements AsyncIterable<RecordFrom<T>> {
   readonly #options: ResolvedConsumerOptions;
   readonly #logger: Logger;
   readonly #session: GroupSession;
   readonly #committer: Committer;
-  readonly #decoders: ReadonlyMap<string, Decoder<T>>;
+  readonly #topics: readonly T[];
+  readonly #decoders = new Map<string, Decoder<AnyTopic>>();
+  /** The topic of the last record, and its decoder. */
+  #decodes: string | undefined;
+  #decoder: Decoder<AnyTopic> | undefined;
   readonly #starting = new AbortController();
   readonly #onClosed: () => void;
+  readonly #failures: ConsumerFailures | undefined;
   #delivery: Delivery | undefined;
   #clock: SecondClock | undefined;
   #failure: { readonly error: unknown } | undefined;
   #closing: Promise<void> | undefined;
+  #drained = false;
   readonly #ended = deferred();
 
   /** @internal Use {@link Kafka.consumer}. */
-  constructor(config: ClientConfig, topics: readonly T[], options: ConsumerOptions, onClosed: () => void) {
+  constructor(
+    config: ClientConfig,
+    topics: readonly T[],
+    options: ConsumerOptions,
+    movers: Movers,
+    onClosed: () => void,
+  ) {
     this.#options = resolveConsumerOptions(options);
     this.#logger = config.logger;
     this.#onClosed = onClosed;
     if (topics.length === 0) throw new ConfigError("topics", "expected a topic or an array of them");
-    this.#decoders = new Map(topics.map((topic) => [topic.name, createDecoder(topic)]));
-    if (this.#decoders.size < topics.length) throw new ConfigError("topics", "a topic is named twice");
-    this.#session = new GroupSession(config, this.#options, [...this.#decoders.keys()], {
+    this.#topics = [...topics];
+    const subscriptions = new Set(
+      topics.map((topic) => ("pattern" in topic ? topic.subscription : topic.name)),
+    );
+    if (subscriptions.size < topics.length) throw new ConfigError("topics", "a topic is named twice");
+    this.#failures = this.#failuresOf(config, options, movers);
+    this.#session = new GroupSession(config, this.#options, [...subscriptions], {
       onRecords: (partition) => this.#delivery?.offer(partition),
       onRelease: (partitions) => this.#drain(partitions),
+      beforeSubscribing: this.#failures?.prepare,
+      dueAt: this.#failures?.policy.dueAtOf,
+      awaitsCommit: () => this.#committer.isWaiting,
       onCommit: (error) => {
         this.#committer.settle(error);
       },
@@ -95,7 +119,7 @@ export class Consumer<T extends AnyTopic> implements AsyncIterable<RecordOf<T>> 
    * @throws `KafkaError` with code `HANDLER_TIMEOUT`, `UNKNOWN_TOPIC`, `CONSUMER_FENCED` or `FATAL`;
    *   `ConnectionError`, `AuthenticationError`, `AuthorizationError`
    */
-  async run(handler: (record: RecordOf<T>, context: HandlerContext) => unknown): Promise<void> {
+  async run(handler: (record: RecordFrom<T>, context: HandlerContext) => unknown): Promise<void> {
     if (typeof handler !== "function")
       throw new ConfigError("handler", `expected a function, got ${describe(handler)}`);
     await this.#serve(new RecordDelivery(this.#host(), handler, this.#options.order, this.#second));
@@ -109,7 +133,7 @@ export class Consumer<T extends AnyTopic> implements AsyncIterable<RecordOf<T>> 
    * @throws as {@link Consumer.run} does
    */
   async runBatch(
-    handler: (records: readonly RecordOf<T>[], context: HandlerContext) => unknown,
+    handler: (records: readonly RecordFrom<T>[], context: HandlerContext) => unknown,
     options: BatchOptions = {},
   ): Promise<void> {
     if (typeof handler !== "function")
@@ -125,6 +149,8 @@ export class Consumer<T extends AnyTopic> implements AsyncIterable<RecordOf<T>> 
       maxWaitMs: checkInteger("maxWaitMs", options.maxWaitMs, { min: 0, max: 60_000, otherwise: 0 }),
       acrossPartitions: options.acrossPartitions === true,
     };
+    checkFailureUse(this.#failures?.policy, "runBatch");
+    this.#session.prepareFor(resolved.maxRecords);
     await this.#serve(new BatchDelivery(this.#host(), handler, resolved, this.#second));
   }
 
@@ -132,8 +158,9 @@ export class Consumer<T extends AnyTopic> implements AsyncIterable<RecordOf<T>> 
    * Records one at a time; asking for the next one finishes the one before. Leaving the loop by
    * `break`, `return` or `throw` closes the consumer and leaves the record in hand uncommitted.
    */
-  [Symbol.asyncIterator](): AsyncIterableIterator<RecordOf<T>> {
-    const iterator: RecordIterator<RecordOf<T>> = new RecordIterator(this.#host(), {
+  [Symbol.asyncIterator](): AsyncIterableIterator<RecordFrom<T>> {
+    checkFailureUse(this.#failures?.policy, "for await");
+    const iterator: RecordIterator<RecordFrom<T>> = new RecordIterator(this.#host(), {
       second: this.#second,
       close: () => this.close(),
       start: async () => {
@@ -181,7 +208,8 @@ export class Consumer<T extends AnyTopic> implements AsyncIterable<RecordOf<T>> 
       partition.holding -= 1;
       this.#delivery?.offer(partition);
     }
-    if (!partition.gone) this.#session.seek(partition, offset);
+    this.#owned([place]);
+    this.#session.seek(partition, offset);
   }
 
   /** How far behind this member is, for each partition assigned to it. Asks the brokers. */
@@ -245,22 +273,32 @@ export class Consumer<T extends AnyTopic> implements AsyncIterable<RecordOf<T>> 
     this.#clock = new SecondClock(this.#watch);
   }
 
+  /** The consumer stops with this error, unless it is closing: then nobody needs what failed any more. */
   #fail(error: unknown): void {
-    // Closing while still connecting is no failure.
-    if (this.#closing !== undefined) return;
-    this.#failure = { error };
+    if (this.#closing === undefined) this.#failHandling(error);
+    else this.#logger.debug("while closing", { groupId: this.#options.groupId, error });
+  }
+
+  /** As {@link Consumer.#fail}, for what a handler threw: that is told even while closing waits for it. */
+  #failHandling(error: unknown): void {
     this.#logger.debug("the consumer stops", { groupId: this.#options.groupId, error });
-    if (this.#delivery instanceof RecordIterator) this.#delivery.fail(error);
-    this.#closing = this.#shutDown();
+    if (this.#failure === undefined) {
+      this.#failure = { error };
+      if (this.#delivery instanceof RecordIterator) this.#delivery.fail(error);
+    }
+    this.#closing ??= this.#shutDown();
   }
 
   async #shutDown(): Promise<void> {
     this.#delivery?.stop();
     this.#starting.abort(new ClosedError("the consumer was closed"));
     if (this.#delivery !== undefined) {
+      this.#session.quiesce();
       await this.#drain(this.#session.partitions);
+      this.#drained = true;
       await this.#session.stop();
     }
+    await this.#failures?.close();
     this.#committer.stop();
     this.#clock?.stop();
     this.#onClosed();
@@ -269,6 +307,8 @@ export class Consumer<T extends AnyTopic> implements AsyncIterable<RecordOf<T>> 
 
   /** Waits for the handlers in flight and commits what they finished; bounded, and never rejects. */
   async #drain(partitions: readonly OwnedPartition[]): Promise<void> {
+    // Leaving the group gives up what has been waited for already.
+    if (this.#drained) return;
     const patient = partitions.filter(({ signal }) => !signal.aborted);
     const idle = Promise.all(patient.map((partition) => partition.idle()));
     if (!(await settlesWithin(idle, this.#options.drainTimeoutMs))) {
@@ -323,18 +363,73 @@ export class Consumer<T extends AnyTopic> implements AsyncIterable<RecordOf<T>> 
 
   #host(): DeliveryHost {
     return {
-      decode: (raw) => this.#decoders.get(raw.topic)?.(raw),
+      decode: this.#decode,
+      failures: this.#failures,
       taken: (partition) => {
         this.#session.madeRoom(partition);
       },
-      finished: (partition, count) => {
-        this.#committer.finished(partition, count);
+      finished: (partition, offset) => {
+        partition.finish(offset);
+        this.#committer.finished(partition, 1);
+      },
+      batchFinished: (parts) => {
+        for (const { partition, offsets } of parts) {
+          for (const offset of offsets) partition.finish(offset);
+          this.#committer.finished(partition, offsets.length);
+        }
       },
       failed: (error) => {
-        this.#fail(error);
+        this.#failHandling(error);
+      },
+      isFull: (partition) => this.#session.isFull(partition),
+      rewind: (partition, offset) => {
+        if (!partition.gone) this.#session.seek(partition, offset);
       },
       limit: () => this.#options.concurrency ?? Math.max(1, this.#session.size),
     };
+  }
+
+  /** Most records are of the same topic as the one before, and comparing is quicker than looking up. */
+  readonly #decode = (raw: RawRecord): unknown => {
+    if (raw.topic !== this.#decodes) {
+      this.#decoder = this.#decoderOf(raw.topic);
+      this.#decodes = raw.topic;
+    }
+    return this.#decoder?.(raw);
+  };
+
+  /** Decoders are made when a topic's first record comes: what a pattern fits is not known before. */
+  #decoderOf(name: string): Decoder<AnyTopic> {
+    let decoder = this.#decoders.get(name);
+    if (decoder === undefined) {
+      decoder = this.#newDecoder(name);
+      this.#decoders.set(name, decoder);
+    }
+    return decoder;
+  }
+
+  #newDecoder(name: string): Decoder<AnyTopic> {
+    const policy = this.#failures?.policy;
+    if (policy?.isRetryTopic(name) !== true) return createDecoder(topicOf(this.#topics, name));
+    const decode = createDecoder(topicOf(this.#topics, policy.sourceOf(name)));
+    return (raw) => decode(policy.restore(raw));
+  }
+
+  #failuresOf(config: ClientConfig, options: ConsumerOptions, movers: Movers): ConsumerFailures | undefined {
+    const { groupId, groupInstanceId } = this.#options;
+    const resolved = resolveFailureOptions(options, groupId, {
+      topics: this.#topics.flatMap((topic) => ("pattern" in topic ? [] : topic.name)),
+      patterns: this.#topics.flatMap((topic) => ("pattern" in topic ? topic.pattern : [])),
+    });
+    if (resolved === undefined) return undefined;
+    return new ConsumerFailures({
+      policy: new FailurePolicy(resolved),
+      config,
+      movers,
+      memberName: groupInstanceId,
+      native: () => this.#session.native,
+      committer: () => this.#committer,
+    });
   }
 
   #owned(partitions: readonly TopicPartition[] | undefined): readonly OwnedPartition[] {

@@ -1,6 +1,7 @@
 import { checkInteger, checkKnown, checkOneOf, checkRequiredText, checkText, describe } from "../check.js";
 import type { NativeProperties } from "../driver/native.js";
 import { ConfigError } from "../errors.js";
+import { failureOptionNames, type FailureOptions } from "../failure/options.js";
 
 /** A partition of a topic. */
 export interface TopicPartition {
@@ -22,7 +23,7 @@ export interface RebalanceEvent {
 }
 
 /** Options of {@link Kafka.consumer}. */
-export interface ConsumerOptions {
+export interface ConsumerOptions extends FailureOptions {
   /** The consumer group: members with the same id share the partitions. Kafka: `group.id`. */
   readonly groupId: string;
   /**
@@ -107,6 +108,7 @@ export interface ConsumerOptions {
 /** Options with the defaults filled in. */
 export interface ResolvedConsumerOptions {
   readonly groupId: string;
+  readonly groupInstanceId: string | undefined;
   readonly maxPollIntervalMs: number;
   readonly order: "partition" | "key" | "none";
   readonly concurrency: number | undefined;
@@ -133,6 +135,7 @@ const names = [
   "isolation",
   "bufferMaxBytes",
   "onRebalance",
+  ...failureOptionNames,
 ] as const satisfies readonly (keyof ConsumerOptions)[];
 
 const hourMs = 3_600_000;
@@ -158,6 +161,7 @@ export function resolveConsumerOptions(options: ConsumerOptions): ResolvedConsum
     throw new ConfigError("drainTimeoutMs", `must be below maxPollIntervalMs (${maxPollIntervalMs})`);
   return {
     groupId,
+    groupInstanceId: options.groupInstanceId,
     maxPollIntervalMs,
     drainTimeoutMs,
     order: checkOneOf("order", options.order, ["partition", "key", "none"], "partition"),

@@ -3,6 +3,22 @@ import { OffsetTracker } from "./offset-tracker.js";
 import type { TopicPartition } from "./options.js";
 import { RecordQueue } from "./record-queue.js";
 
+/**
+ * How many records may have started beyond the first unfinished one: what a crash repeats, and what has to
+ * be remembered while one slow record holds the others' offsets back.
+ */
+const maxPending = 10_000;
+/** The longest time a timer takes. */
+const maxTimerMs = 2_147_483_647;
+
+/** Keeps the records of a partition back until their time comes: those of a retry topic. */
+export interface Delay {
+  /** When the record may be handed over, in milliseconds since the epoch. */
+  readonly dueAt: (record: RawRecord) => number;
+  /** The next record may be handed over. */
+  readonly onDue: (partition: OwnedPartition) => void;
+}
+
 /** A partition while it is ours: what is fetched, what runs, and what may be committed. */
 export class OwnedPartition implements TopicPartition {
   readonly topic: string;
@@ -13,6 +29,8 @@ export class OwnedPartition implements TopicPartition {
   #tracker = new OffsetTracker();
   #active = 0;
   #whenIdle: (() => void)[] = [];
+  #seeks = 0;
+  #announced = false;
   /** The offset after the last record fetched; `undefined` before the first. */
   position: number | undefined;
   /** What the group has committed, as far as this member knows. */
@@ -23,18 +41,26 @@ export class OwnedPartition implements TopicPartition {
   releasing = false;
   /** Others have it, or may have it: whatever finishes now must not be committed. */
   gone = false;
-  /** It moves to another offset as soon as its handlers in flight have finished. */
-  seeking = false;
   /** Someone is finding out where to move it to; until then nothing is handed over. */
   holding = 0;
   /** Paused by the user. */
   paused = false;
   /** Paused natively, because too much of it is waiting while other partitions have nothing. */
   held = false;
+  /** An offset of it is being committed in a transaction: until that has ended, nobody else commits for it. */
+  transacting = false;
+  readonly #delay: Delay | undefined;
+  /** Runs while the next record is kept back until its time comes. */
+  #early: NodeJS.Timeout | undefined;
+  /** Records in hand that wait for a time. */
+  readonly #sleeping = new Set<() => void>();
+  /** Records in hand that wait until all before them are finished, by offset. */
+  readonly #queueing = new Map<number, () => void>();
 
-  constructor({ topic, partition }: TopicPartition) {
+  constructor({ topic, partition }: TopicPartition, delay?: Delay) {
     this.topic = topic;
     this.partition = partition;
+    this.#delay = delay;
   }
 
   get signal(): AbortSignal {
@@ -51,21 +77,70 @@ export class OwnedPartition implements TopicPartition {
     return this.#tracker.committable;
   }
 
+  /** It moves to another offset as soon as its handlers in flight have finished. */
+  get seeking(): boolean {
+    return this.#seeks > 0 || this.#announced;
+  }
+
+  /** Hands nothing over until the end of a seek that is yet to begin. */
+  set seeking(announced: boolean) {
+    this.#announced = announced;
+    this.#dropQueue();
+  }
+
+  /** How many records were handed over from the first unfinished one on, finished ones among them included. */
+  get pending(): number {
+    return this.#tracker.pending;
+  }
+
   /** Whether its records may be handed over. */
   get open(): boolean {
+    return this.wanted && this.#early === undefined;
+  }
+
+  /** Whether its records may be handed over as soon as their time has come. */
+  get wanted(): boolean {
     return !this.releasing && !this.seeking && !this.paused && this.holding === 0;
   }
 
   /** The next record, which counts as started; `undefined` where there is none to hand over. */
   take(): RawRecord | undefined {
-    if (!this.open) return undefined;
+    if (!this.open || this.#tracker.pending >= maxPending) return undefined;
+    if (this.#delay !== undefined && this.#isEarly(this.#delay)) return undefined;
     const record = this.queue.shift();
     if (record !== undefined) this.#tracker.start(record.offset);
     return record;
   }
 
+  /** The record is done with. Only for one that was taken since the last `moveTo`. */
   finish(offset: number): void {
     this.#tracker.finish(offset);
+    if (this.#queueing.size > 0) this.#queueing.get(this.#tracker.first ?? -1)?.();
+  }
+
+  /** Waits `ms` milliseconds with a record in hand; less where the partition is given up or moves. */
+  async wait(ms: number): Promise<void> {
+    if (this.releasing || this.seeking) return;
+    await new Promise<void>((resolve) => {
+      const end = (): void => {
+        clearTimeout(timer);
+        this.#sleeping.delete(end);
+        resolve();
+      };
+      const timer = setTimeout(end, Math.min(ms, maxTimerMs));
+      this.#sleeping.add(end);
+    });
+  }
+
+  /** Waits until every record before this one is finished: `false` where the partition is given up or moves before that. */
+  async untilFirst(offset: number): Promise<boolean> {
+    if (this.#tracker.first === offset) return true;
+    if (this.releasing || this.seeking) return false;
+    await new Promise<void>((resolve) => {
+      this.#queueing.set(offset, resolve);
+    });
+    this.#queueing.delete(offset);
+    return this.#tracker.first === offset;
   }
 
   enter(): void {
@@ -74,7 +149,7 @@ export class OwnedPartition implements TopicPartition {
 
   leave(): void {
     this.#active -= 1;
-    if (this.#active > 0) return;
+    if (this.#active > 0 || this.#whenIdle.length === 0) return;
     const waiting = this.#whenIdle;
     this.#whenIdle = [];
     for (const resolve of waiting) resolve();
@@ -92,6 +167,22 @@ export class OwnedPartition implements TopicPartition {
     this.#abort.abort(reason);
   }
 
+  /** Nothing of it is handed over any more; what was fetched is dropped. */
+  release(): void {
+    this.releasing = true;
+    this.#dropQueue();
+  }
+
+  /**
+   * Stops handing over until the `moveTo` that belongs to it. Several may be under way: none of them lets
+   * records start before the last has moved, so that what is in flight is always of the tracker in use.
+   */
+  beginSeek(): void {
+    this.#seeks += 1;
+    this.#announced = false;
+    this.#dropQueue();
+  }
+
   /** Begins anew at another offset: what was finished before no longer says what may be committed. */
   moveTo(offset: number): void {
     this.queue.clear();
@@ -99,6 +190,34 @@ export class OwnedPartition implements TopicPartition {
     this.position = offset;
     this.committed = undefined;
     this.generation += 1;
-    this.seeking = false;
+    this.#seeks -= 1;
+  }
+
+  #dropQueue(): void {
+    this.queue.clear();
+    clearTimeout(this.#early);
+    this.#early = undefined;
+    this.#wake();
+  }
+
+  /** Whether the next record is kept back; then `onDue` is called when its time has come. */
+  #isEarly({ dueAt, onDue }: Delay): boolean {
+    const next = this.queue.peek();
+    const left = next === undefined ? 0 : dueAt(next) - Date.now();
+    if (left <= 0) return false;
+    this.#early = setTimeout(
+      () => {
+        this.#early = undefined;
+        onDue(this);
+      },
+      Math.min(left, maxTimerMs),
+    );
+    return true;
+  }
+
+  /** Ends all waiting: the partition is given up, or moves. */
+  #wake(): void {
+    for (const end of this.#sleeping) end();
+    for (const end of this.#queueing.values()) end();
   }
 }

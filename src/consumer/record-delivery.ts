@@ -2,17 +2,29 @@ import type { RawRecord } from "../record.js";
 import { type Delivery, type DeliveryHost, type HandlerContext, isPromise } from "./delivery.js";
 import { KeyLanes } from "./key-lanes.js";
 import type { OwnedPartition } from "./owned-partition.js";
+import type { Settled } from "./record-failures.js";
 
-/** How long synchronous handlers may keep the event loop to themselves. */
+/** How long handlers that finish at once may keep the event loop to themselves. */
 const turnMs = 20;
+/** Looking at the clock costs more than many a handler. */
+const recordsBetweenLooks = 32;
 /** How many records may wait behind others of their key, for each partition. */
 const maxParked = 1_000;
 
-/** A call in flight. */
-interface Call {
+/** A place taken by a partition: what runs in it, and since which second. */
+interface Place {
   readonly partition: OwnedPartition;
-  readonly record: RawRecord;
-  readonly second: number;
+  offset: number;
+  /** `undefined` while nothing is being waited for. */
+  second: number | undefined;
+}
+
+/** The keys of a partition, since its last seek. */
+interface Lanes {
+  readonly generation: number;
+  readonly keys: KeyLanes<RawRecord>;
+  /** Records whose turn it was while the partition was paused. */
+  readonly postponed: RawRecord[];
 }
 
 /** `run`: hands records to a handler one by one, in the order asked for. */
@@ -26,13 +38,12 @@ export class RecordDelivery implements Delivery {
   /** Partitions that are being worked through in order. */
   readonly #busy = new Set<OwnedPartition>();
   /** A seek begins new lanes: what waits in the old ones is dropped. */
-  readonly #lanes = new WeakMap<
-    OwnedPartition,
-    { readonly generation: number; readonly lanes: KeyLanes<RawRecord> }
-  >();
+  readonly #lanes = new WeakMap<OwnedPartition, Lanes>();
   readonly #contexts = new WeakMap<OwnedPartition, HandlerContext>();
-  readonly #calls = new Set<Call>();
-  #places = 0;
+  readonly #places = new Set<Place>();
+  /** Records in hand that gave their place away while they waited, and want one again. */
+  readonly #returning: { readonly place: Place; readonly resolve: () => void }[] = [];
+  #driving = false;
   #stopped = false;
 
   constructor(
@@ -48,7 +59,7 @@ export class RecordDelivery implements Delivery {
   }
 
   offer = (partition: OwnedPartition): void => {
-    if (partition.queue.length === 0 || this.#busy.has(partition)) return;
+    if (this.#busy.has(partition) || !this.#hasWork(partition)) return;
     this.#ready.add(partition);
     this.#drive();
   };
@@ -56,179 +67,224 @@ export class RecordDelivery implements Delivery {
   stop = (): void => {
     this.#stopped = true;
     this.#ready.clear();
+    for (const { resolve } of this.#returning.splice(0)) resolve();
   };
 
   oldest = (): { seconds: number; partition: OwnedPartition; offset: number } | undefined => {
-    let oldest: Call | undefined;
-    for (const call of this.#calls) if (oldest === undefined || call.second < oldest.second) oldest = call;
-    if (oldest === undefined) return undefined;
-    return {
-      seconds: this.#second() - oldest.second,
-      partition: oldest.partition,
-      offset: oldest.record.offset,
-    };
+    let oldest: { seconds: number; partition: OwnedPartition; offset: number } | undefined;
+    for (const { partition, offset, second } of this.#places) {
+      if (second === undefined) continue;
+      const seconds = this.#second() - second;
+      if (oldest === undefined || seconds > oldest.seconds) oldest = { seconds, partition, offset };
+    }
+    return oldest;
   };
 
+  /** Fills the free places. What becomes ready meanwhile has its turn in the same loop: handlers that finish at once would go deep otherwise. */
   #drive(): void {
-    for (const partition of this.#ready) {
-      if (this.#places >= this.#host.limit()) return;
-      this.#ready.delete(partition);
-      if (this.#stopped || !partition.open || partition.queue.length === 0) continue;
-      if (this.#order === "partition") {
-        if (!this.#busy.has(partition)) void this.#workThrough(partition);
-      } else this.#startMany(partition);
+    if (this.#driving) return;
+    this.#driving = true;
+    while (this.#hasPlace()) {
+      const returning = this.#returning.shift();
+      if (returning === undefined) break;
+      this.#places.add(returning.place);
+      returning.resolve();
     }
+    for (const partition of this.#ready) {
+      if (this.#stopped || !this.#hasPlace()) break;
+      this.#ready.delete(partition);
+      if (!partition.open || !this.#hasWork(partition)) continue;
+      if (this.#order === "partition") {
+        this.#busy.add(partition);
+        void this.#work(partition, () => this.#take(partition));
+      } else this.#startOne(partition);
+    }
+    this.#driving = false;
   }
 
-  /** The records of one partition, one after the other, in one place. */
-  async #workThrough(partition: OwnedPartition): Promise<void> {
-    this.#busy.add(partition);
-    this.#enter(partition);
+  /** Starts one record of the partition beside those that run; the next one takes its turn after the other partitions. */
+  #startOne(partition: OwnedPartition): void {
+    const lanes = this.#order === "key" ? this.#lanesOf(partition) : undefined;
+    let first = lanes?.postponed.shift();
+    while (first === undefined) {
+      if (lanes !== undefined && lanes.keys.waiting >= maxParked) return;
+      const record = this.#take(partition);
+      if (record === undefined) return;
+      if (lanes?.keys.enter(keyOf(record), record) !== false) first = record;
+    }
+    const started = first;
+    void this.#work(partition, (previous) => {
+      if (previous === undefined) return started;
+      const next = lanes?.keys.leave(keyOf(previous));
+      if (next === undefined || partition.open) return next;
+      // A pause keeps the record; a seek or the end of the assignment drops its lane.
+      lanes?.postponed.push(next);
+      return undefined;
+    });
+    if (this.#hasWork(partition)) this.#ready.add(partition);
+  }
+
+  /** Handles one record after the other, in a place of its own. `next` is told the one before. */
+  async #work(
+    partition: OwnedPartition,
+    next: (previous: RawRecord | undefined) => RawRecord | undefined,
+  ): Promise<void> {
+    const place: Place = { partition, offset: 0, second: undefined };
+    this.#places.add(place);
+    partition.enter();
     try {
-      const context = this.#contextOf(partition);
-      let began = performance.now();
+      const shared = this.#contextOf(partition);
+      let turnEnds = performance.now() + turnMs;
       let handled = 0;
-      while (!this.#stopped) {
-        const record = partition.take();
-        if (record === undefined) break;
-        this.#host.taken(partition);
-        const working = this.#handle(partition, record, context);
-        if (working !== undefined) {
-          if (!(await working)) return;
-          // Others wait for a place: take turns.
-          if (this.#ready.size > 0 && this.#places >= this.#host.limit()) break;
-        } else {
-          handled += 1;
-          if (handled % 64 === 0 && performance.now() - began > turnMs) {
-            await nextTurn();
-            began = performance.now();
+      let record: RawRecord | undefined;
+      while (!this.#stopped && (record = next(record)) !== undefined) {
+        let result: unknown;
+        let isDecoded = false;
+        try {
+          let decoded = this.#host.decode(record);
+          if (decoded instanceof Promise) {
+            this.#begin(place, record);
+            decoded = await decoded;
+            // The partition may have moved meanwhile.
+            if (this.#isOver(partition)) return;
           }
+          isDecoded = true;
+          result = this.#handler(decoded as never, shared ?? this.#contextAt(partition, record));
+          if (isPromise(result)) {
+            this.#begin(place, record);
+            result = await result;
+            place.second = undefined;
+          }
+        } catch (error) {
+          const settled = await this.#recover(place, record, error, isDecoded);
+          if (settled === undefined) return;
+          ({ result } = settled);
         }
+        this.#host.finished(partition, record.offset, result);
+        handled += 1;
+        if (handled % recordsBetweenLooks === 0 && performance.now() > turnEnds) {
+          await nextTurn();
+          turnEnds = performance.now() + turnMs;
+        }
+        // Others wait for a place: take turns.
+        if (this.#order === "partition" && this.#ready.size > 0 && !this.#hasPlace()) break;
       }
     } catch (error) {
-      this.#host.failed(error);
+      // What stops because it was told to has not failed: its record comes again.
+      if (!partition.signal.aborted) this.#host.failed(error);
       return;
     } finally {
       this.#busy.delete(partition);
-      this.#leave(partition);
-    }
-    this.offer(partition);
-  }
-
-  /** Records of one partition at the same time, as many as there are places. */
-  #startMany(partition: OwnedPartition): void {
-    while (this.#places < this.#host.limit()) {
-      const lanes = this.#lanesOf(partition);
-      if (lanes !== undefined && lanes.waiting >= maxParked) return;
-      const record = partition.take();
-      if (record === undefined) return;
-      this.#host.taken(partition);
-      if (lanes?.enter(keyOf(record), record) !== false) void this.#handleAlone(partition, record, lanes);
-    }
-    // What is left takes its turn after the other partitions.
-    if (partition.queue.length > 0) this.#ready.add(partition);
-  }
-
-  /** One record in its own place, and after it those that waited behind it for its key. */
-  async #handleAlone(
-    partition: OwnedPartition,
-    first: RawRecord,
-    lanes: KeyLanes<RawRecord> | undefined,
-  ): Promise<void> {
-    this.#enter(partition);
-    try {
-      const context = this.#contextOf(partition);
-      for (
-        let record: RawRecord | undefined = first;
-        record !== undefined;
-        record = lanes?.leave(keyOf(record))
-      ) {
-        if (this.#stopped || partition.releasing || partition.seeking) return;
-        const working = this.#handle(partition, record, context);
-        if (working !== undefined && !(await working)) return;
-      }
-    } catch (error) {
-      this.#host.failed(error);
-      return;
-    } finally {
-      this.#leave(partition);
+      this.#places.delete(place);
+      partition.leave();
+      this.#drive();
     }
     this.offer(partition);
   }
 
   /**
-   * Decodes a record and calls the handler. `undefined` when it is finished already; otherwise a
-   * promise of whether it was, which rejects with what the handler threw.
+   * Deals with a record that failed, until it is finished or comes again (`undefined`). While it waits it has
+   * no place, so that it holds up nothing but what is behind it in its order.
+   * @throws what stops the consumer
    */
-  #handle(
-    partition: OwnedPartition,
+  async #recover(
+    place: Place,
     record: RawRecord,
-    context: HandlerContext,
-  ): Promise<boolean> | undefined {
-    const decoded = this.#host.decode(record);
-    if (isPromise(decoded)) return this.#await(partition, record, decoded, context);
-    const result = this.#handler(decoded as never, context);
-    if (isPromise(result)) return this.#await(partition, record, undefined, context, result);
-    this.#finish(partition, record);
-    return undefined;
-  }
-
-  async #await(
-    partition: OwnedPartition,
-    record: RawRecord,
-    decoding: PromiseLike<unknown> | undefined,
-    context: HandlerContext,
-    handling?: PromiseLike<unknown>,
-  ): Promise<boolean> {
-    const call: Call = { partition, record, second: this.#second() };
-    this.#calls.add(call);
-    try {
-      await (handling ?? this.#handler((await decoding) as never, context));
-    } catch (error) {
-      // What stops because it was told to has not failed: its record comes again.
-      if (partition.signal.aborted) return false;
-      throw error;
-    } finally {
-      this.#calls.delete(call);
+    failure: unknown,
+    isDecoded: boolean,
+  ): Promise<Settled | undefined> {
+    const { failures } = this.#host;
+    const { partition } = place;
+    place.second = undefined;
+    const isAborted = (): boolean => partition.signal.aborted;
+    if (failures === undefined || isAborted()) throw failure;
+    const { policy } = failures;
+    let error = failure;
+    let attempt = isDecoded ? policy.callsBefore(record) + 1 : 0;
+    for (;;) {
+      const outcome = policy.onFailure({ raw: record, error, attempt });
+      if (outcome.action === "fail") throw outcome.error;
+      if (outcome.action === "skip") return failures.skip(record, error);
+      this.#places.delete(place);
+      this.#drive();
+      try {
+        if (outcome.action === "move") return await failures.move(partition, record, outcome, error);
+        await partition.wait(outcome.delayMs);
+      } finally {
+        await this.#returnTo(place);
+      }
+      if (this.#stopped || partition.releasing || partition.seeking) return undefined;
+      attempt += 1;
+      this.#begin(place, record);
+      try {
+        const decoded = await this.#host.decode(record);
+        return { result: await this.#handler(decoded as never, { signal: partition.signal, attempt }) };
+      } catch (again) {
+        if (isAborted()) throw again;
+        error = again;
+      } finally {
+        place.second = undefined;
+      }
     }
-    this.#finish(partition, record);
-    return true;
   }
 
-  #finish(partition: OwnedPartition, record: RawRecord): void {
-    partition.finish(record.offset);
-    this.#host.finished(partition, 1);
+  async #returnTo(place: Place): Promise<void> {
+    if (this.#stopped || this.#hasPlace()) {
+      this.#places.add(place);
+      return;
+    }
+    await new Promise<void>((resolve) => {
+      this.#returning.push({ place, resolve });
+    });
   }
 
-  #enter(partition: OwnedPartition): void {
-    partition.enter();
-    this.#places += 1;
+  /** Whether nothing more of the partition is to be handled. */
+  #isOver({ gone, signal }: OwnedPartition): boolean {
+    return this.#stopped || gone || signal.aborted;
   }
 
-  #leave(partition: OwnedPartition): void {
-    this.#places -= 1;
-    partition.leave();
-    this.#drive();
+  #take(partition: OwnedPartition): RawRecord | undefined {
+    const record = partition.take();
+    if (record !== undefined) this.#host.taken(partition);
+    return record;
   }
 
-  #lanesOf(partition: OwnedPartition): KeyLanes<RawRecord> | undefined {
-    if (this.#order !== "key") return undefined;
+  #begin(place: Place, { offset }: RawRecord): void {
+    place.offset = offset;
+    place.second = this.#second();
+  }
+
+  #hasPlace(): boolean {
+    return this.#places.size < this.#host.limit();
+  }
+
+  #hasWork(partition: OwnedPartition): boolean {
+    return partition.queue.length > 0 || (this.#lanes.get(partition)?.postponed.length ?? 0) > 0;
+  }
+
+  #lanesOf(partition: OwnedPartition): Lanes {
     const { generation } = partition;
-    let entry = this.#lanes.get(partition);
-    if (entry?.generation !== generation) {
-      entry = { generation, lanes: new KeyLanes() };
-      this.#lanes.set(partition, entry);
+    let lanes = this.#lanes.get(partition);
+    if (lanes?.generation !== generation) {
+      lanes = { generation, keys: new KeyLanes(), postponed: [] };
+      this.#lanes.set(partition, lanes);
     }
-    return entry.lanes;
+    return lanes;
   }
 
-  #contextOf(partition: OwnedPartition): HandlerContext {
+  /** What all records of the partition are handed over with; `undefined` where they differ. */
+  #contextOf(partition: OwnedPartition): HandlerContext | undefined {
+    if (this.#host.failures?.policy.isRetryTopic(partition.topic) === true) return undefined;
     let context = this.#contexts.get(partition);
     if (context === undefined) {
       context = Object.freeze({ signal: partition.signal, attempt: 1 });
       this.#contexts.set(partition, context);
     }
     return context;
+  }
+
+  #contextAt({ signal }: OwnedPartition, record: RawRecord): HandlerContext {
+    return { signal, attempt: (this.#host.failures?.policy.callsBefore(record) ?? 0) + 1 };
   }
 }
 

@@ -55,7 +55,7 @@ export function decide(
         delayMs: Math.max(delaysMs[next - 1] ?? 0, asked ?? 0),
       };
   }
-  if (policy.deadLetters.has(topic)) return { action: "dead-letter" };
+  if (policy.deadLetterTopicOf(topic) !== undefined) return { action: "dead-letter" };
   // A policy that ran out says so; an error that no attempt could mend stays what it is.
   return { action: "fail", error: worthTrying && attempt > 1 ? exhausted(policy, call) : error };
 }

@@ -101,19 +101,33 @@ export class FailurePolicy {
     return this.#parse(raw).attempts;
   }
 
-  /** When the record may be handed over, in milliseconds since the epoch; 0 for at once. One that is not ours need not wait. */
-  dueAt(raw: RawRecord): number {
-    if (!this.#retrySources.has(raw.topic)) return 0;
+  /** When a record of this topic may be handed over, in milliseconds since the epoch; `undefined` where all may be at once. */
+  dueAtOf = (topic: string): ((raw: RawRecord) => number) | undefined =>
+    this.#retrySources.has(topic) ? this.#dueAt : undefined;
+
+  /** One that is not ours need not wait. */
+  readonly #dueAt = (raw: RawRecord): number => {
     try {
       return this.#parse(raw).dueAt;
     } catch {
       return 0;
     }
+  };
+
+  /** What to do about a batch whose handler threw: what it failed for is not known, so it is only called again. */
+  onBatchFailure(
+    first: { readonly topic: string; readonly partition: number; readonly offset: number },
+    error: unknown,
+    attempt: number,
+  ): Decision {
+    const options = { ...this.options, delaysMs: [], deadLetterTopicOf: () => undefined };
+    return decide(options, { ...first, error, attempt, stage: 0 }, this.#random);
   }
 
   /** What to do about a call that failed, or a record that does not decode (`error` is why). */
   onFailure({ raw, error, attempt }: Failure): Outcome {
     const isInvalid = attempt === 0;
+    if (isInvalid && !(error instanceof InvalidRecordError)) return { action: "fail", error };
     const stage = this.#retrySources.get(raw.topic)?.stage ?? 0;
     let record: SourceRecord;
     try {
@@ -143,7 +157,7 @@ export class FailurePolicy {
         return { action: "move", to: "retry-topic", move: this.#move(topic, record, headers) };
       }
       case "dead-letter": {
-        const topic = this.options.deadLetters.get(this.sourceOf(raw.topic)) ?? "";
+        const topic = this.options.deadLetterTopicOf(this.sourceOf(raw.topic)) ?? "";
         const headers = deadLetterHeaders(record, {
           reason: isInvalid ? "invalid" : "handler",
           error,

@@ -70,8 +70,8 @@ export interface ResolvedRetry extends Backoff {
 /** A topic that the policy writes to: it is made where it is missing. */
 export interface PolicyTopic {
   readonly name: string;
-  /** Whose number of partitions it gets. */
-  readonly source: string;
+  /** The topics whose number of partitions it gets, the largest of them. */
+  readonly sources: readonly string[];
   /** The user's own definition, whose settings it is made with. */
   readonly definition: AnyTopic | undefined;
   readonly use: "dead-letter" | "retry";
@@ -84,8 +84,8 @@ export interface ResolvedFailureOptions {
   readonly retry: ResolvedRetry | undefined;
   readonly delaysMs: readonly number[];
   readonly onInvalid: OnInvalid;
-  /** The dead-letter topic of each source topic; empty where there is none. */
-  readonly deadLetters: ReadonlyMap<string, string>;
+  /** The dead-letter topic of a source topic; `undefined` where there is none. */
+  readonly deadLetterTopicOf: (topic: string) => string | undefined;
   /** The retry topics of each source topic, in the order of the delays; empty where there are none. */
   readonly retryTopics: ReadonlyMap<string, readonly string[]>;
   /** Every topic that the policy writes to. */
@@ -104,17 +104,22 @@ const dayMs = 86_400_000;
 const maxAttempts = 1_000;
 const maxRetryTopics = 10;
 
+/** What is consumed: topics by name, and regular expressions that names fit. */
+export interface PolicySources {
+  readonly topics: readonly string[];
+  readonly patterns?: readonly RegExp[] | undefined;
+}
+
 /**
  * Checks a failure policy and fills in the defaults; `undefined` where there is none, and the first failure stops
  * the consumer.
  *
- * @param topics - the names of the source topics
  * @throws `ConfigError` naming the field, such as `retry.attempts`
  */
 export function resolveFailureOptions(
   options: FailureOptions,
   groupId: string,
-  topics: readonly string[],
+  sources: PolicySources,
 ): ResolvedFailureOptions | undefined {
   const retry = resolveRetry(options.retry);
   const delaysMs = resolveDelays(options.retryTopics);
@@ -124,6 +129,8 @@ export function resolveFailureOptions(
     throw new ConfigError("onInvalid", '"dead-letter" needs the option deadLetter: true, or a topic');
   if (retry === undefined && delaysMs.length === 0 && deadLetter === undefined && onInvalid === "fail")
     return undefined;
+  const { topics, patterns = [] } = sources;
+  if (patterns.length > 0) checkForPattern(delaysMs, deadLetter);
 
   const retryTopics = new Map<string, readonly string[]>();
   const deadLetters = new Map<string, string>();
@@ -131,16 +138,33 @@ export function resolveFailureOptions(
   for (const topic of topics) {
     const names = delaysMs.map((_, index) => retryTopicOf(topic, groupId, index + 1));
     if (names.length > 0) retryTopics.set(topic, names);
-    for (const name of names) made.push({ name, source: topic, definition: undefined, use: "retry" });
-    if (deadLetter === undefined) continue;
-    const definition = deadLetter === true ? undefined : deadLetter;
-    const name = definition === undefined ? deadLetterTopicOf(topic, groupId) : definition.name;
+    for (const name of names) made.push({ name, sources: [topic], definition: undefined, use: "retry" });
+    if (deadLetter !== true) continue;
+    const name = deadLetterTopicOf(topic, groupId);
     deadLetters.set(topic, name);
-    if (!made.some((other) => other.use === "dead-letter" && other.name === name))
-      made.push({ name, source: topic, definition, use: "dead-letter" });
+    made.push({ name, sources: [topic], definition: undefined, use: "dead-letter" });
   }
-  checkNoCycle(topics, made);
-  return { groupId, retry, delaysMs, onInvalid, deadLetters, retryTopics, topics: made };
+  const shared = typeof deadLetter === "object" ? deadLetter : undefined;
+  if (shared !== undefined)
+    made.push({ name: shared.name, sources: topics, definition: shared, use: "dead-letter" });
+  checkNoCycle(sources, made);
+  return {
+    groupId,
+    retry,
+    delaysMs,
+    onInvalid,
+    deadLetterTopicOf: (topic) => shared?.name ?? deadLetters.get(topic),
+    retryTopics,
+    topics: made,
+  };
+}
+
+/** Of a pattern's topics, which may come later, no names can be made beforehand. */
+function checkForPattern(delaysMs: readonly number[], deadLetter: true | AnyTopic | undefined): void {
+  if (delaysMs.length > 0)
+    throw new ConfigError("retryTopics", "a topic pattern has no retry topics: name the topics instead");
+  if (deadLetter === true)
+    throw new ConfigError("deadLetter", "with a topic pattern, give a topic of yours instead of true");
 }
 
 function resolveRetry(retry: unknown): ResolvedRetry | undefined {
@@ -214,23 +238,21 @@ function resolveDeadLetter(deadLetter: unknown): true | AnyTopic | undefined {
 }
 
 /** A record that fails must not come back by itself, neither to this consumer nor to that of its dead letters. */
-function checkNoCycle(sources: readonly string[], made: readonly PolicyTopic[]): void {
+function checkNoCycle({ topics, patterns = [] }: PolicySources, made: readonly PolicyTopic[]): void {
   for (const { name, use } of made) {
     const field = use === "retry" ? "retryTopics" : "deadLetter";
-    if (sources.includes(name))
+    if (topics.includes(name) || patterns.some((pattern) => pattern.test(name)))
       throw new ConfigError(
         field,
         `${name} is one of the topics that are consumed: a record that fails would come back for ever`,
       );
-    const others = made.filter((other) => other.name === name);
-    if (others.length > 1)
+    if (made.filter((other) => other.name === name).length > 1)
       throw new ConfigError(
         field,
         `${name} would be a retry topic twice, or a retry topic and the dead letters too`,
       );
-    if (use !== "dead-letter") continue;
-    const origin = sources.find((source) => mayBeMadeFrom(source, name));
-    if (origin !== undefined)
+    const origin = topics.find((topic) => mayBeMadeFrom(topic, name));
+    if (use === "dead-letter" && origin !== undefined)
       throw new ConfigError(
         field,
         `${name} is where the records of ${origin} come from: a record that fails again would go in a circle`,

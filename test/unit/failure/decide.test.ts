@@ -6,7 +6,7 @@ import { PermanentError, RetryAfterError } from "../../../src/failure/handler-er
 import { type FailureOptions, resolveFailureOptions } from "../../../src/failure/options.js";
 
 const policyOf = (options: FailureOptions) => {
-  const policy = resolveFailureOptions(options, "g", ["orders"]);
+  const policy = resolveFailureOptions(options, "g", { topics: ["orders"] });
   if (policy === undefined) throw new Error("no policy");
   return policy;
 };
@@ -127,7 +127,7 @@ test("every record comes to an end, whatever the policy and the errors", () => {
             deadLetter,
           },
           "g",
-          ["orders"],
+          { topics: ["orders"] },
         );
         if (policy === undefined) return;
         let stage = 0;

@@ -6,7 +6,7 @@ import { defineTopic } from "../../../src/topic.js";
 
 const letters = defineTopic("letters", { value: z.string() });
 const resolve = (options: unknown, groupId = "g", topics: readonly string[] = ["orders"]) =>
-  resolveFailureOptions(options as FailureOptions, groupId, topics);
+  resolveFailureOptions(options as FailureOptions, groupId, { topics });
 
 function fieldOf(action: () => unknown): string {
   try {
@@ -37,7 +37,7 @@ test("fills in the defaults", () => {
 
 test("names the topics by topic and group", () => {
   const policy = resolve({ deadLetter: true, retryTopics: { delaysMs: [10, 20] } }, "g", ["a", "b"]);
-  expect(policy?.topics.map(({ name, source }) => [name, source])).toEqual([
+  expect(policy?.topics.map(({ name, sources }) => [name, ...sources])).toEqual([
     ["a.g.retry-1", "a"],
     ["a.g.retry-2", "a"],
     ["a.g.dead-letter", "a"],
@@ -50,7 +50,7 @@ test("names the topics by topic and group", () => {
 test("a dead-letter topic of the user's serves all sources", () => {
   const policy = resolve({ deadLetter: letters }, "g", ["a", "b"]);
   expect(policy?.topics.map(({ name }) => name)).toEqual(["letters"]);
-  expect(policy?.deadLetters.get("b")).toBe("letters");
+  expect(policy?.deadLetterTopicOf("b")).toBe("letters");
 });
 
 describe("refuses, naming the field", () => {
@@ -115,6 +115,16 @@ describe("refuses, naming the field", () => {
   test("a circle: dead letters of dead letters that go to where they came from", () => {
     const orders = defineTopic("orders", { value: z.string() });
     expect(fieldOf(() => resolve({ deadLetter: orders }, "h", ["orders.g.dead-letter"]))).toBe("deadLetter");
+  });
+
+  test("names for the topics of a pattern, and a pattern that the dead letters fit", () => {
+    const sources = { topics: [], patterns: [/^letters/] };
+    const other = defineTopic("failed", { value: z.string() });
+    const of = (options: FailureOptions) => () => resolveFailureOptions(options, "g", sources);
+    expect(fieldOf(of({ deadLetter: true }))).toBe("deadLetter");
+    expect(fieldOf(of({ deadLetter: letters }))).toBe("deadLetter");
+    expect(fieldOf(of({ retryTopics: { delaysMs: [1] } }))).toBe("retryTopics");
+    expect(of({ deadLetter: other })()?.deadLetterTopicOf("letters-7")).toBe("failed");
   });
 
   test("names that Kafka does not take", () => {

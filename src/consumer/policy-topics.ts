@@ -1,0 +1,116 @@
+import type { ClientConfig } from "../driver/client-config.js";
+import { NativeAdmin } from "../driver/native-admin.js";
+import type { NativeConsumer } from "../driver/native-consumer.js";
+import { nativeCodes } from "../driver/native-errors.js";
+import { AuthorizationError, KafkaError } from "../errors.js";
+import type { FailurePolicy } from "../failure/failure-policy.js";
+import type { PolicyTopic } from "../failure/options.js";
+import { sleep } from "../waiting.js";
+
+const askTimeoutMs = 2_000;
+const createTimeoutMs = 10_000;
+/** How long a new topic may take until every broker knows of it. */
+const appearWithinMs = 15_000;
+const appearPauseMs = 100;
+
+/**
+ * What the topics are made with that the library names: dead letters stay until somebody deals with them,
+ * and both are logs of their own, whatever the broker's defaults are.
+ */
+const configs = {
+  "dead-letter": { "cleanup.policy": "delete", "retention.ms": "-1" },
+  retry: { "cleanup.policy": "delete" },
+} as const;
+
+/**
+ * Makes the topics that the policy writes to where they are missing, with as many partitions as their source
+ * has, and tells the policy how many there are.
+ *
+ * @throws `AuthorizationError`, or the broker's refusal, which name the topics
+ */
+export async function preparePolicyTopics(
+  policy: FailurePolicy,
+  config: ClientConfig,
+  native: NativeConsumer,
+  signal: AbortSignal,
+): Promise<void> {
+  const missing: PolicyTopic[] = [];
+  for (const topic of policy.topics) {
+    const count = await countOf(topic.name, native);
+    if (count > 0) policy.learnPartitions(topic.name, count);
+    else missing.push(topic);
+  }
+  if (missing.length === 0) return;
+  config.logger.info("topics of the failure policy are made", { topics: missing.map(({ name }) => name) });
+  let fatal: KafkaError | undefined;
+  const admin = new NativeAdmin(config, (error) => {
+    fatal ??= error;
+  });
+  await admin.connect(signal);
+  try {
+    for (const topic of missing) await create(topic, admin, native, missing);
+  } finally {
+    await admin.disconnect();
+  }
+  for (const { name } of missing) policy.learnPartitions(name, await untilThere(name, native, signal));
+  if (fatal !== undefined) throw fatal;
+}
+
+async function create(
+  topic: PolicyTopic,
+  admin: NativeAdmin,
+  native: NativeConsumer,
+  missing: readonly PolicyTopic[],
+): Promise<void> {
+  const { name, sources, definition, use } = topic;
+  let partitions = definition?.partitions ?? -1;
+  if (definition?.partitions === undefined)
+    for (const source of sources) partitions = Math.max(partitions, (await countOf(source, native)) || -1);
+  try {
+    await admin.createTopic(
+      {
+        name,
+        partitions,
+        replicationFactor: definition?.replicationFactor ?? -1,
+        config: definition?.config ?? configs[use],
+      },
+      createTimeoutMs,
+    );
+  } catch (error) {
+    if (!(error instanceof KafkaError)) throw error;
+    // Another member was quicker.
+    if (error.nativeCode === nativeCodes.topicExists) return;
+    const names = missing.map((each) => each.name).join(", ");
+    const message = `the failure policy needs the topics ${names}, which are missing and could not be made: ${error.message}. Create them, or grant CREATE on them`;
+    const context = { cause: error, topic: name, nativeCode: error.nativeCode };
+    throw error instanceof AuthorizationError
+      ? new AuthorizationError(message, context)
+      : new KafkaError(error.code, message, { ...context, retriable: error.retriable });
+  }
+}
+
+async function untilThere(topic: string, native: NativeConsumer, signal: AbortSignal): Promise<number> {
+  const deadline = Date.now() + appearWithinMs;
+  for (;;) {
+    signal.throwIfAborted();
+    const count = await countOf(topic, native);
+    if (count > 0) return count;
+    if (Date.now() >= deadline)
+      throw new KafkaError("UNKNOWN_TOPIC", `${topic}: the topic was made, and is not there yet`, {
+        topic,
+        retriable: true,
+      });
+    await sleep(appearPauseMs, signal);
+  }
+}
+
+/** How many partitions a topic has; 0 where it does not exist. */
+async function countOf(topic: string, native: NativeConsumer): Promise<number> {
+  try {
+    return (await native.partitionsOf(topic, askTimeoutMs)).length;
+  } catch (error) {
+    if (error instanceof KafkaError && (error.code === "UNKNOWN_TOPIC" || error.code === "UNKNOWN_PARTITION"))
+      return 0;
+    throw error;
+  }
+}
