@@ -44,6 +44,17 @@ export type {
   ProducerOptions,
 } from "./producer/options.js";
 
+export {
+  type TransactionContext,
+  TransactionalProducer,
+  type TransactionalProducerOptions,
+} from "./producer/transactional-producer.js";
+export type { Transaction } from "./producer/transaction.js";
+export type { TransactionOptions } from "./producer/transaction-options.js";
+
+export { Processor } from "./processor/processor.js";
+export type { ProcessorOptions } from "./processor/options.js";
+
 export { Consumer, type PartitionLag, type SeekTarget } from "./consumer/consumer.js";
 export type { BatchOptions } from "./consumer/batch-delivery.js";
 export type { HandlerContext } from "./consumer/delivery.js";

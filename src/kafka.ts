@@ -4,8 +4,14 @@ import type { ConsumerOptions } from "./consumer/options.js";
 import type { ClientConfig } from "./driver/client-config.js";
 import { ClosedError } from "./errors.js";
 import { type KafkaOptions, resolveKafkaOptions } from "./kafka-options.js";
+import type { ProcessorOptions } from "./processor/options.js";
+import { Processor } from "./processor/processor.js";
 import { Producer } from "./producer/producer.js";
 import type { ProducerOptions } from "./producer/options.js";
+import {
+  TransactionalProducer,
+  type TransactionalProducerOptions,
+} from "./producer/transactional-producer.js";
 import type { ReadOptions } from "./reader/options.js";
 import { Reader } from "./reader/reader.js";
 import type { AnyTopic } from "./topic.js";
@@ -34,6 +40,11 @@ export class Kafka {
     return this.#add((onClosed) => new Producer(this.#config, options, onClosed));
   }
 
+  /** A producer that writes in transactions: what is sent in one becomes visible together, or never. */
+  transactionalProducer(options: TransactionalProducerOptions): TransactionalProducer {
+    return this.#add((onClosed) => new TransactionalProducer(this.#config, options, onClosed));
+  }
+
   /**
    * A member of a consumer group for one topic or several. With several, `record.topic` tells the
    * records apart.
@@ -41,6 +52,15 @@ export class Kafka {
   consumer<T extends AnyTopic>(topics: T | readonly T[], options: ConsumerOptions): Consumer<T> {
     const list = Array.isArray(topics) ? (topics as readonly T[]) : [topics as T];
     return this.#add((onClosed) => new Consumer(this.#config, list, options, onClosed));
+  }
+
+  /**
+   * A member of a consumer group that reads topics and writes to others, exactly once: what its handler
+   * sends and the offset of its record are committed together, or not at all.
+   */
+  processor<T extends AnyTopic>(topics: T | readonly T[], options: ProcessorOptions): Processor<T> {
+    const list = Array.isArray(topics) ? (topics as readonly T[]) : [topics as T];
+    return this.#add((onClosed) => new Processor(this.#config, list, options, onClosed));
   }
 
   /**

@@ -1,0 +1,592 @@
+import type { BatchPart, Delivery } from "../consumer/delivery.js";
+import { GroupSession } from "../consumer/group-session.js";
+import type { OwnedPartition } from "../consumer/owned-partition.js";
+import type { ClientConfig } from "../driver/client-config.js";
+import {
+  AuthenticationError,
+  AuthorizationError,
+  ClosedError,
+  KafkaError,
+  ProducerFencedError,
+  TransactionAbortedError,
+} from "../errors.js";
+import type { Logger } from "../logger.js";
+import { isPermanent } from "../producer/transaction-outcome.js";
+import {
+  TransactionFailure,
+  type TransactionRecord,
+  TransactionRunner,
+} from "../producer/transaction-runner.js";
+import { deferred, type Deferred, settlesWithin, sleep } from "../waiting.js";
+import { Claims } from "./claims.js";
+import { type Finished, HeldSends } from "./finished.js";
+import type { ResolvedProcessorOptions } from "./options.js";
+import type { ProcessorFailures } from "./processor-failures.js";
+
+const committedTimeoutMs = 5_000;
+/** How long a handler may take to notice that its signal aborted. */
+const graceMs = 250;
+const longestPauseMs = 1_000;
+/** How many handler calls may be finished ahead of the transaction that they will be in. */
+const maxWaiting = 5_000;
+const rewindAttempts = 10;
+const stuckTimeoutMs = 30_000;
+const producerCloseMs = 5_000;
+const startTimeoutMs = 60_000;
+/** More consumers than this lost within the time below are no accident: another one has our name. */
+const maxReplacements = 5;
+const replacementsWithinMs = 60_000;
+
+/**
+ * The exactly-once loop: one transaction after the other, each with what handlers sent and the offsets of
+ * the records they were called for. Handlers go on while a transaction is being committed; what they
+ * finish meanwhile belongs to the next one.
+ *
+ * A transaction is committed only if, just before and after its offsets were added, every partition in it
+ * is still ours. If anything fails it is rolled back, what was fetched of its partitions is dropped, and
+ * they are read again from the group's committed offsets. See docs/exactly-once.md.
+ */
+export class ExactlyOnceLoop {
+  readonly #config: ClientConfig;
+  readonly #logger: Logger;
+  readonly #options: ResolvedProcessorOptions;
+  readonly #topics: readonly string[];
+  readonly #failurePolicy: ProcessorFailures | undefined;
+  readonly #onFailure: (error: unknown) => void;
+  readonly #runner: TransactionRunner;
+  readonly #giveUp = new AbortController();
+  #session: GroupSession;
+  #delivery: Delivery | undefined;
+
+  /** Records may enter the transaction. */
+  #isOpen = false;
+  readonly #claims = new Claims();
+  readonly #held = new HeldSends();
+  #count = 0;
+  #isIntervalOver = false;
+  #timer: NodeJS.Timeout | undefined;
+  /** What finished while no transaction was open. */
+  #waiting: Finished[] = [];
+  /** Partitions to move back to their committed offsets once the transaction has ended. */
+  readonly #toRewind = new Set<OwnedPartition>();
+  /** Partitions of which no record counts until they have moved, or been given up. */
+  readonly #stale = new WeakSet<OwnedPartition>();
+  /** The first offset seen of each partition, where the group may have committed none yet. */
+  readonly #firstOffsets = new WeakMap<OwnedPartition, number>();
+  /** Partitions from which nothing is handed over because too much is waiting. */
+  readonly #throttled = new Set<OwnedPartition>();
+  #isThrottled = false;
+
+  #due: Deferred<void> | undefined;
+  #transactionEnd = deferred();
+  /** How many rebalances wait for the transaction to end. */
+  #releasing = 0;
+  #sessionFailure: KafkaError | undefined;
+  #failures = 0;
+  #replacedAt: number[] = [];
+  #prepared: number | undefined;
+  #isEnding = false;
+  #isDead = false;
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(
+    config: ClientConfig,
+    options: ResolvedProcessorOptions,
+    topics: readonly string[],
+    failures: ProcessorFailures | undefined,
+    onFailure: (error: unknown) => void,
+  ) {
+    this.#config = config;
+    this.#logger = config.logger;
+    this.#options = options;
+    this.#topics = topics;
+    this.#failurePolicy = failures;
+    this.#onFailure = onFailure;
+    this.#runner = new TransactionRunner(config, options.transaction);
+    this.#session = this.#newSession();
+  }
+
+  /** The partitions assigned now. */
+  get partitions(): readonly OwnedPartition[] {
+    return this.#session.partitions;
+  }
+
+  /** Takes over the transactional id, joins the group and works until `stop`, or until `onFailure` was called. */
+  start(delivery: Delivery): void {
+    this.#delivery = delivery;
+    this.#running = this.#work();
+  }
+
+  /** A record was taken from its queue. */
+  taken(partition: OwnedPartition): void {
+    this.#session.madeRoom(partition);
+  }
+
+  /** A handler has finished with these records and sent this. Never waits. */
+  finished(parts: readonly BatchPart[], sends: readonly TransactionRecord[]): void {
+    const finished = { parts, sends };
+    if (!this.#stillCounts(finished)) return;
+    if (this.#isOpen && this.#waiting.length === 0 && this.#takesMore()) this.#enter(finished);
+    else this.#waiting.push(finished);
+    this.#throttle();
+  }
+
+  /** Nothing more of the partition is handed over, and nothing of it counts, until it is back at its committed offset. */
+  readAgain(partition: OwnedPartition): void {
+    this.#held.drop(partition);
+    if (partition.gone || this.#stale.has(partition)) return;
+    this.#stale.add(partition);
+    partition.holding += 1;
+    partition.queue.clear();
+    this.#toRewind.add(partition);
+    this.#ring();
+  }
+
+  /** Commits what is finished and leaves the group; no handler may be in flight. Takes about `budgetMs` at most, and never rejects. */
+  async stop(budgetMs: number): Promise<void> {
+    this.#isEnding = true;
+    this.#ring();
+    if (!(await settlesWithin(this.#running, budgetMs))) {
+      this.#logger.warn("the last transaction could not be committed in time; its records will come again", {
+        groupId: this.#options.consumer.groupId,
+      });
+      this.#isDead = true;
+      this.#giveUp.abort(new ClosedError("the processor was closed"));
+      this.#ring();
+      await settlesWithin(this.#running, graceMs);
+    }
+    await this.#runner.whenUnstuck(stuckTimeoutMs);
+    await this.#session.stop();
+    await this.#runner.close(producerCloseMs);
+  }
+
+  /** Whether as much of the partition is waiting as may be. */
+  isFull(partition: OwnedPartition): boolean {
+    return this.#session.isFull(partition);
+  }
+
+  /** So many records of one partition are wanted at a time. */
+  prepareFor(maxRecords: number): void {
+    this.#prepared = maxRecords;
+    this.#session.prepareFor(maxRecords);
+  }
+
+  /** Takes no more records, while what is in flight goes on. */
+  quiesce(): void {
+    this.#session.quiesce();
+  }
+
+  /** Stops connecting. */
+  giveUp(): void {
+    this.#giveUp.abort(new ClosedError("the processor was closed"));
+  }
+
+  /** Ends handlers in flight of these partitions, politely within `timeoutMs`. */
+  async drain(partitions: readonly OwnedPartition[], timeoutMs: number): Promise<void> {
+    const patient = partitions.filter(({ signal }) => !signal.aborted);
+    const idle = Promise.all(patient.map((partition) => partition.idle()));
+    if (await settlesWithin(idle, timeoutMs)) return;
+    const late = patient.filter(({ active }) => active > 0);
+    this.#logger.warn(
+      `handlers did not finish within drainTimeoutMs (${this.#options.consumer.drainTimeoutMs} ms); their records will come again`,
+      { groupId: this.#options.consumer.groupId, partitions: late.map(placeOf) },
+    );
+    for (const partition of late) partition.abort(new ClosedError("the time to finish is over"));
+    await settlesWithin(idle, graceMs);
+  }
+
+  async #work(): Promise<void> {
+    const { signal } = this.#giveUp;
+    try {
+      await this.#runner.open(signal, { deadline: Date.now() + startTimeoutMs, isPatient: false });
+      await this.#session.start(signal);
+      while (!this.#isOver()) await this.#transact();
+    } catch (error) {
+      this.#die(error instanceof TransactionFailure ? error.error : error);
+    } finally {
+      this.#isOpen = false;
+      clearTimeout(this.#timer);
+      this.#claims.take();
+      this.#endTransaction();
+    }
+  }
+
+  /** One transaction, from its beginning until what it left behind is mended. */
+  async #transact(): Promise<void> {
+    try {
+      if (!this.#runner.isOpen) await this.#runner.open(this.#giveUp.signal, patiently);
+      await this.#runner.begin();
+      this.#openUp();
+      while (this.#claims.isEmpty() && !this.#isOver()) {
+        await this.#untilDue();
+        // Without records in the transaction these can be mended while it stays open.
+        if (this.#claims.isEmpty()) await this.#mend();
+      }
+      if (this.#claims.isEmpty()) return;
+      await this.#untilDue();
+      this.#isOpen = false;
+      await this.#commit();
+    } catch (error) {
+      if (!(error instanceof TransactionFailure)) throw error;
+      await this.#recover(error);
+    }
+    this.#isOpen = false;
+    this.#endTransaction();
+    await this.#mend();
+  }
+
+  #openUp(): void {
+    this.#isOpen = true;
+    this.#count = 0;
+    this.#isIntervalOver = false;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const finished of waiting) {
+      if (!this.#stillCounts(finished)) continue;
+      if (this.#waiting.length === 0 && this.#takesMore()) this.#enter(finished);
+      else this.#waiting.push(finished);
+    }
+    this.#throttle();
+  }
+
+  /** A transaction without a claim takes whatever comes: only that can bring the offset which it waits for. */
+  #takesMore(): boolean {
+    return this.#claims.isEmpty() || this.#count < this.#options.maxBatchRecords;
+  }
+
+  /** Puts finished records into the open transaction: the offsets that the group may go on from, and the sends that belong below them. */
+  #enter({ parts, sends }: Finished): void {
+    const [only] = parts;
+    if (only !== undefined && parts.length === 1 && only.offsets.length === 1) {
+      const { partition, offsets } = only;
+      const offset = offsets[0] ?? 0;
+      partition.finish(offset);
+      if (this.#options.consumer.order === "partition") this.#sendAll(sends);
+      else {
+        if (sends.length > 0) this.#held.hold(partition, offset, sends);
+        this.#sendAll(this.#held.release(partition));
+      }
+      this.#claim(partition);
+      this.#count += 1;
+    } else {
+      // Batches are in the order of the partition, so nothing before them is unfinished.
+      for (const { partition, offsets } of parts) {
+        for (const offset of offsets) partition.finish(offset);
+        this.#claim(partition);
+        this.#count += offsets.length;
+      }
+      this.#sendAll(sends);
+    }
+    if (this.#count >= this.#options.maxBatchRecords) this.#ring();
+  }
+
+  #claim(partition: OwnedPartition): void {
+    if (partition.committable === undefined || partition.committable === partition.committed) return;
+    if (this.#claims.isEmpty()) {
+      this.#timer = setTimeout(() => {
+        this.#isIntervalOver = true;
+        this.#ring();
+      }, this.#options.commitIntervalMs);
+      this.#ring();
+    }
+    this.#claims.add(partition);
+  }
+
+  #sendAll(sends: readonly TransactionRecord[]): void {
+    for (const { topic, record } of sends) this.#runner.send(topic, record);
+  }
+
+  /**
+   * Whether none of the records will come again. If some of them will, the others of the same call must
+   * come again too: what it sent cannot be taken apart.
+   */
+  #stillCounts({ parts }: Finished): boolean {
+    if (parts.every(({ partition }) => this.#counts(partition))) return true;
+    for (const { partition } of parts) if (this.#counts(partition)) this.readAgain(partition);
+    return false;
+  }
+
+  /** Whether the partition is ours, and its records are not to be read again. */
+  #counts(partition: OwnedPartition): boolean {
+    return !partition.gone && !partition.seeking && !this.#stale.has(partition);
+  }
+
+  async #commit(): Promise<void> {
+    await this.#runner.drained();
+    if (this.#runner.failure !== undefined)
+      throw new TransactionFailure("commit", "abort", this.#runner.failure.error);
+    this.#guard();
+    const offsets = this.#claims.offsets();
+    await this.#runner.sendOffsets(offsets, this.#session.native, this.#guard);
+    this.#guard();
+    await this.#runner.commit();
+    this.#failures = 0;
+    for (const partition of this.#claims.take()) partition.committed = partition.committable;
+  }
+
+  /** @throws TransactionFailure where a partition of the transaction may not be ours any more */
+  readonly #guard = (): void => {
+    const lost = this.#claims.broken();
+    if (
+      lost === undefined &&
+      this.#sessionFailure === undefined &&
+      !this.#isDead &&
+      !this.#session.native.assignmentLost()
+    )
+      return;
+    const reason = lost === undefined ? "the assignment" : `${lost.topic}[${lost.partition}]`;
+    throw new TransactionFailure(
+      "sendOffsets",
+      "abort",
+      new TransactionAbortedError(`${reason} was lost before the transaction could be committed`),
+    );
+  };
+
+  /** Rolls back, or prepares for a new producer; records of the transaction will be read again. */
+  async #recover(failure: TransactionFailure): Promise<void> {
+    this.#isOpen = false;
+    this.#failures += 1;
+    const refused = this.#runner.failure;
+    this.#logger.info(`a transaction is rolled back: ${failure.message}`, {
+      transactionalId: this.#options.transaction.transactionalId,
+      remedy: failure.remedy,
+    });
+    for (const partition of this.#claims.take()) this.readAgain(partition);
+    this.#waiting = this.#waiting.filter((finished) => this.#stillCounts(finished));
+    let { remedy } = failure;
+    let { error } = failure;
+    if (remedy === "abort") {
+      try {
+        await this.#runner.abort();
+      } catch (abortError) {
+        if (!(abortError instanceof TransactionFailure)) throw abortError;
+        ({ remedy, error } = abortError);
+      }
+    }
+    if (remedy !== "abort") this.#runner.discard();
+    if (remedy === "fenced")
+      throw new ProducerFencedError(
+        `${this.#options.transaction.transactionalId}: another live instance uses this transactional id; give every instance its own`,
+        { cause: error, nativeCode: error.nativeCode, groupId: this.#options.consumer.groupId },
+      );
+    if (remedy === "stop") throw error;
+    if (refused?.isPermanent === true) throw refused.error;
+    if (isPermanent(failure.error.nativeCode)) throw failure.error;
+  }
+
+  /** After a transaction: whatever must be new or moved before the next one makes sense. */
+  async #mend(): Promise<void> {
+    if (this.#isOver()) return;
+    if (this.#failures > 1)
+      await sleep(Math.min(25 * 2 ** Math.min(this.#failures, 6), longestPauseMs), this.#giveUp.signal);
+    // A new producer first: its start ends the transaction that the committed offsets may depend on.
+    if (!this.#runner.isOpen) await this.#runner.open(this.#giveUp.signal, patiently);
+    if (this.#sessionFailure !== undefined) await this.#replaceSession(this.#sessionFailure);
+    else if (this.#toRewind.size > 0) await this.#rewind();
+  }
+
+  async #rewind(): Promise<void> {
+    const wanted = [...this.#toRewind];
+    this.#toRewind.clear();
+    for (let attempt = 1; ; attempt += 1) {
+      // What is being given up, or is lost, begins at its committed offset wherever it goes.
+      if (this.#isOver() || this.#hasFailedSession() || this.#session.native.assignmentLost()) return;
+      const ours = wanted.filter(
+        (partition) =>
+          !partition.gone &&
+          !partition.releasing &&
+          this.#session.get(partition.topic, partition.partition) === partition,
+      );
+      if (ours.length === 0) return;
+      try {
+        const committed = await this.#session.native.committed(ours.map(placeOf), committedTimeoutMs);
+        for (const partition of ours) {
+          const found = committed.find(
+            (each) => each.topic === partition.topic && each.partition === partition.partition,
+          );
+          const offset =
+            found !== undefined && found.offset >= 0 ? found.offset : this.#firstOffsets.get(partition);
+          if (offset !== undefined) this.#session.seek(partition, offset);
+          this.#stale.delete(partition);
+          partition.holding -= 1;
+        }
+        return;
+      } catch (error) {
+        if (!(error instanceof KafkaError)) throw error;
+        this.#logger.info(`the committed offsets are not known yet: ${error.message}`);
+        if (attempt >= rewindAttempts) {
+          this.#onSessionFailure(error);
+          return;
+        }
+        await sleep(Math.min(100 * 2 ** Math.min(attempt, 6), longestPauseMs), this.#giveUp.signal);
+      }
+    }
+  }
+
+  async #replaceSession(reason: KafkaError): Promise<void> {
+    const now = Date.now();
+    this.#replacedAt = [...this.#replacedAt.filter((at) => now - at < replacementsWithinMs), now];
+    if (this.#replacedAt.length > maxReplacements) throw reason;
+    this.#logger.warn(`the consumer is replaced: ${reason.message}`, {
+      groupId: this.#options.consumer.groupId,
+    });
+    for (const partition of this.#session.partitions) {
+      this.#held.drop(partition);
+      partition.gone = true;
+      partition.queue.clear();
+      partition.abort(new KafkaError("BROKER", "the partition was lost with its consumer", partition));
+    }
+    this.#toRewind.clear();
+    await this.#runner.whenUnstuck(stuckTimeoutMs);
+    await this.#session.stop();
+    for (let attempt = 0; !this.#isOver(); attempt += 1) {
+      this.#session = this.#newSession();
+      try {
+        await this.#session.start(this.#giveUp.signal);
+        return;
+      } catch (error) {
+        await this.#session.stop();
+        if (!(error instanceof KafkaError) || !error.retriable) throw error;
+        this.#logger.info(`the new consumer has not started: ${error.message}`);
+        await sleep(Math.min(200 * 2 ** Math.min(attempt, 6), 2_000), this.#giveUp.signal);
+      }
+    }
+  }
+
+  #newSession(): GroupSession {
+    this.#sessionFailure = undefined;
+    const session: GroupSession = new GroupSession(this.#config, this.#options.consumer, this.#topics, {
+      onRecords: (partition) => {
+        this.#offer(partition);
+      },
+      onRelease: (partitions) => this.#release(partitions),
+      beforeSubscribing: this.#failurePolicy?.prepare,
+      dueAt: this.#failurePolicy?.policy.dueAtOf,
+      onCommit: () => undefined,
+      onFailure: (error) => {
+        if (session === this.#session) this.#onSessionFailure(error);
+      },
+    });
+    if (this.#prepared !== undefined) session.prepareFor(this.#prepared);
+    return session;
+  }
+
+  #onSessionFailure(error: KafkaError): void {
+    if (
+      error instanceof AuthorizationError ||
+      error instanceof AuthenticationError ||
+      error.code === "UNKNOWN_TOPIC" ||
+      error.code === "CONFIG"
+    ) {
+      this.#die(error);
+      return;
+    }
+    this.#sessionFailure ??= error;
+    this.#ring();
+  }
+
+  #offer(partition: OwnedPartition): void {
+    const first = partition.queue.peek();
+    if (first !== undefined && !this.#firstOffsets.has(partition))
+      this.#firstOffsets.set(partition, first.offset);
+    if (this.#isThrottled) this.#holdBack(partition);
+    this.#delivery?.offer(partition);
+  }
+
+  /** A rebalance takes these partitions: what they have in a transaction is committed first, if it can be within the time for it. */
+  async #release(partitions: readonly OwnedPartition[]): Promise<void> {
+    const deadline = Date.now() + this.#options.consumer.drainTimeoutMs;
+    this.#releasing += 1;
+    try {
+      await this.drain(partitions, this.#options.consumer.drainTimeoutMs);
+      const isUnfinished = (): boolean =>
+        partitions.some((partition) => this.#claims.has(partition)) ||
+        this.#waiting.some(({ parts }) => parts.some(({ partition }) => partitions.includes(partition)));
+      while (isUnfinished() && !this.#isDead && Date.now() < deadline) {
+        this.#ring();
+        await settlesWithin(this.#transactionEnd.promise, deadline - Date.now());
+      }
+    } finally {
+      this.#releasing -= 1;
+    }
+  }
+
+  #throttle(): void {
+    const isFull = this.#waiting.length >= maxWaiting || this.#held.size >= maxWaiting || this.#runner.isFull;
+    if (isFull === this.#isThrottled) return;
+    this.#isThrottled = isFull;
+    if (isFull) {
+      for (const partition of this.#session.partitions) this.#holdBack(partition);
+      if (this.#runner.isFull)
+        void this.#runner.drained().then(() => {
+          this.#throttle();
+        });
+      return;
+    }
+    const throttled = [...this.#throttled];
+    this.#throttled.clear();
+    for (const partition of throttled) partition.holding -= 1;
+    for (const partition of throttled) if (!partition.gone) this.#delivery?.offer(partition);
+  }
+
+  #holdBack(partition: OwnedPartition): void {
+    if (this.#throttled.has(partition)) return;
+    this.#throttled.add(partition);
+    partition.holding += 1;
+  }
+
+  #isDue(): boolean {
+    if (this.#isOver() || this.#isDead || this.#sessionFailure !== undefined || this.#toRewind.size > 0)
+      return true;
+    if (this.#claims.isEmpty()) return false;
+    return (
+      this.#isIntervalOver ||
+      this.#isEnding ||
+      this.#releasing > 0 ||
+      this.#count >= this.#options.maxBatchRecords
+    );
+  }
+
+  /** Resolves when the transaction is to be ended, or when it has got its first record. */
+  async #untilDue(): Promise<void> {
+    const wasEmpty = this.#claims.isEmpty();
+    while (!this.#isDue() && !(wasEmpty && !this.#claims.isEmpty())) {
+      this.#due = deferred();
+      await this.#due.promise;
+    }
+  }
+
+  #ring(): void {
+    this.#due?.resolve();
+  }
+
+  #endTransaction(): void {
+    clearTimeout(this.#timer);
+    this.#transactionEnd.resolve();
+    this.#transactionEnd = deferred();
+  }
+
+  #isOver(): boolean {
+    return this.#isDead || (this.#isEnding && this.#claims.isEmpty() && this.#waiting.length === 0);
+  }
+
+  /** As a call, because it changes while others are awaited. */
+  #hasFailedSession(): boolean {
+    return this.#sessionFailure !== undefined;
+  }
+
+  #die(error: unknown): void {
+    this.#isDead = true;
+    this.#onFailure(error);
+    this.#ring();
+  }
+}
+
+const patiently = { deadline: Infinity, isPatient: true } as const;
+
+function placeOf({ topic, partition }: OwnedPartition): {
+  readonly topic: string;
+  readonly partition: number;
+} {
+  return { topic, partition };
+}

@@ -1,0 +1,53 @@
+import type { BatchPart } from "../consumer/delivery.js";
+import type { OwnedPartition } from "../consumer/owned-partition.js";
+import type { TransactionRecord } from "../producer/transaction-runner.js";
+
+/** What one call of a handler came to: the records it was called for, and what it sent. */
+export interface Finished {
+  readonly parts: readonly BatchPart[];
+  readonly sends: readonly TransactionRecord[];
+}
+
+/**
+ * Holds back what handlers sent for records that finished before an earlier one of their partition has
+ * (`order: "key"` and `"none"`): the group's offset does not cover them yet, so their sends belong to a
+ * later transaction. Gives them out in the order of the log.
+ */
+export class HeldSends {
+  readonly #byPartition = new Map<OwnedPartition, Map<number, readonly TransactionRecord[]>>();
+  #size = 0;
+
+  /** How many records hold sends back. */
+  get size(): number {
+    return this.#size;
+  }
+
+  hold(partition: OwnedPartition, offset: number, sends: readonly TransactionRecord[]): void {
+    let held = this.#byPartition.get(partition);
+    if (held === undefined) {
+      held = new Map();
+      this.#byPartition.set(partition, held);
+    }
+    held.set(offset, sends);
+    this.#size += 1;
+  }
+
+  /** The sends of records below the partition's committable offset, which are held no longer. */
+  release(partition: OwnedPartition): readonly TransactionRecord[] {
+    const held = this.#byPartition.get(partition);
+    const end = partition.committable;
+    if (held === undefined || end === undefined) return [];
+    const covered = [...held.keys()].filter((offset) => offset < end).sort((a, b) => a - b);
+    const sends = covered.flatMap((offset) => held.get(offset) ?? []);
+    for (const offset of covered) held.delete(offset);
+    this.#size -= covered.length;
+    if (held.size === 0) this.#byPartition.delete(partition);
+    return sends;
+  }
+
+  /** Forgets what is held for a partition whose records come again. */
+  drop(partition: OwnedPartition): void {
+    this.#size -= this.#byPartition.get(partition)?.size ?? 0;
+    this.#byPartition.delete(partition);
+  }
+}

@@ -1,0 +1,92 @@
+import { checkInteger, checkKnown } from "../check.js";
+import {
+  type ConsumerOptions,
+  type ResolvedConsumerOptions,
+  resolveConsumerOptions,
+} from "../consumer/options.js";
+import type { NativeProperties } from "../driver/native.js";
+import { ConfigError } from "../errors.js";
+import { failureOptionNames } from "../failure/options.js";
+import {
+  type ResolvedTransactionOptions,
+  resolveTransactionOptions,
+  transactionOptionNames,
+  type TransactionOptions,
+} from "../producer/transaction-options.js";
+
+/**
+ * Options of {@link Kafka.processor}: those of its transactions, and a consumer's. What a processor reads
+ * is always `read_committed`.
+ */
+export interface ProcessorOptions
+  extends TransactionOptions, Omit<ConsumerOptions, "isolation" | "commitIntervalMs"> {
+  /**
+   * How long a transaction stays open for more records, in milliseconds from its first one; 1 to 60,000
+   * and below `timeoutMs`. A longer one is more records a second and more time until readers see them.
+   * @default 100
+   */
+  readonly commitIntervalMs?: number | undefined;
+  /** After how many records a transaction is committed without waiting for its interval; 1 to 1,000,000. @default 10_000 */
+  readonly maxBatchRecords?: number | undefined;
+}
+
+/** {@link ProcessorOptions}, checked and complete. */
+export interface ResolvedProcessorOptions {
+  readonly consumer: ResolvedConsumerOptions;
+  readonly transaction: ResolvedTransactionOptions;
+  readonly commitIntervalMs: number;
+  readonly maxBatchRecords: number;
+}
+
+/** Checks the options and names the field that is wrong. `shared` are the properties passed to `Kafka`. */
+export function resolveProcessorOptions(
+  options: ProcessorOptions,
+  shared: NativeProperties,
+): ResolvedProcessorOptions {
+  checkKnown("ProcessorOptions", options, [...optionNames]);
+  const { commitIntervalMs, maxBatchRecords, ...rest } = options;
+  if ("isolation" in rest)
+    throw new ConfigError("isolation", "a processor reads read_committed, or it would not be exactly once");
+  const given = new Set<string>(transactionOptionNames);
+  const pick = (wanted: boolean): object =>
+    Object.fromEntries(Object.entries(rest).filter(([name]) => given.has(name) === wanted));
+  const transaction = resolveTransactionOptions(pick(true) as TransactionOptions, shared);
+  return {
+    transaction,
+    consumer: resolveConsumerOptions(pick(false) as ConsumerOptions),
+    commitIntervalMs: checkInteger("commitIntervalMs", commitIntervalMs, {
+      min: 1,
+      max: Math.min(60_000, transaction.timeoutMs - 1),
+      otherwise: 100,
+    }),
+    maxBatchRecords: checkInteger("maxBatchRecords", maxBatchRecords, {
+      min: 1,
+      max: 1_000_000,
+      otherwise: 10_000,
+    }),
+  };
+}
+
+const optionNames = [
+  "transactionalId",
+  "timeoutMs",
+  "lingerMs",
+  "compression",
+  "partitioner",
+  "groupId",
+  "from",
+  "groupInstanceId",
+  "groupProtocol",
+  "assignor",
+  "sessionTimeoutMs",
+  "maxPollIntervalMs",
+  "order",
+  "concurrency",
+  "drainTimeoutMs",
+  "isolation",
+  "bufferMaxBytes",
+  "onRebalance",
+  "commitIntervalMs",
+  "maxBatchRecords",
+  ...failureOptionNames,
+] as const satisfies readonly (keyof ProcessorOptions | "isolation")[];

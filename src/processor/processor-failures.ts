@@ -1,0 +1,43 @@
+import type { OwnedPartition } from "../consumer/owned-partition.js";
+import { preparePolicyTopics } from "../consumer/policy-topics.js";
+import { logMove, logSkip, type RecordFailures, type Settled } from "../consumer/record-failures.js";
+import type { ClientConfig } from "../driver/client-config.js";
+import type { NativeConsumer } from "../driver/native-consumer.js";
+import type { FailurePolicy, Outcome } from "../failure/failure-policy.js";
+import type { TransactionRecord } from "../producer/transaction-runner.js";
+import type { RawRecord } from "../record.js";
+
+/**
+ * The failure policy of a processor at work: a dead letter, or a record for a retry topic, is what the failed
+ * record sent, in place of whatever its handler did. So it is in the same transaction as the record's offset.
+ */
+export class ProcessorFailures implements RecordFailures {
+  readonly policy: FailurePolicy;
+  readonly #config: ClientConfig;
+
+  constructor(policy: FailurePolicy, config: ClientConfig) {
+    this.policy = policy;
+    this.#config = config;
+  }
+
+  /** Makes the topics that are missing; resolves to those to subscribe to beside the sources. */
+  prepare = async (native: NativeConsumer, signal: AbortSignal): Promise<readonly string[]> => {
+    await preparePolicyTopics(this.policy, this.#config, native, signal);
+    return this.policy.retryTopics;
+  };
+
+  move = (
+    _: OwnedPartition,
+    raw: RawRecord,
+    { move, to }: Outcome & { readonly action: "move" },
+    error: unknown,
+  ): Settled => {
+    logMove(this.#config.logger, this.policy.options.groupId, raw, move, to, error);
+    return { result: [move] satisfies readonly TransactionRecord[] };
+  };
+
+  skip = (raw: RawRecord, error: unknown): Settled => {
+    logSkip(this.#config.logger, this.policy.options.groupId, raw, error);
+    return { result: [] satisfies readonly TransactionRecord[] };
+  };
+}

@@ -1,0 +1,266 @@
+import { checkInteger, checkKnown, describe } from "../check.js";
+import { BatchDelivery, type BatchOptions } from "../consumer/batch-delivery.js";
+import { SecondClock } from "../consumer/clock.js";
+import { type Delivery, type DeliveryHost, type HandlerContext, isPromise } from "../consumer/delivery.js";
+import type { TopicPartition } from "../consumer/options.js";
+import { RecordDelivery } from "../consumer/record-delivery.js";
+import { checkFailureUse } from "../consumer/record-failures.js";
+import type { ClientConfig } from "../driver/client-config.js";
+import { ClosedError, ConfigError, KafkaError } from "../errors.js";
+import type { TransactionRecord } from "../producer/transaction-runner.js";
+import { Encoders, type Transaction, TransactionSends } from "../producer/transaction.js";
+import { FailurePolicy } from "../failure/failure-policy.js";
+import { resolveFailureOptions } from "../failure/options.js";
+import { createDecoder, type Decoder } from "../serde/decoder.js";
+import type { AnyTopic, RecordOf } from "../topic.js";
+import { deferred } from "../waiting.js";
+import { ExactlyOnceLoop } from "./exactly-once-loop.js";
+import { ProcessorFailures } from "./processor-failures.js";
+import { type ProcessorOptions, type ResolvedProcessorOptions, resolveProcessorOptions } from "./options.js";
+
+/**
+ * Reads topics as a member of a consumer group and writes to others, exactly once, made by
+ * {@link Kafka.processor}: what a handler sends and the offset of its record are committed in one
+ * transaction, or not at all. Crashes, rebalances, broker failures and processes that come back from the
+ * dead neither lose nor double anything that a `read_committed` reader sees. It mends by itself whatever
+ * is no mistake of the program.
+ *
+ * Side effects outside Kafka are not part of the transaction: a handler may be called again for a record.
+ *
+ * @example
+ * ```ts
+ * const enroller = kafka.processor(students, { groupId: "enrol", transactionalId: "enrol-1" });
+ * await enroller.run(async (record, tx) => {
+ *   await tx.send(enrolments, { value: { studentId: record.value.id } });
+ * });
+ * ```
+ */
+export class Processor<T extends AnyTopic> {
+  readonly #options: ResolvedProcessorOptions;
+  readonly #config: ClientConfig;
+  readonly #loop: ExactlyOnceLoop;
+  readonly #decoders: Map<string, Decoder<T>>;
+  readonly #encoders = new Encoders();
+  readonly #onClosed: () => void;
+  readonly #failures: ProcessorFailures | undefined;
+  #delivery: Delivery | undefined;
+  #clock: SecondClock | undefined;
+  #failure: { readonly error: unknown } | undefined;
+  #closing: Promise<void> | undefined;
+  readonly #ended = deferred();
+
+  /** @internal Use {@link Kafka.processor}. */
+  constructor(config: ClientConfig, topics: readonly T[], options: ProcessorOptions, onClosed: () => void) {
+    this.#config = config;
+    this.#options = resolveProcessorOptions(options, config.properties);
+    this.#onClosed = onClosed;
+    if (topics.length === 0) throw new ConfigError("topics", "expected a topic or an array of them");
+    this.#decoders = new Map(topics.map((topic) => [topic.name, createDecoder(topic)]));
+    if (this.#decoders.size < topics.length) throw new ConfigError("topics", "a topic is named twice");
+    const names = [...this.#decoders.keys()];
+    this.#failures = this.#failuresOf(options, names);
+    this.#loop = new ExactlyOnceLoop(config, this.#options, names, this.#failures, (error) => {
+      this.#fail(error);
+    });
+  }
+
+  /**
+   * Hands every record to `handler`. What it sends through `tx` becomes visible together with the record's
+   * offset, in one transaction with those of other records; if the handler fails, nothing of what it sent.
+   *
+   * Resolves after `close()`.
+   * @throws what the handler threw, untouched; its record stays uncommitted and comes again
+   * @throws `SerializationError` where a `tx.send` failed, `InvalidRecordError` for a record that does not
+   *   fit its topic
+   * @throws `ProducerFencedError`: another live instance has the same `transactionalId`
+   * @throws `KafkaError` with code `HANDLER_TIMEOUT`, `UNKNOWN_TOPIC`, `RECORD_TOO_LARGE`, `CONSUMER_FENCED`
+   *   or `FATAL`; `AuthenticationError`, `AuthorizationError`, and when starting `ConnectionError`
+   */
+  async run(
+    handler: (record: RecordOf<T>, tx: Transaction, context: HandlerContext) => unknown,
+  ): Promise<void> {
+    if (typeof handler !== "function")
+      throw new ConfigError("handler", `expected a function, got ${describe(handler)}`);
+    const call = this.#collecting(handler);
+    await this.#serve(new RecordDelivery(this.#host(), call, this.#options.consumer.order, this.#second));
+  }
+
+  /**
+   * Hands records over in batches, one partition to a batch unless `acrossPartitions` is set. All that the
+   * handler sends for a batch and all its offsets are in one transaction.
+   *
+   * Resolves after `close()`.
+   * @throws as {@link Processor.run} does
+   */
+  async runBatch(
+    handler: (records: readonly RecordOf<T>[], tx: Transaction, context: HandlerContext) => unknown,
+    options: BatchOptions = {},
+  ): Promise<void> {
+    if (typeof handler !== "function")
+      throw new ConfigError("handler", `expected a function, got ${describe(handler)}`);
+    if (this.#options.consumer.order !== "partition")
+      throw new ConfigError(
+        "order",
+        `batches are in the order of the partition; "${this.#options.consumer.order}" is for run`,
+      );
+    checkKnown("BatchOptions", options, ["maxRecords", "maxWaitMs", "acrossPartitions"]);
+    const resolved = {
+      maxRecords: checkInteger("maxRecords", options.maxRecords, { min: 1, max: 100_000, otherwise: 500 }),
+      maxWaitMs: checkInteger("maxWaitMs", options.maxWaitMs, { min: 0, max: 60_000, otherwise: 0 }),
+      acrossPartitions: options.acrossPartitions === true,
+    };
+    checkFailureUse(this.#failures?.policy, "runBatch");
+    this.#loop.prepareFor(resolved.maxRecords);
+    await this.#serve(new BatchDelivery(this.#host(), this.#collecting(handler), resolved, this.#second));
+  }
+
+  /** The partitions assigned to this member now. */
+  get assignment(): readonly TopicPartition[] {
+    return this.#loop.partitions.map(({ topic, partition }) => ({ topic, partition }));
+  }
+
+  /**
+   * Finishes politely: takes no more records, waits for the handlers in flight (at most
+   * `drainTimeoutMs`), commits the open transaction, leaves the group and disconnects. May be called at
+   * any time and more than once. Do not await it inside a handler.
+   */
+  async close(): Promise<void> {
+    this.#closing ??= this.#shutDown();
+    await this.#closing;
+  }
+
+  /** Closes the processor. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #serve(delivery: Delivery): Promise<void> {
+    if (this.#closing !== undefined)
+      throw new ClosedError("the processor is closed", { groupId: this.#options.consumer.groupId });
+    if (this.#delivery !== undefined)
+      throw new ConfigError("processor", "is running already; make another one for another run");
+    this.#delivery = delivery;
+    this.#clock = new SecondClock(this.#watch);
+    this.#loop.start(delivery);
+    await this.#ended.promise;
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  /**
+   * The handler as the delivery calls it: its result is what it sent. That goes into the transaction only
+   * once the handler has succeeded, so that one which fails leaves nothing behind.
+   */
+  #collecting<Given>(
+    handler: (given: Given, tx: Transaction, context: HandlerContext) => unknown,
+  ): (given: Given, context: HandlerContext) => Sent | Promise<Sent> {
+    return (given, context) => {
+      const sent: TransactionRecord[] = [];
+      const tx = new TransactionSends(this.#encoders, (topic, record) => {
+        sent.push({ topic, record });
+        return undefined;
+      });
+      const returned = handler(given, tx, context);
+      if (isPromise(returned)) return finishLater(returned, tx, sent);
+      const finishing = tx.finish();
+      return finishing === undefined ? sent : finishing.then(() => sent);
+    };
+  }
+
+  /** The policy, if there is one; records of its retry topics are decoded as those of their source. */
+  #failuresOf(options: ProcessorOptions, topics: readonly string[]): ProcessorFailures | undefined {
+    const resolved = resolveFailureOptions(options, this.#options.consumer.groupId, { topics });
+    if (resolved === undefined) return undefined;
+    const policy = new FailurePolicy(resolved);
+    for (const name of policy.retryTopics) {
+      const decode = this.#decoders.get(policy.sourceOf(name));
+      if (decode !== undefined) this.#decoders.set(name, (raw) => decode(policy.restore(raw)));
+    }
+    return new ProcessorFailures(policy, this.#config);
+  }
+
+  #fail(error: unknown): void {
+    // Closing while still connecting is no failure.
+    if (this.#closing !== undefined) return;
+    this.#failure = { error };
+    this.#config.logger.debug("the processor stops", { groupId: this.#options.consumer.groupId, error });
+    this.#closing = this.#shutDown();
+  }
+
+  async #shutDown(): Promise<void> {
+    const { drainTimeoutMs } = this.#options.consumer;
+    this.#delivery?.stop();
+    if (this.#delivery !== undefined) {
+      const began = Date.now();
+      if (this.#loop.partitions.length === 0) this.#loop.giveUp();
+      else this.#loop.quiesce();
+      await this.#loop.drain(this.#loop.partitions, drainTimeoutMs);
+      await this.#loop.stop(Math.max(1_000, drainTimeoutMs - (Date.now() - began)));
+    }
+    this.#clock?.stop();
+    this.#onClosed();
+    this.#ended.resolve();
+  }
+
+  /** Looks every second for a handler that hangs. */
+  readonly #watch = (): void => {
+    const oldest = this.#delivery?.oldest();
+    if (oldest === undefined) return;
+    const { seconds, partition, offset } = oldest;
+    const { maxPollIntervalMs, groupId } = this.#options.consumer;
+    const limit = maxPollIntervalMs / 1_000;
+    const place = { topic: partition.topic, partition: partition.partition, offset, groupId };
+    if (seconds === Math.max(1, Math.floor(limit / 2)))
+      this.#config.logger.warn(
+        `a handler has been running for ${seconds} s; the processor stops at maxPollIntervalMs`,
+        place,
+      );
+    if (seconds <= limit) return;
+    const error = new KafkaError(
+      "HANDLER_TIMEOUT",
+      `${place.topic}[${place.partition}] offset ${offset}: the handler has been running for more than maxPollIntervalMs ` +
+        `(${maxPollIntervalMs} ms). Give its calls a deadline, or raise the option`,
+      place,
+    );
+    partition.abort(error);
+    this.#fail(error);
+  };
+
+  readonly #second = (): number => this.#clock?.now ?? 0;
+
+  #host(): DeliveryHost {
+    return {
+      decode: (raw) => this.#decoders.get(raw.topic)?.(raw),
+      failures: this.#failures,
+      taken: (partition) => {
+        this.#loop.taken(partition);
+      },
+      finished: (partition, offset, result) => {
+        this.#loop.finished([{ partition, offsets: [offset] }], result as Sent);
+      },
+      batchFinished: (parts, result) => {
+        this.#loop.finished(parts, result as Sent);
+      },
+      failed: (error) => {
+        this.#fail(error);
+      },
+      isFull: (partition) => this.#loop.isFull(partition),
+      rewind: (partition) => {
+        this.#loop.readAgain(partition);
+      },
+      limit: () => this.#options.consumer.concurrency ?? Math.max(1, this.#loop.partitions.length),
+    };
+  }
+}
+
+type Sent = readonly TransactionRecord[];
+
+async function finishLater(returned: PromiseLike<unknown>, tx: TransactionSends, sent: Sent): Promise<Sent> {
+  try {
+    await returned;
+  } catch (error) {
+    tx.end();
+    throw error;
+  }
+  await tx.finish();
+  return sent;
+}

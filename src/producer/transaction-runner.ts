@@ -1,0 +1,366 @@
+import type { ClientConfig } from "../driver/client-config.js";
+import type { NativeConsumer } from "../driver/native-consumer.js";
+import { nativeCodes } from "../driver/native-errors.js";
+import { NativeProducer, queued, transactionFlagsOf } from "../driver/native-producer.js";
+import type { NativeOffset } from "../driver/native.js";
+import { ClosedError, ConfigError, KafkaError, TimeoutError } from "../errors.js";
+import type { Logger } from "../logger.js";
+import type { EncodedRecord } from "../record.js";
+import { settlesWithin, sleep } from "../waiting.js";
+import { recordError, statusOf } from "./record-errors.js";
+import type { ResolvedTransactionOptions } from "./transaction-options.js";
+import {
+  type CallFailure,
+  type Remedy,
+  remedyOf,
+  remedyWhenLate,
+  type TransactionCall,
+} from "./transaction-outcome.js";
+
+/** How long a native call may take. The native client does not always keep it, so the calls are raced. */
+const callTimeoutMs = 5_000;
+const initTimeoutMs = 10_000;
+const stuckAfterMs = 15_000;
+const firstPauseMs = 50;
+const longestPauseMs = 1_000;
+/** How long after the transaction's own time a commit is still asked for. */
+const commitGraceMs = 5_000;
+/** The broker's clock is not ours. */
+const clockMarginMs = 500;
+const queueFullPauseMs = 2;
+
+/** A call that did not come to its end, and what is to be done about it. */
+export class TransactionFailure extends Error {
+  override readonly name = "TransactionFailure";
+  readonly call: TransactionCall;
+  readonly remedy: Exclude<Remedy, "repeat">;
+  readonly error: KafkaError;
+  /** Whether a request may have been lost on the way: then what it asked for may have happened. */
+  readonly mayHaveHappened: boolean;
+
+  constructor(
+    call: TransactionCall,
+    remedy: Exclude<Remedy, "repeat">,
+    error: KafkaError,
+    mayHaveHappened = false,
+  ) {
+    super(error.message, { cause: error });
+    this.call = call;
+    this.remedy = remedy;
+    this.error = error;
+    this.mayHaveHappened = mayHaveHappened;
+  }
+}
+
+/** A record on its way into the transaction. */
+export interface TransactionRecord {
+  readonly topic: string;
+  readonly record: EncodedRecord;
+}
+
+/**
+ * The transactions of one transactional id, one at a time: every call repeated, raced against hanging, and
+ * judged by the table in transaction-outcome.ts. What it cannot mend by repeating it throws as a
+ * {@link TransactionFailure}; the caller then aborts, or calls `open` again, which replaces the native
+ * producer and thereby ends whatever the old one left.
+ */
+export class TransactionRunner {
+  readonly #config: ClientConfig;
+  readonly #options: ResolvedTransactionOptions;
+  readonly #what: string;
+  #native: NativeProducer | undefined;
+  /** When the broker may have learnt of the open transaction. */
+  #startedAt: number | undefined;
+  #backlog: TransactionRecord[] = [];
+  #draining: Promise<void> | undefined;
+  #failure: { readonly error: KafkaError; readonly isPermanent: boolean } | undefined;
+  /** Connections lost so far: a request on one of them may have been made twice. */
+  #connectionsLost = 0;
+  /** Calls on the native side that were given up; they return in their own time. */
+  #stuck: Promise<unknown> = Promise.resolve();
+
+  constructor(config: ClientConfig, options: ResolvedTransactionOptions) {
+    this.#config = config;
+    this.#options = options;
+    this.#what = `transactions of ${options.transactionalId}`;
+  }
+
+  get isOpen(): boolean {
+    return this.#native !== undefined;
+  }
+
+  /** Why the open transaction cannot be committed, as far as is known: a record that was refused. */
+  get failure(): { readonly error: KafkaError; readonly isPermanent: boolean } | undefined {
+    return this.#failure;
+  }
+
+  /** Whether records wait here because the native queue is full: then wait for `drained`. */
+  get isFull(): boolean {
+    return this.#draining !== undefined;
+  }
+
+  /** When the broker ends the transaction at the latest, as far as this machine knows. */
+  get #deadline(): number {
+    return (this.#startedAt ?? Date.now()) + this.#options.timeoutMs;
+  }
+
+  /**
+   * Makes a new native producer and takes the transactional id over, in place of the one before. Goes on
+   * until `deadline`; without `isPatient` it gives up at once where no broker answers.
+   * @throws TransactionFailure; the reason of `signal`
+   */
+  async open(
+    signal: AbortSignal,
+    { deadline, isPatient }: { readonly deadline: number; readonly isPatient: boolean },
+  ): Promise<void> {
+    this.#discard();
+    for (let attempt = 0; ; attempt += 1) {
+      signal.throwIfAborted();
+      const native = this.#create();
+      try {
+        await native.connect(signal);
+        this.#native = native;
+        await this.#call("init", deadline, (open) => open.initTransactions(initTimeoutMs));
+        return;
+      } catch (error) {
+        const isConnected = this.#native === native;
+        this.#native = undefined;
+        void native.disconnect();
+        signal.throwIfAborted();
+        const failure = this.#initFailure(error);
+        if (failure.remedy === "stop" || Date.now() >= deadline || !(isConnected || isPatient)) throw failure;
+        this.#config.logger.info(`${this.#what}: another try after: ${failure.message}`);
+        await sleep(Math.min(200 * 2 ** Math.min(attempt, 8), 2_000), signal);
+      }
+    }
+  }
+
+  /** Begins a transaction. The broker learns of it with its first record or offsets. */
+  async begin(): Promise<void> {
+    this.#startedAt = undefined;
+    this.#failure = undefined;
+    this.#backlog = [];
+    await this.#call("begin", this.#deadline, (native) => native.beginTransaction());
+    this.#step("begun");
+  }
+
+  /** Hands a record over. A record that is refused makes `failure`, and nothing after it is sent. */
+  send(topic: string, record: EncodedRecord): void {
+    if (this.#failure !== undefined) return;
+    this.#startedAt ??= Date.now();
+    if (this.#draining !== undefined) {
+      this.#backlog.push({ topic, record });
+      return;
+    }
+    if (this.#handOver(topic, record)) return;
+    this.#backlog.push({ topic, record });
+    this.#draining = this.#drain();
+  }
+
+  /** Resolves when the native side has all records. */
+  async drained(): Promise<void> {
+    await this.#draining;
+  }
+
+  /**
+   * Adds a group's offsets to the transaction. `guard` is asked before every try.
+   * @throws TransactionFailure
+   */
+  async sendOffsets(
+    offsets: readonly NativeOffset[],
+    consumer: NativeConsumer,
+    guard: () => void,
+  ): Promise<void> {
+    this.#startedAt ??= Date.now();
+    this.#step("sending");
+    await this.#call("sendOffsets", this.#deadline, (native) => {
+      guard();
+      return native.sendOffsets(offsets, consumer, callTimeoutMs);
+    });
+  }
+
+  /**
+   * Commits, repeating until the outcome is known or the transaction's time is over.
+   * @throws TransactionFailure
+   */
+  async commit(): Promise<void> {
+    this.#step("committing");
+    await this.#call("commit", this.#deadline + commitGraceMs, (native) =>
+      native.commitTransaction(callTimeoutMs),
+    );
+    this.#startedAt = undefined;
+    this.#step("committed");
+  }
+
+  /**
+   * Rolls back.
+   * @throws TransactionFailure
+   */
+  async abort(): Promise<void> {
+    this.#backlog = [];
+    await this.#call("abort", Date.now() + this.#options.timeoutMs, (native) =>
+      native.abortTransaction(callTimeoutMs),
+    );
+    this.#startedAt = undefined;
+    this.#step("aborted");
+  }
+
+  /** Gives the native producer up; what it left open is ended by the next one with this transactional id, or by the broker in time. */
+  discard(): void {
+    this.#discard();
+  }
+
+  /** Gives the native producer up and waits until it has ended, at most `timeoutMs`. */
+  async close(timeoutMs: number): Promise<void> {
+    const native = this.#native;
+    this.#native = undefined;
+    this.#backlog = [];
+    if (native !== undefined && !(await settlesWithin(native.disconnect(), timeoutMs)))
+      this.#config.logger.warn(`${this.#what}: the native producer has not ended after ${timeoutMs} ms`);
+  }
+
+  /** Resolves when no abandoned call is left in the native client: until then no consumer it uses may go. */
+  async whenUnstuck(timeoutMs: number): Promise<void> {
+    await settlesWithin(this.#stuck, timeoutMs);
+  }
+
+  #create(): NativeProducer {
+    const { logger } = this.#config;
+    const watched: Logger = {
+      debug: logger.debug.bind(logger),
+      warn: logger.warn.bind(logger),
+      error: logger.error.bind(logger),
+      info: (message, fields) => {
+        if (fields?.["facility"] === "FAIL") this.#connectionsLost += 1;
+        logger.info(message, fields);
+      },
+    };
+    const config = { ...this.#config, logger: watched };
+    return new NativeProducer(config, this.#what, this.#options.properties, {
+      onReport: (code, { topic, partition }) => {
+        if (code === 0 || code === nativeCodes.purgedInQueue || code === nativeCodes.purgedInFlight) return;
+        this.#refused(code, topic, partition < 0 ? undefined : partition);
+      },
+      // The next call of the transaction says the same, with its code.
+      onFatal: () => undefined,
+    });
+  }
+
+  #discard(): void {
+    const native = this.#native;
+    this.#native = undefined;
+    this.#backlog = [];
+    void native?.disconnect();
+  }
+
+  /** Whether the record is with the native client, or will never be. */
+  #handOver(topic: string, record: EncodedRecord): boolean {
+    const code = this.#native?.produce(topic, record, undefined) ?? nativeCodes.state;
+    if (code === nativeCodes.queueFull) return false;
+    if (code !== queued) this.#refused(code, topic, record.partition);
+    return true;
+  }
+
+  async #drain(): Promise<void> {
+    let next = 0;
+    for (;;) {
+      await sleep(queueFullPauseMs);
+      for (let item = this.#backlog[next]; item !== undefined; item = this.#backlog[next]) {
+        if (this.#failure === undefined && !this.#handOver(item.topic, item.record)) break;
+        next += 1;
+      }
+      if (next >= this.#backlog.length) break;
+    }
+    this.#backlog = [];
+    this.#draining = undefined;
+  }
+
+  #refused(code: number, topic: string, partition: number | undefined): void {
+    this.#failure ??= {
+      error: recordError(code, topic, partition, this.#options.timeoutMs),
+      isPermanent: code !== nativeCodes.state && statusOf(code) === "failed",
+    };
+  }
+
+  async #call(
+    call: TransactionCall,
+    deadline: number,
+    start: (native: NativeProducer) => Promise<void>,
+  ): Promise<void> {
+    const native = this.#native;
+    if (native === undefined)
+      throw new TransactionFailure(call, "renew", new ClosedError(`${this.#what}: there is no producer`));
+    const began = Date.now();
+    const lostBefore = this.#connectionsLost;
+    for (let attempt = 0; ; attempt += 1) {
+      const failure = await this.#attempt(call, native, start);
+      if (failure === undefined) return;
+      const { error, isStuck } = failure;
+      const remedy = remedyOf(call, failure);
+      this.#config.logger.debug(`${this.#what}: ${call} failed`, {
+        remedy,
+        attempt,
+        message: error.message,
+        code: failure.code,
+      });
+      if (remedy === "repeat" && Date.now() < deadline) {
+        await sleep(Math.min(firstPauseMs * 2 ** Math.min(attempt, 8), longestPauseMs));
+        continue;
+      }
+      // A request that was answered at once, at the first try, was not made twice.
+      const mayHaveHappened =
+        isStuck ||
+        attempt > 0 ||
+        this.#connectionsLost > lostBefore ||
+        Date.now() - began >= callTimeoutMs / 2;
+      throw new TransactionFailure(
+        call,
+        remedy === "repeat" ? remedyWhenLate(call) : remedy,
+        error,
+        mayHaveHappened,
+      );
+    }
+  }
+
+  async #attempt(
+    call: TransactionCall,
+    native: NativeProducer,
+    start: (native: NativeProducer) => Promise<void>,
+  ): Promise<(CallFailure & { readonly error: KafkaError }) | undefined> {
+    const isOutlived =
+      this.#startedAt !== undefined &&
+      Date.now() - this.#startedAt >= this.#options.timeoutMs - clockMarginMs;
+    const calling = start(native);
+    if (!(await settlesWithin(calling, stuckAfterMs))) {
+      this.#stuck = Promise.allSettled([this.#stuck, calling]);
+      const error = new TimeoutError(`${this.#what}: ${call} has not returned after ${stuckAfterMs} ms`);
+      return { ...noFlags, code: 0, isStuck: true, isOutlived, error };
+    }
+    try {
+      await calling;
+      return undefined;
+    } catch (error) {
+      // What the guard throws is judged already.
+      if (!(error instanceof KafkaError)) throw error;
+      const code = error.nativeCode ?? -1;
+      return { ...transactionFlagsOf(error), code, isStuck: false, isOutlived, error };
+    }
+  }
+
+  #initFailure(error: unknown): TransactionFailure {
+    if (error instanceof TransactionFailure) {
+      if (error.error.nativeCode !== nativeCodes.invalidTransactionTimeout) return error;
+      const message = `${this.#options.timeoutMs} is more than the broker allows (transaction.max.timeout.ms)`;
+      return new TransactionFailure("init", "stop", new ConfigError("timeoutMs", message, { cause: error }));
+    }
+    if (!(error instanceof KafkaError)) throw error;
+    const isLasting = error.code === "AUTHENTICATION" || error.code === "CONFIG" || error.code === "BINDING";
+    return new TransactionFailure("init", isLasting ? "stop" : "renew", error);
+  }
+
+  #step(name: string): void {
+    this.#config.logger.debug(`transaction ${name}`, { transactionalId: this.#options.transactionalId });
+  }
+}
+
+const noFlags = { isFatal: false, isRetriable: false, isTxnRequiresAbort: false } as const;

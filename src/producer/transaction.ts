@@ -1,0 +1,127 @@
+import { ClosedError } from "../errors.js";
+import type { EncodedRecord } from "../record.js";
+import { createEncoder, type Encoder } from "../serde/encoder.js";
+import type { AnyTopic, ProducerRecord } from "../topic.js";
+
+/** A transaction as its callback or handler sees it. */
+export interface Transaction {
+  /**
+   * Adds a record, or several, to the transaction: they become visible together with everything else in
+   * it, or never. Resolves when they are buffered, so the promise says nothing about the broker; the
+   * transaction waits for sends that were not awaited. A send that fails makes the whole transaction fail
+   * with its error, even where nobody looks at the promise.
+   *
+   * @throws `SerializationError` for a record that does not fit its topic, `ClosedError` after the end of
+   *   the callback or handler
+   */
+  readonly send: <T extends AnyTopic>(
+    topic: T,
+    records: ProducerRecord<T> | readonly ProducerRecord<T>[],
+  ) => Promise<void>;
+}
+
+/** Encoders by topic, made at the first use. */
+export class Encoders {
+  readonly #made = new WeakMap<AnyTopic, Encoder>();
+
+  of(topic: AnyTopic): Encoder {
+    let encoder = this.#made.get(topic);
+    if (encoder === undefined) {
+      encoder = createEncoder(topic);
+      this.#made.set(topic, encoder);
+    }
+    return encoder;
+  }
+}
+
+const done: Promise<void> = Promise.resolve();
+
+/** The sends of one callback or handler call: encodes, passes on, and keeps account of what is unfinished. */
+export class TransactionSends implements Transaction {
+  readonly #encoders: Encoders;
+  readonly #pass: (topic: string, record: EncodedRecord) => Promise<void> | undefined;
+  #unfinished: Promise<unknown>[] | undefined;
+  #failure: { readonly error: unknown } | undefined;
+  #hasEnded = false;
+
+  /** `pass` takes each encoded record, in the order of the calls as far as serdes are synchronous; a promise makes the sender wait. */
+  constructor(encoders: Encoders, pass: (topic: string, record: EncodedRecord) => Promise<void> | undefined) {
+    this.#encoders = encoders;
+    this.#pass = pass;
+  }
+
+  send = <T extends AnyTopic>(
+    topic: T,
+    records: ProducerRecord<T> | readonly ProducerRecord<T>[],
+  ): Promise<void> => {
+    if (this.#hasEnded)
+      return Promise.reject(
+        new ClosedError(
+          `send to ${topic.name}: the transaction has ended; await its sends inside the callback or handler`,
+          { topic: topic.name },
+        ),
+      );
+    let sending: Promise<void> | undefined;
+    try {
+      sending = Array.isArray(records)
+        ? this.#sendMany(topic, records as readonly ProducerRecord<AnyTopic>[])
+        : this.#sendOne(topic, records as ProducerRecord<AnyTopic>);
+    } catch (error) {
+      this.#failure ??= { error };
+      // Whoever awaits the promise gets the error; if nobody does, the transaction's end has it.
+      const refused = Promise.reject(error instanceof Error ? error : new Error(String(error)));
+      refused.catch(() => undefined);
+      return refused;
+    }
+    if (sending === undefined) return done;
+    const settled = sending.catch((error: unknown) => {
+      this.#failure ??= { error };
+    });
+    (this.#unfinished ??= []).push(settled);
+    return sending;
+  };
+
+  /** Takes no more sends. Gives a promise only where one is unfinished. */
+  finish(): Promise<void> | undefined {
+    this.#hasEnded = true;
+    if (this.#unfinished === undefined) {
+      this.#check();
+      return undefined;
+    }
+    return Promise.all(this.#unfinished).then(() => {
+      this.#check();
+    });
+  }
+
+  /** Takes no more sends, whatever became of the ones before. */
+  end(): void {
+    this.#hasEnded = true;
+  }
+
+  #check(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  #sendOne(topic: AnyTopic, record: ProducerRecord<AnyTopic>): Promise<void> | undefined {
+    const encoded = this.#encoders.of(topic)(record, undefined);
+    if (encoded instanceof Promise) return encoded.then((ready) => this.#pass(topic.name, ready));
+    return this.#pass(topic.name, encoded);
+  }
+
+  /** All are encoded before the first is passed on, so that a record which does not fit leaves none behind. */
+  #sendMany(topic: AnyTopic, records: readonly ProducerRecord<AnyTopic>[]): Promise<void> | undefined {
+    const encode = this.#encoders.of(topic);
+    const encoded = records.map((record, index) => encode(record, index));
+    if (encoded.some((each) => each instanceof Promise))
+      return Promise.all(encoded.map((each) => Promise.resolve(each))).then((ready) =>
+        this.#passAll(topic.name, ready),
+      );
+    return this.#passAll(topic.name, encoded as EncodedRecord[]);
+  }
+
+  #passAll(topic: string, records: readonly EncodedRecord[]): Promise<void> | undefined {
+    let waiting: Promise<void> | undefined;
+    for (const record of records) waiting = this.#pass(topic, record) ?? waiting;
+    return waiting;
+  }
+}

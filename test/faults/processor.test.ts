@@ -1,0 +1,117 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type KafkaCluster, startKafka } from "../support/kafka-cluster.js";
+import { run, type Run, type Verdict } from "../support/processor-faults.js";
+
+let kafka: KafkaCluster;
+
+beforeAll(async () => {
+  kafka = await startKafka({
+    nodes: 3,
+    properties: { "group.consumer.session.timeout.ms": 3_000, "broker.session.timeout.ms": 3_000 },
+  });
+});
+
+afterAll(async () => {
+  await kafka.close();
+});
+
+const sessionTimeoutMs = 3_000;
+const pastSessionMs = 5_000;
+
+/** Nothing lost, doubled or out of order, neither in the end nor for a reader on the way. */
+function expectExactlyOnce(verdict: Verdict): void {
+  expect(verdict).toMatchObject({
+    lost: 0,
+    doubled: 0,
+    disordered: 0,
+    live: { doubled: 0, disordered: 0, seen: verdict.records },
+    stopped: [],
+  });
+}
+
+/** One of each fault, inside transactions. */
+async function everyFault(run: Run): Promise<void> {
+  await sleep(4_000);
+  await run.kill(0, "produced");
+  await run.freeze(1, pastSessionMs, "produced");
+  run.start(3);
+  run.count("join");
+  await run.kill(2, "committing");
+  await run.leave(0);
+  await run.freeze(2, pastSessionMs, "sending");
+  await run.worker(3).stop();
+  run.count("leave");
+  await run.kill(1, "sending");
+}
+
+describe("a processor delivers exactly once", () => {
+  test("when it is killed twenty times in the middle of transactions", async () => {
+    const verdict = await run({
+      brokers: kafka.brokers,
+      records: 30_000,
+      rate: 600,
+      options: { sessionTimeoutMs },
+      faults: async (run) => {
+        await sleep(4_000);
+        for (let kills = 0; kills < 20; kills += 1) await run.kill(kills % 3);
+      },
+    });
+    expectExactlyOnce(verdict);
+    expect(verdict.extras).toBeGreaterThan(0);
+  });
+
+  test.each([
+    ["cooperative-sticky", { assignor: "cooperative-sticky", sessionTimeoutMs } as const],
+    ["range", { assignor: "range", sessionTimeoutMs } as const],
+    ["the protocol of Kafka 4", { groupProtocol: "consumer" } as const],
+    ["static members", { groupInstanceId: "member", sessionTimeoutMs } as const],
+  ])("through kills, stops past the session, joins and leaves: %s", async (_, options) => {
+    const verdict = await run({
+      brokers: kafka.brokers,
+      records: 12_000,
+      rate: 400,
+      options,
+      faults: everyFault,
+    });
+    expectExactlyOnce(verdict);
+    expect(verdict.extras).toBeGreaterThan(0);
+  });
+
+  test("and the same stops past the session double records without the guard", async () => {
+    const verdict = await run({
+      brokers: kafka.brokers,
+      records: 8_000,
+      rate: 400,
+      options: { sessionTimeoutMs },
+      worker: "unguarded-worker.ts",
+      faults: async (run) => {
+        await sleep(4_000);
+        for (const index of [0, 1, 2]) await run.freeze(index, pastSessionMs, "produced");
+      },
+    });
+    expect(verdict.lost).toBe(0);
+    expect(verdict.doubled).toBeGreaterThan(0);
+  });
+
+  test("while every broker is killed in turn, and goes on by itself", async () => {
+    const verdict = await run({
+      brokers: kafka.brokers,
+      records: 15_000,
+      rate: 300,
+      options: { sessionTimeoutMs: 6_000 },
+      faults: async (run) => {
+        await sleep(4_000);
+        for (const node of kafka.nodes) {
+          await node.kill();
+          run.count("broker SIGKILL");
+          await sleep(4_000);
+          await node.start();
+          await sleep(8_000);
+        }
+      },
+    });
+    expectExactlyOnce(verdict);
+    expect(verdict.longestGapMs).toBeLessThan(30_000);
+  });
+});

@@ -1,0 +1,327 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  ClosedError,
+  ConfigError,
+  defineTopic,
+  Kafka,
+  KafkaError,
+  type ProcessorOptions,
+  ProducerFencedError,
+  SerializationError,
+  string,
+} from "typed-kafka";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { createTopic, uniqueName } from "../support/topics.js";
+
+let kafka: Kafka;
+
+beforeAll(() => {
+  // Fencing and refusals are what some of these tests are about; librdkafka logs each at length.
+  const quiet = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+  kafka = new Kafka({ brokers: inject("brokers"), logger: quiet });
+});
+
+afterAll(async () => {
+  await kafka.close();
+});
+
+async function newTopic(partitions = 1, config: Record<string, string> = {}) {
+  return defineTopic(await createTopic({ partitions, config }), { value: string() });
+}
+
+type StringTopic = Awaited<ReturnType<typeof newTopic>>;
+
+async function fill(topic: StringTopic, count: number, from = 0): Promise<void> {
+  const producer = kafka.producer();
+  const records = Array.from({ length: count }, (_, index) => ({
+    key: `k${(from + index) % 10}`,
+    value: String(from + index),
+  }));
+  await producer.send(topic, records);
+  await producer.close();
+}
+
+async function valuesOf(topic: StringTopic): Promise<string[]> {
+  const values: string[] = [];
+  for await (const { value } of kafka.read(topic)) values.push(value);
+  return values;
+}
+
+const numbers = (values: readonly string[]): number[] => values.map(Number).sort((a, b) => a - b);
+const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
+
+async function until(condition: () => boolean | Promise<boolean>, withinMs = 20_000): Promise<void> {
+  const deadline = Date.now() + withinMs;
+  while (!(await condition())) {
+    if (Date.now() > deadline) expect.fail(`not within ${withinMs} ms`);
+    await sleep(20);
+  }
+}
+
+const names = (): Pick<ProcessorOptions, "groupId" | "transactionalId"> => ({
+  groupId: uniqueName("group"),
+  transactionalId: uniqueName("tx"),
+});
+
+async function errorOf(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    () => expect.fail("it succeeded"),
+    (error: unknown) => error,
+  );
+}
+
+describe("a processor", () => {
+  test.each(["partition", "key", "none"] as const)(
+    "hands every record over and writes what its handler sends, once, with order: %s",
+    async (order) => {
+      const [input, output] = [await newTopic(3), await newTopic(3)];
+      await fill(input, 1_000);
+      const options = { ...names(), order, concurrency: 7, commitIntervalMs: 20 };
+      const running = new Map<string, string>();
+      for (const half of [0, 1]) {
+        await using processor = kafka.processor(input, options);
+        let handled = 0;
+        const done = processor.run(async (record, tx) => {
+          if (order === "key") expect(running.has(String(record.key))).toBe(false);
+          running.set(String(record.key), record.value);
+          await sleep(Math.random() * 4);
+          await tx.send(output, { key: record.key, value: record.value });
+          running.delete(String(record.key));
+          handled += 1;
+        });
+        await until(() => handled >= (half === 0 ? 400 : 200));
+        if (half === 1) await until(async () => (await valuesOf(output)).length >= 1_000);
+        await processor.close();
+        await done;
+      }
+      const values = await valuesOf(output);
+      expect(numbers(values)).toEqual(upTo(1_000));
+      if (order === "none") return;
+      const last = new Map<number, number>();
+      for (const value of values.map(Number)) {
+        expect(value).toBeGreaterThan(last.get(value % 10) ?? -1);
+        last.set(value % 10, value);
+      }
+    },
+  );
+
+  test("calls a synchronous handler too, and one that sends nothing", async () => {
+    const input = await newTopic(2);
+    await fill(input, 500);
+    const options = names();
+    const seen: number[] = [];
+    await using processor = kafka.processor(input, options);
+    const done = processor.run(({ value }) => void seen.push(Number(value)));
+    await until(() => seen.length === 500);
+    await processor.close();
+    await done;
+    await fill(input, 3, 500);
+    await using next = kafka.processor(input, options);
+    const nextDone = next.run(({ value }) => void seen.push(Number(value)));
+    await until(() => seen.length >= 503);
+    await next.close();
+    await nextDone;
+    expect(seen.sort((a, b) => a - b)).toEqual(upTo(503));
+  });
+
+  test("hands records over in batches and commits each with what was sent for it", async () => {
+    const [input, output] = [await newTopic(3), await newTopic()];
+    await fill(input, 1_000);
+    await using processor = kafka.processor(input, { ...names(), maxBatchRecords: 100 });
+    const sizes: number[] = [];
+    const done = processor.runBatch(
+      async (records, tx) => {
+        sizes.push(records.length);
+        await tx.send(output, { value: records.map(({ value }) => value).join() });
+      },
+      { maxRecords: 50, acrossPartitions: true },
+    );
+    await until(() => sizes.reduce((sum, size) => sum + size, 0) >= 1_000);
+    await processor.close();
+    await done;
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(50);
+    expect(numbers((await valuesOf(output)).flatMap((value) => value.split(",")))).toEqual(upTo(1_000));
+  });
+
+  test("stops with the handler's own error, of which nothing is visible, and goes on there next time", async () => {
+    const [input, output] = [await newTopic(), await newTopic()];
+    await fill(input, 20);
+    const options = names();
+    const mine = new Error("not 7");
+    await using processor = kafka.processor(input, options);
+    const error = await errorOf(
+      processor.run(async ({ value }, tx) => {
+        await tx.send(output, { value });
+        if (value === "7") throw mine;
+      }),
+    );
+    expect(error).toBe(mine);
+    expect(numbers(await valuesOf(output))).toEqual(upTo(7));
+    await using next = kafka.processor(input, options);
+    const done = next.run((record, tx) => void tx.send(output, { value: record.value }));
+    await until(async () => (await valuesOf(output)).length >= 20);
+    await next.close();
+    await done;
+    expect(await valuesOf(output)).toEqual(upTo(20).map(String));
+  });
+
+  test("stops with the error of a send that failed", async () => {
+    const [input, output] = [await newTopic(), await newTopic()];
+    await fill(input, 1);
+    await using processor = kafka.processor(input, names());
+    const error = await errorOf(
+      processor.run((_, tx) => {
+        void tx.send(output, { value: 1 as unknown as string });
+      }),
+    );
+    expect(error).toBeInstanceOf(SerializationError);
+    expect(await valuesOf(output)).toEqual([]);
+  });
+
+  test("stops with the broker's reason where a record can never be written", async () => {
+    const [input, small] = [await newTopic(), await newTopic(1, { "max.message.bytes": "1000" })];
+    await fill(input, 1);
+    await using processor = kafka.processor(input, names());
+    const error = await errorOf(processor.run((_, tx) => void tx.send(small, { value: "x".repeat(5_000) })));
+    expect(error).toBeInstanceOf(KafkaError);
+    expect(error).toMatchObject({ topic: small.name });
+    expect(await valuesOf(small)).toEqual([]);
+  });
+
+  test("stops with ProducerFencedError when another live instance takes its transactional id", async () => {
+    const [input, output] = [await newTopic(2), await newTopic(2)];
+    const options = names();
+    await using older = kafka.processor(input, options);
+    const copy = (record: { key: string | null; value: string }, tx: { send: unknown }): void => {
+      void (tx as { send: (topic: StringTopic, record: object) => Promise<void> }).send(output, {
+        key: record.key,
+        value: record.value,
+      });
+    };
+    const stopped = errorOf(older.run(copy));
+    await fill(input, 100);
+    await until(async () => (await valuesOf(output)).length >= 100);
+    await using newer = kafka.processor(input, options);
+    const done = newer.run(copy);
+    let sent = 100;
+    const fenced = new AbortController();
+    void stopped.finally(() => {
+      fenced.abort();
+    });
+    while (!fenced.signal.aborted) {
+      await fill(input, 20, sent);
+      sent += 20;
+    }
+    expect(await stopped).toBeInstanceOf(ProducerFencedError);
+    await fill(input, 20, sent);
+    await until(async () => new Set(await valuesOf(output)).size >= sent + 20);
+    await newer.close();
+    await done;
+    const values = await valuesOf(output);
+    expect(values.length).toBe(new Set(values).size);
+  });
+
+  test("shares its partitions with another one and takes them over, politely", async () => {
+    const [input, output] = [await newTopic(4), await newTopic(4)];
+    const groupId = uniqueName("group");
+    const start = () => {
+      const processor = kafka.processor(input, {
+        groupId,
+        transactionalId: uniqueName("tx"),
+        sessionTimeoutMs: 3_000,
+      });
+      return {
+        processor,
+        done: processor.run((record, tx) => void tx.send(output, { key: record.key, value: record.value })),
+      };
+    };
+    const first = start();
+    await until(() => first.processor.assignment.length === 4);
+    await fill(input, 500);
+    const second = start();
+    await until(() => second.processor.assignment.length === 2 && first.processor.assignment.length === 2);
+    await fill(input, 500, 500);
+    await first.processor.close();
+    await first.done;
+    await fill(input, 500, 1_000);
+    await until(async () => (await valuesOf(output)).length >= 1_500);
+    await second.processor.close();
+    await second.done;
+    expect(numbers(await valuesOf(output))).toEqual(upTo(1_500));
+  });
+
+  test("reads nothing of aborted or open transactions", async () => {
+    const [input, output] = [await newTopic(), await newTopic()];
+    await using producer = kafka.transactionalProducer({ transactionalId: uniqueName(), lingerMs: 0 });
+    await errorOf(
+      producer.transaction(async (tx) => {
+        await tx.send(input, { value: "aborted" });
+        await sleep(200);
+        throw new Error("no");
+      }),
+    );
+    await producer.transaction((tx) => tx.send(input, { value: "committed" }));
+    await using processor = kafka.processor(input, names());
+    const done = processor.run((record, tx) => void tx.send(output, { value: record.value }));
+    await until(async () => (await valuesOf(output)).length > 0);
+    await processor.close();
+    await done;
+    expect(await valuesOf(output)).toEqual(["committed"]);
+    expect(() => kafka.processor(input, { ...names(), isolation: "read_uncommitted" } as never)).toThrow(
+      /isolation/,
+    );
+  });
+
+  test("commits one record to a transaction where told so", async () => {
+    const [input, output] = [await newTopic(), await newTopic()];
+    await fill(input, 30);
+    await using processor = kafka.processor(input, {
+      ...names(),
+      maxBatchRecords: 1,
+      order: "none",
+      concurrency: 5,
+    });
+    const done = processor.run(async (record, tx) => {
+      await sleep(Number(record.value) % 5 === 0 ? 50 : 1);
+      await tx.send(output, { value: record.value });
+    });
+    await until(async () => (await valuesOf(output)).length >= 30);
+    await processor.close();
+    await done;
+    expect(numbers(await valuesOf(output))).toEqual(upTo(30));
+  });
+
+  test("can be closed before it has started, and runs once", async () => {
+    const input = await newTopic();
+    const processor = kafka.processor(input, names());
+    const done = processor.run(() => undefined);
+    expect(await errorOf(processor.run(() => undefined))).toBeInstanceOf(ConfigError);
+    await processor.close();
+    await done;
+    expect(await errorOf(processor.run(() => undefined))).toBeInstanceOf(ClosedError);
+  });
+
+  test("stops with UNKNOWN_TOPIC where its topic does not exist", async () => {
+    const missing = defineTopic(uniqueName("missing"), { value: string() });
+    await using processor = kafka.processor(missing, names());
+    expect(await errorOf(processor.run(() => undefined))).toMatchObject({ code: "UNKNOWN_TOPIC" });
+  });
+
+  test("names the option that is wrong", async () => {
+    const input = await newTopic();
+    const field = (options: object): unknown => {
+      try {
+        kafka.processor(input, { ...names(), ...options });
+      } catch (error) {
+        return error instanceof ConfigError ? error.field : error;
+      }
+      return undefined;
+    };
+    expect(field({ transactionalId: undefined })).toBe("transactionalId");
+    expect(field({ groupId: "" })).toBe("groupId");
+    expect(field({ commitIntervalMs: 0 })).toBe("commitIntervalMs");
+    expect(field({ commitIntervalMs: 1_000, timeoutMs: 1_000 })).toBe("commitIntervalMs");
+    expect(field({ maxBatchRecords: 0 })).toBe("maxBatchRecords");
+    expect(field({ acks: 1 })).toBe("ProcessorOptions.acks");
+  });
+});

@@ -1,0 +1,364 @@
+/**
+ * Runs processors as processes of their own under faults, while records come in, and says what became of
+ * the records: lost, doubled, out of order. See test/faults/processor.test.ts.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { setTimeout as sleep } from "node:timers/promises";
+import { defineTopic, Kafka, type ProcessorOptions, string } from "typed-kafka";
+import { createTopic, uniqueName } from "./topics.js";
+import type { WorkerSettings } from "./processor-worker.js";
+
+/** Where in a transaction a worker is. */
+export type Phase = "begun" | "produced" | "sending" | "committing" | "committed" | "aborted";
+
+const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+const partitions = 6;
+const keys = 100;
+
+/** One process with one processor. */
+export class Worker {
+  readonly #process: ChildProcess;
+  readonly #onPhase = new Set<(phase: Phase) => void>();
+  /** What it wrote, for a test that failed. */
+  readonly log: string[] = [];
+  /** The name of the error that its processor stopped with. */
+  stoppedWith: string | undefined;
+  commits = 0;
+  aborts = 0;
+
+  constructor(file: string, settings: WorkerSettings) {
+    this.#process = spawn(
+      process.execPath,
+      [
+        "--conditions=typed-kafka-source",
+        "--import",
+        "tsx",
+        fileURLToPath(new URL(file, import.meta.url)),
+        JSON.stringify(settings),
+      ],
+      { stdio: ["ignore", "ignore", "pipe", "ipc"] },
+    );
+    this.#process.stderr?.setEncoding("utf8").on("data", (text: string) => {
+      this.log.push(text);
+      if (this.log.length > 500) this.log.shift();
+    });
+    this.#process.on("message", (message: { phase?: Phase; stoppedWith?: string }) => {
+      if (message.stoppedWith !== undefined) this.stoppedWith = message.stoppedWith;
+      if (message.phase === "committed") this.commits += 1;
+      if (message.phase === "aborted") this.aborts += 1;
+      if (message.phase !== undefined) for (const tell of this.#onPhase) tell(message.phase);
+    });
+  }
+
+  get isAlive(): boolean {
+    return this.#process.exitCode === null && this.#process.signalCode === null;
+  }
+
+  get exitCode(): number | null {
+    return this.#process.exitCode;
+  }
+
+  /** Sends the signal at the moment when the worker says that it has come to this phase. */
+  async signalAt(phase: Phase, signal: NodeJS.Signals, withinMs = 20_000): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#onPhase.delete(tell);
+        reject(
+          new Error(
+            `a worker did not come to "${phase}" within ${withinMs} ms:\n${this.log.slice(-40).join("")}`,
+          ),
+        );
+      }, withinMs);
+      const tell = (now: Phase): void => {
+        if (now !== phase) return;
+        this.signal(signal);
+        clearTimeout(timer);
+        this.#onPhase.delete(tell);
+        resolve();
+      };
+      this.#onPhase.add(tell);
+    });
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#process.kill(signal);
+  }
+
+  async ended(withinMs = 30_000): Promise<void> {
+    if (!this.isAlive) return;
+    const timeout = new AbortController();
+    const exited = once(this.#process, "exit");
+    const late = sleep(withinMs, "late", { signal: timeout.signal }).catch(() => "");
+    const first = await Promise.race([exited, late]);
+    timeout.abort();
+    if (first === "late")
+      throw new Error(`a worker did not end within ${withinMs} ms:\n${this.log.slice(-40).join("")}`);
+  }
+
+  /** Closes the processor politely. */
+  async stop(): Promise<void> {
+    if (this.#process.connected) this.#process.send("stop");
+    await this.ended();
+  }
+
+  async kill(): Promise<void> {
+    this.signal("SIGKILL");
+    await this.ended();
+  }
+}
+
+export interface Scenario {
+  readonly brokers: string;
+  /** How many records come in at least; they go on coming until the faults are over. */
+  readonly records: number;
+  /** How many of them in a second. */
+  readonly rate: number;
+  readonly options: Partial<ProcessorOptions>;
+  readonly workers?: number;
+  readonly worker?: "processor-worker.ts" | "unguarded-worker.ts";
+  readonly librdkafka?: WorkerSettings["librdkafka"];
+  /** What is done to the workers, or to anything else, while the records come in. */
+  readonly faults: (run: Run) => Promise<void>;
+  /** How long all records may take to come out once the faults are over. */
+  readonly settleMs?: number;
+}
+
+/** What the log says in the end, and what happened on the way. */
+export interface Verdict {
+  readonly records: number;
+  readonly lost: number;
+  readonly doubled: number;
+  readonly disordered: number;
+  /** The same, as the reader saw it that was there all the time. */
+  readonly live: { readonly doubled: number; readonly disordered: number; readonly seen: number };
+  /** Records that only a `read_uncommitted` reader sees: proof of faults inside transactions. */
+  readonly extras: number;
+  readonly longestGapMs: number;
+  readonly commits: number;
+  readonly aborts: number;
+  readonly faults: Readonly<Record<string, number>>;
+  readonly seed: number;
+  readonly seconds: number;
+  /** Workers that stopped by themselves. */
+  readonly stopped: readonly string[];
+}
+
+/** A run under way: the workers, and chance. */
+export class Run {
+  readonly workers: Worker[] = [];
+  readonly faults: Record<string, number> = {};
+  readonly seed: number;
+  readonly all: Worker[] = [];
+  readonly #start: (index: number) => Worker;
+  readonly #random: () => number;
+
+  constructor(seed: number, start: (index: number) => Worker) {
+    this.seed = seed;
+    this.#start = start;
+    this.#random = randomFrom(seed);
+  }
+
+  /** Starts the worker of this number, which has its own transactional id, again or for the first time. */
+  start(index: number): Worker {
+    const worker = this.#start(index);
+    this.workers[index] = worker;
+    this.all.push(worker);
+    return worker;
+  }
+
+  pick<Item>(items: readonly Item[]): Item {
+    return items[Math.floor(this.#random() * items.length)] as Item;
+  }
+
+  count(fault: string): void {
+    this.faults[fault] = (this.faults[fault] ?? 0) + 1;
+  }
+
+  worker(index: number): Worker {
+    return this.workers[index] as Worker;
+  }
+
+  /** Kills a worker inside a transaction, at the phase or at one chosen by chance, and starts it again. */
+  async kill(index: number, phase?: Phase): Promise<void> {
+    await this.worker(index).signalAt(phase ?? this.pick(["produced", "sending", "committing"]), "SIGKILL");
+    this.count("SIGKILL");
+    await this.worker(index).ended();
+    this.start(index);
+  }
+
+  /** Stops a worker inside a transaction for longer than its session, and lets it go on. */
+  async freeze(index: number, ms: number, phase?: Phase): Promise<void> {
+    await this.worker(index).signalAt(phase ?? this.pick(["produced", "sending"]), "SIGSTOP");
+    this.count("SIGSTOP");
+    await sleep(ms);
+    this.worker(index).signal("SIGCONT");
+  }
+
+  /** Closes a worker politely and starts it again. */
+  async leave(index: number): Promise<void> {
+    this.count("leave");
+    await this.worker(index).stop();
+    this.start(index);
+  }
+}
+
+/** Runs the scenario. */
+export async function run(scenario: Scenario): Promise<Verdict> {
+  const seed = Number(process.env["SEED"] ?? Math.floor(Math.random() * 2 ** 31));
+  console.log(`seed ${seed} (SEED=${seed} repeats its choices)`);
+  const { brokers } = scenario;
+  const input = await createTopic({ brokers, partitions, name: uniqueName("in") });
+  const output = await createTopic({ brokers, partitions, name: uniqueName("out") });
+  const groupId = uniqueName("group");
+  const ids = uniqueName("tx");
+  const target = defineTopic(output, { value: string() });
+  await using kafka = new Kafka({ brokers, logger: silent, connectTimeoutMs: 60_000 });
+
+  const live = new Checker();
+  let uncommitted = 0;
+  const committedReader = kafka.consumer(target, { groupId: uniqueName("reader") });
+  const uncommittedReader = kafka.consumer(target, {
+    groupId: uniqueName("reader"),
+    isolation: "read_uncommitted",
+  });
+  const readers = [
+    committedReader.run(({ value }) => {
+      live.see(value);
+    }),
+    uncommittedReader.run(() => {
+      uncommitted += 1;
+    }),
+  ];
+
+  const began = Date.now();
+  const run = new Run(
+    seed,
+    (index) =>
+      new Worker(`./${scenario.worker ?? "processor-worker.ts"}`, {
+        brokers,
+        input,
+        output,
+        librdkafka: scenario.librdkafka,
+        options: {
+          groupId,
+          transactionalId: `${ids}-${index}`,
+          timeoutMs: 20_000,
+          ...scenario.options,
+          ...(scenario.options.groupInstanceId === undefined
+            ? {}
+            : { groupInstanceId: `${scenario.options.groupInstanceId}-${index}` }),
+        },
+      }),
+  );
+  try {
+    for (let index = 0; index < (scenario.workers ?? 3); index += 1) run.start(index);
+    let isOver = false;
+    const sending = sendInput(kafka, input, scenario, () => isOver);
+    try {
+      await scenario.faults(run);
+    } finally {
+      isOver = true;
+    }
+    const records = await sending;
+    const deadline = Date.now() + (scenario.settleMs ?? 60_000);
+    while (live.distinct < records && Date.now() < deadline) await sleep(100);
+    // What is committed twice may come after what was seen once.
+    await sleep(1_000);
+    const stopped = run.workers.flatMap(({ stoppedWith }) => stoppedWith ?? []);
+    await Promise.all(run.workers.map((worker) => worker.stop()));
+
+    const end = new Checker();
+    for await (const { value } of kafka.read(target)) end.see(value);
+    await committedReader.close();
+    await uncommittedReader.close();
+    await Promise.all(readers);
+    const verdict: Verdict = {
+      records,
+      lost: records - end.distinct,
+      doubled: end.doubled,
+      disordered: end.disordered,
+      live: { doubled: live.doubled, disordered: live.disordered, seen: live.distinct },
+      extras: uncommitted - end.total,
+      longestGapMs: live.longestGapMs,
+      commits: run.all.reduce((sum, { commits }) => sum + commits, 0),
+      aborts: run.all.reduce((sum, { aborts }) => sum + aborts, 0),
+      faults: run.faults,
+      seed,
+      seconds: Math.round((Date.now() - began) / 1_000),
+      stopped,
+    };
+    console.log(JSON.stringify(verdict));
+    if (verdict.lost > 0 || (scenario.worker === undefined && verdict.doubled > 0)) {
+      for (const [index, worker] of run.workers.entries())
+        console.log(`--- worker ${index}\n${worker.log.slice(-60).join("")}`);
+    }
+    return verdict;
+  } finally {
+    await Promise.all(run.all.filter(({ isAlive }) => isAlive).map((worker) => worker.kill()));
+  }
+}
+
+/** Sends at the rate until there are enough and the faults are over; resolves to how many it sent. */
+async function sendInput(
+  kafka: Kafka,
+  topic: string,
+  { records, rate }: Scenario,
+  isOver: () => boolean,
+): Promise<number> {
+  const producer = kafka.producer({ deliveryTimeoutMs: 300_000 });
+  const source = defineTopic(topic, { value: string() });
+  const sends: Promise<unknown>[] = [];
+  const began = Date.now();
+  let sent = 0;
+  while (sent < records || !isOver()) {
+    const due = Math.ceil(((Date.now() - began) / 1_000) * rate);
+    const batch: { key: string; value: string }[] = [];
+    for (; sent < due; sent += 1) batch.push({ key: `key-${sent % keys}`, value: String(sent) });
+    if (batch.length > 0) sends.push(producer.send(source, batch));
+    await sleep(20);
+  }
+  await Promise.all(sends);
+  await producer.close();
+  return sent;
+}
+
+/** Looks at output records, `<partition>:<offset>:<value>` of the input: each once, and in order. */
+class Checker {
+  readonly #seen = new Map<string, number>();
+  readonly #last = new Map<string, number>();
+  #lastAt: number | undefined;
+  total = 0;
+  doubled = 0;
+  disordered = 0;
+  longestGapMs = 0;
+
+  get distinct(): number {
+    return this.#seen.size;
+  }
+
+  see(value: string): void {
+    const now = Date.now();
+    if (this.#lastAt !== undefined) this.longestGapMs = Math.max(this.longestGapMs, now - this.#lastAt);
+    this.#lastAt = now;
+    this.total += 1;
+    const [partition = "", offset = ""] = value.split(":");
+    const times = (this.#seen.get(value) ?? 0) + 1;
+    this.#seen.set(value, times);
+    if (times > 1) this.doubled += 1;
+    if (Number(offset) <= (this.#last.get(partition) ?? -1)) this.disordered += 1;
+    else this.#last.set(partition, Number(offset));
+  }
+}
+
+/** Mulberry32: chance that a seed repeats. */
+function randomFrom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
