@@ -74,6 +74,9 @@ export type {
 export type { EnsuredTopic, TopicDifference } from "./admin/topic-differences.js";
 export type { OffsetsByPartition, PartitionOffset } from "./offsets.js";
 
+export { PermanentError, RetryAfterError } from "./failure/handler-errors.js";
+export type { FailureOptions, OnInvalid, RetryOptions, RetryTopicsOptions } from "./failure/options.js";
+
 export {
   AuthenticationError,
   AuthorizationError,

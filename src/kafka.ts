@@ -8,6 +8,7 @@ import type { ProcessorOptions } from "./processor/options.js";
 import { Processor } from "./processor/processor.js";
 import { Producer } from "./producer/producer.js";
 import type { ProducerOptions } from "./producer/options.js";
+import { RecordMover, TransactionalRecordMover } from "./producer/record-mover.js";
 import {
   TransactionalProducer,
   type TransactionalProducerOptions,
@@ -51,7 +52,7 @@ export class Kafka {
    */
   consumer<T extends AnyTopic>(topics: T | readonly T[], options: ConsumerOptions): Consumer<T> {
     const list = Array.isArray(topics) ? (topics as readonly T[]) : [topics as T];
-    return this.#add((onClosed) => new Consumer(this.#config, list, options, onClosed));
+    return this.#add((onClosed) => new Consumer(this.#config, list, options, this.#movers, onClosed));
   }
 
   /**
@@ -94,6 +95,12 @@ export class Kafka {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
+
+  readonly #movers = {
+    plain: () => new RecordMover(this.#config),
+    transactional: (groupId: string, name: string | undefined) =>
+      new TransactionalRecordMover(this.#config, groupId, name),
+  };
 
   #add<Client extends { close: () => Promise<void> }>(make: (onClosed: () => void) => Client): Client {
     if (this.#closed) throw new ClosedError("this Kafka is closed: make a new one");
