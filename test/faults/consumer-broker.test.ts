@@ -1,0 +1,173 @@
+import { afterAll, describe, expect, test } from "vitest";
+import { type KafkaError, Kafka } from "typed-kafka";
+import { committedOffsets, silent, textTopic, until } from "../support/consuming.js";
+import { startKafka } from "../support/kafka-cluster.js";
+import { startSecureKafka } from "../support/secure-kafka.js";
+import { createTopic, uniqueName } from "../support/topics.js";
+
+describe("a broker that is away", async () => {
+  const cluster = await startKafka();
+  const { brokers } = cluster;
+  const kafka = new Kafka({ brokers, logger: silent });
+  const producer = kafka.producer();
+  afterAll(async () => {
+    await kafka.close();
+    await cluster.close();
+  });
+
+  test("killed and started again: the consumer goes on by itself, and nothing is missing or out of order", async () => {
+    const topic = textTopic(await createTopic({ brokers, partitions: 2 }));
+    const groupId = uniqueName();
+    const consumer = kafka.consumer(topic, { groupId, commitIntervalMs: 100 });
+    const seen: number[][] = [[], []];
+    const running = consumer.run(({ partition, offset }) => void seen[partition]?.push(offset));
+    const send = (count: number) =>
+      producer.send(
+        topic,
+        Array.from({ length: count * 2 }, (_, index) => ({ value: "x", partition: index % 2 })),
+      );
+    await send(50);
+    await until("the first", () => seen.every(({ length }) => length === 50));
+    await cluster.nodes[0].kill();
+    const sending = send(50);
+    await cluster.nodes[0].start();
+    await sending;
+    await until("the rest", () => seen.every(({ length }) => length >= 100), 60_000);
+    for (const offsets of seen)
+      expect([...new Set(offsets)]).toEqual(Array.from({ length: 100 }, (_, index) => index));
+    await consumer.close();
+    await running;
+    expect(await committedOffsets(brokers, groupId, topic.name, 2)).toEqual([100, 100]);
+  });
+
+  test("close ends while no broker is there, and run resolves", async () => {
+    const topic = textTopic(await createTopic({ brokers }));
+    const consumer = kafka.consumer(topic, { groupId: uniqueName() });
+    await producer.send(topic, { value: "x" });
+    let handled = 0;
+    const running = consumer.run(() => void (handled += 1));
+    await until("one record", () => handled === 1);
+    await cluster.nodes[0].kill();
+    const begin = performance.now();
+    await consumer.close();
+    await running;
+    expect(performance.now() - begin).toBeLessThan(60_000);
+    await cluster.nodes[0].start();
+  });
+});
+
+describe("a cluster that asks for credentials and permissions", async () => {
+  const users = { alice: "her password", admin: "all rights" };
+  const secure = await startSecureKafka({ users });
+  const kafkaOf = (username: string, password: string) =>
+    new Kafka({
+      brokers: secure.brokers,
+      ssl: { ca: secure.ca },
+      sasl: { mechanism: "scram-sha-512", username, password },
+      logger: silent,
+    });
+  const open: Kafka[] = [];
+  const as = (username: keyof typeof users, password = users[username]): Kafka => {
+    const kafka = kafkaOf(username, password);
+    open.push(kafka);
+    return kafka;
+  };
+  afterAll(async () => {
+    await Promise.all(open.map((kafka) => kafka.close()));
+    await secure.close();
+  });
+
+  const failureOf = (running: Promise<void>): Promise<KafkaError> =>
+    running.then(
+      () => {
+        throw new Error("run resolved");
+      },
+      (error: unknown) => error as KafkaError,
+    );
+
+  test("a wrong password is an AuthenticationError at once", async () => {
+    const begin = performance.now();
+    const consumer = as("alice", "wrong").consumer(textTopic("any"), { groupId: "any" });
+    const error = await failureOf(consumer.run(() => {}));
+    expect(error.code).toBe("AUTHENTICATION");
+    expect(error.message).toMatch(/sasl/i);
+    expect(performance.now() - begin).toBeLessThan(9_000);
+  });
+
+  test.each(["classic", "consumer"] as const)(
+    "protocol %s: each missing permission surfaces",
+    async (groupProtocol) => {
+      const name = uniqueName();
+      const groupId = uniqueName();
+      await secure.createTopic(name);
+      const topic = textTopic(name);
+      await as("admin").producer().send(topic, { value: "secret" });
+      const run = () =>
+        failureOf(
+          as("alice")
+            .consumer(topic, { groupId, groupProtocol })
+            .run(() => {}),
+        );
+
+      // A topic that may not be seen looks as if it were not there.
+      expect(await run()).toMatchObject({ code: "UNKNOWN_TOPIC", topic: name });
+
+      await secure.grant("alice", ["--operation", "Describe", "--topic", name]);
+      expect(await run()).toMatchObject({
+        code: "AUTHORIZATION",
+        message: expect.stringMatching(/group/i) as string,
+      });
+
+      await secure.grant("alice", ["--operation", "Read", "--group", groupId]);
+      expect(await run()).toMatchObject({
+        code: "AUTHORIZATION",
+        message: expect.stringMatching(/topic/i) as string,
+      });
+
+      await secure.grant("alice", ["--operation", "Read", "--topic", name]);
+      for await (const { value } of as("alice").consumer(topic, { groupId, groupProtocol })) {
+        expect(value).toBe("secret");
+        break;
+      }
+    },
+  );
+
+  test("one topic of two that may not be read surfaces, although the other one has a backlog", async () => {
+    const [allowed, denied] = [uniqueName(), uniqueName()];
+    const groupId = uniqueName();
+    await secure.createTopic(allowed);
+    await secure.createTopic(denied);
+    await as("admin")
+      .producer()
+      .send(
+        textTopic(allowed),
+        Array.from({ length: 5_000 }, () => ({ value: "x" })),
+      );
+    await secure.grant("alice", ["--consumer", "--topic", allowed, "--group", groupId]);
+    await secure.grant("alice", ["--operation", "Describe", "--topic", denied]);
+    const consumer = as("alice").consumer([textTopic(allowed), textTopic(denied)], { groupId });
+    expect(await failureOf(consumer.run(() => {}))).toMatchObject({ code: "AUTHORIZATION" });
+  });
+
+  test("the permission taken away while it runs: a consumer that has nothing left to read stops with the reason", async () => {
+    const name = uniqueName();
+    const groupId = uniqueName();
+    await secure.createTopic(name);
+    const topic = textTopic(name);
+    const producer = as("admin").producer();
+    await producer.send(topic, { value: "x" });
+    const flags = ["--operation", "Read", "--group", groupId];
+    await secure.grant("alice", flags);
+    await secure.grant("alice", ["--operation", "Read", "--topic", name]);
+    let handled = 0;
+    const running = failureOf(
+      as("alice")
+        .consumer(topic, { groupId, commitIntervalMs: 100 })
+        .run(() => void (handled += 1)),
+    );
+    await until("one record", () => handled === 1);
+    await secure.revoke("alice", flags);
+    await producer.send(topic, { value: "y" });
+    expect(await running).toMatchObject({ code: "AUTHORIZATION" });
+  });
+});
