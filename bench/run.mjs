@@ -72,6 +72,7 @@ async function passes() {
       const start = elapsed();
       await measureRow(row, pass);
       row.took = elapsed() - start;
+      console.log(`  took ${row.took.toFixed(0)} s`);
     }
   }
 }

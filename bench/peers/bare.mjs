@@ -66,34 +66,50 @@ export async function produceSingles(job) {
   );
 }
 
-async function stream(job, properties) {
+/** As many as come. With reports, no more than `window` records may be without theirs. */
+async function stream(job, properties, window) {
   const { producer, send } = await producerOf(job, { "linger.ms": 5, ...properties });
   const values = makeValues(job.size);
-  for (const value of values.slice(0, 1000)) send(job.topic, value, undefined);
-  await call((done) => producer.flush(10_000, done));
+  await sendWarmUp();
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
   let count = 0;
+  let reported = 0;
+  const onReport = (error) => {
+    if (error) throw error;
+    reported += 1;
+  };
   for (const value of job.meter.cycle(values)) {
-    for (;;) {
-      try {
-        send(job.topic, value, undefined);
-        break;
-      } catch (error) {
-        if (error.code !== binding.CODES.ERRORS.ERR__QUEUE_FULL) throw error;
-        await sleep(2);
-      }
-    }
+    while (!queue(value)) await sleep(2);
     count += 1;
-    if (count % 2000 === 0) await new Promise((resolve) => setImmediate(resolve));
+    if (count % 2000 === 0) await turn();
+    while (count - reported >= window) await turn();
   }
   await call((done) => producer.flush(60_000, done));
+  while (window < Infinity && reported < count) await turn();
   job.meter.finish();
+
+  /** Whether there was room for it. */
+  function queue(value) {
+    try {
+      send(job.topic, value, window < Infinity ? onReport : undefined);
+      return true;
+    } catch (error) {
+      if (error.code !== binding.CODES.ERRORS.ERR__QUEUE_FULL) throw error;
+      return false;
+    }
+  }
+
+  async function sendWarmUp() {
+    for (const value of values.slice(0, 1000)) send(job.topic, value, undefined);
+    await call((done) => producer.flush(10_000, done));
+  }
 }
 
 /** Reports of failures alone, and a flush at the end. */
-export const produceStream = (job) => stream(job, { "delivery.report.only.error": true });
+export const produceStream = (job) => stream(job, { "delivery.report.only.error": true }, Infinity);
 
 /** With a report for every record. */
-export const produceStreamReports = (job) => stream(job, {});
+export const produceStreamReports = (job) => stream(job, {}, 20_000);
 
 export async function produceLatency(job) {
   const { send } = await producerOf(job);

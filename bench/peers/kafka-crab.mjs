@@ -41,6 +41,9 @@ export async function produceLatency(job) {
   await job.meter.latencies((number) => send([messageOf(values[number % values.length])]));
 }
 
+/** The stream of a consumer ends when the consumer is collected. */
+const inUse = [];
+
 async function readerOf(job, options) {
   const { consumer, stream } = connect(job).createWebStreamConsumer({
     groupId: job.group,
@@ -48,6 +51,7 @@ async function readerOf(job, options) {
     configuration: { "auto.offset.reset": "earliest", "fetch.queue.backoff.ms": 10 },
     ...options,
   });
+  inUse.push(consumer);
   await consumer.subscribe(job.topic);
   const reader = stream.getReader();
   return async () => {
