@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, test } from "vitest";
-import { type KafkaError, Kafka } from "typed-kafka";
+import { defineTopic, type KafkaError, Kafka } from "typed-kafka";
+import { z } from "zod";
 import { committedOffsets, silent, textTopic, until } from "../support/consuming.js";
 import { startKafka } from "../support/kafka-cluster.js";
 import { startSecureKafka } from "../support/secure-kafka.js";
@@ -13,6 +14,31 @@ describe("a broker that is away", async () => {
   afterAll(async () => {
     await kafka.close();
     await cluster.close();
+  });
+
+  test("JSON that Java's console producer writes is read as typed records, and its console consumer reads ours", async () => {
+    const students = defineTopic(await createTopic({ brokers }), {
+      value: z.object({ id: z.number().int(), name: z.string() }),
+      keyOf: ({ id }) => String(id),
+    });
+    const lines = ['1={ "name": "Zoë", "id": 1 }', '2={"id":2,"name":"Ada"}'].join("\n");
+    const keyed = ["--property", "parse.key=true", "--property", "key.separator=="];
+    await cluster.tool("org.apache.kafka.tools.ConsoleProducer", ["--topic", students.name, ...keyed], lines);
+    const read: unknown[] = [];
+    for await (const { key, value } of kafka.consumer(students, { groupId: uniqueName() })) {
+      read.push([key, value.id, value.name]);
+      if (read.length === 2) break;
+    }
+    expect(read).toEqual([
+      ["1", 1, "Zoë"],
+      ["2", 2, "Ada"],
+    ]);
+    await producer.send(students, { value: { id: 3, name: "Grace" } });
+    const output = await cluster.tool("org.apache.kafka.tools.consumer.ConsoleConsumer", [
+      ...["--topic", students.name, "--offset", "2", "--partition", "0", "--max-messages", "1"],
+      ...["--property", "print.key=true"],
+    ]);
+    expect(output).toContain('3\t{"id":3,"name":"Grace"}');
   });
 
   test("killed and started again: the consumer goes on by itself, and nothing is missing or out of order", async () => {

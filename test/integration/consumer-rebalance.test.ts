@@ -25,22 +25,22 @@ const partitions = 8;
 function keepSending(name: string, least: number) {
   const topic = textTopic(name);
   const ends = Array<number>(partitions).fill(0);
-  let stopped = false;
+  const stopping = new AbortController();
   const ended = (async () => {
-    for (let sent = 0; !stopped || sent < least; sent += 200) {
+    for (let sent = 0; !stopping.signal.aborted || sent < least; sent += 200) {
       const records = Array.from({ length: 200 }, (_, index) => ({
         key: `k${(sent + index) % 100}`,
         value: String(sent + index),
       }));
       for (const { partition } of await producer.send(topic, records))
         ends[partition] = (ends[partition] ?? 0) + 1;
-      if (!stopped) await sleep(80);
+      if (!stopping.signal.aborted) await sleep(80);
     }
   })();
   return {
     ends,
     stop: async () => {
-      stopped = true;
+      stopping.abort();
       await ended;
     },
   };
