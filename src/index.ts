@@ -75,6 +75,8 @@ export type { EnsuredTopic, TopicDifference } from "./admin/topic-differences.js
 export type { OffsetsByPartition, PartitionOffset } from "./offsets.js";
 
 export { PermanentError, RetryAfterError } from "./failure/handler-errors.js";
+export type { DeadLetterInfo } from "./failure/dead-letter.js";
+export type { DeadLetter, RedriveOptions, RedriveResult } from "./failure/redrive-options.js";
 export type { FailureOptions, OnInvalid, RetryOptions, RetryTopicsOptions } from "./failure/options.js";
 
 export {

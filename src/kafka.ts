@@ -3,9 +3,15 @@ import { Consumer } from "./consumer/consumer.js";
 import type { ConsumerOptions } from "./consumer/options.js";
 import type { ClientConfig } from "./driver/client-config.js";
 import { ClosedError } from "./errors.js";
+import {
+  type RedriveOptions,
+  type RedriveResult,
+  resolveRedriveOptions,
+} from "./failure/redrive-options.js";
 import { type KafkaOptions, resolveKafkaOptions } from "./kafka-options.js";
 import type { ProcessorOptions } from "./processor/options.js";
 import { Processor } from "./processor/processor.js";
+import { Redrive } from "./processor/redrive.js";
 import { Producer } from "./producer/producer.js";
 import type { ProducerOptions } from "./producer/options.js";
 import { RecordMover, TransactionalRecordMover } from "./producer/record-mover.js";
@@ -15,7 +21,9 @@ import {
 } from "./producer/transactional-producer.js";
 import type { ReadOptions } from "./reader/options.js";
 import { Reader } from "./reader/reader.js";
-import type { AnyTopic } from "./topic.js";
+import { bytes } from "./serde/bytes.js";
+import { type AnyTopic, defineTopic } from "./topic.js";
+import { deferred } from "./waiting.js";
 
 /**
  * A Kafka cluster, and the clients made for it. Opens nothing by itself: clients connect when they are
@@ -81,6 +89,43 @@ export class Kafka {
   /** Makes, changes and looks at topics and groups. */
   admin(options: AdminOptions = {}): Admin {
     return this.#add((onClosed) => new Admin(this.#config, options, onClosed));
+  }
+
+  /**
+   * Sends dead letters back to where they came from, exactly once: a redrive that is ended in the middle, or
+   * killed, goes on where it stopped when it is run again. Resolves with the number of what was done.
+   *
+   * The records come to every group that reads the topic, not only to the one in which they failed; `to` sends
+   * them somewhere else. Dead letters that were sent back are deleted.
+   *
+   * @throws `KafkaError` with code `UNKNOWN_TOPIC` where there is no dead-letter topic;
+   *   `ProducerFencedError` where another redrive of the same dead letters was begun later;
+   *   `TransactionAbortedError`: run it again
+   *
+   * @example
+   * ```ts
+   * const { redriven } = await kafka.redrive(students, { groupId: "etl", filter: ({ errorName }) => errorName === "TimeoutError" });
+   * ```
+   */
+  async redrive(topic: AnyTopic, options: RedriveOptions): Promise<RedriveResult> {
+    const resolved = resolveRedriveOptions(topic, options);
+    const letters = defineTopic(resolved.letters, { value: bytes(), key: bytes(), tombstones: true });
+    const closing = new AbortController();
+    const redrive = new Redrive(this.#config, resolved, (from) => this.read(letters, { from }), closing.signal);
+    const running = deferred();
+    const { done } = this.#add((onClosed) => ({
+      done: onClosed,
+      close: async () => {
+        closing.abort(new ClosedError("this Kafka was closed"));
+        await running.promise;
+      },
+    }));
+    try {
+      return await redrive.run();
+    } finally {
+      done();
+      running.resolve();
+    }
   }
 
   /** Closes every client made here, each politely: handlers finish, offsets are committed, records in flight are delivered. */

@@ -1,0 +1,102 @@
+import { afterAll, describe, expect, inject, test } from "vitest";
+import { bytes, ConfigError, defineTopic, Kafka, string } from "typed-kafka";
+import { silent } from "../support/consuming.js";
+import { failedTopic } from "../support/dead-letters.js";
+import { createTopic, uniqueName } from "../support/topics.js";
+
+const brokers = inject("brokers");
+const kafka = new Kafka({ brokers, logger: silent });
+afterAll(() => kafka.close());
+
+const textTopic = (name: string) => defineTopic(name, { value: string() });
+
+async function contentsOf(name: string) {
+  const records = [];
+  const topic = defineTopic(name, { value: bytes(), key: bytes(), tombstones: true });
+  for await (const record of kafka.read(topic)) records.push(record);
+  return records;
+}
+
+describe("redrive", () => {
+  test("sends dead letters back as they were, into their partitions, once, and says how many", async () => {
+    const { topic, groupId } = await failedTopic(kafka, 20);
+    const before = await contentsOf(topic.name);
+    expect(await kafka.redrive(topic, { groupId, dryRun: true })).toEqual({ redriven: 20, kept: 0 });
+    expect(await contentsOf(topic.name)).toHaveLength(20);
+    const seen: number[] = [];
+    const result = await kafka.redrive(topic, { groupId, onProgress: ({ redriven }) => seen.push(redriven) });
+    expect(result).toEqual({ redriven: 20, kept: 0 });
+    expect(seen.at(-1)).toBe(20);
+    const after = (await contentsOf(topic.name)).filter(({ offset }) => offset >= 10);
+    const bare = ({ partition, key, value, rawHeaders }: (typeof before)[number]) => ({
+      partition,
+      key,
+      value,
+      rawHeaders,
+    });
+    const byPlace = (records: typeof before) =>
+      records.map(bare).toSorted((a, b) => Number(a.value) - Number(b.value));
+    expect(byPlace(after)).toEqual(byPlace(before));
+    expect(await kafka.redrive(topic, { groupId })).toEqual({ redriven: 0, kept: 0 });
+    expect(await contentsOf(topic.name)).toHaveLength(40);
+  });
+
+  test("with a filter the others stay, and can be sent back later", async () => {
+    const { topic, groupId, letters } = await failedTopic(kafka, 20);
+    const filter = ({ errorName }: { errorName: string }) => errorName === "RangeError";
+    expect(await kafka.redrive(topic, { groupId, filter })).toEqual({ redriven: 10, kept: 10 });
+    expect(await kafka.redrive(topic, { groupId, filter })).toEqual({ redriven: 0, kept: 10 });
+    expect((await contentsOf(letters)).map(({ headers }) => headers["dead-letter.error-name"])).toEqual(
+      Array.from({ length: 10 }, () => "Error"),
+    );
+    expect(await kafka.redrive(topic, { groupId })).toEqual({ redriven: 10, kept: 0 });
+    const values = (await contentsOf(topic.name)).filter(({ offset }) => offset >= 10);
+    expect(values.map(({ value }) => Number(String(value))).toSorted((a, b) => a - b)).toEqual(
+      Array.from({ length: 20 }, (_, index) => index),
+    );
+  });
+
+  test("stops at the limit, and goes on from there; keeps the rate; sends elsewhere", async () => {
+    const { topic, groupId } = await failedTopic(kafka, 12);
+    const other = textTopic(await createTopic());
+    const options = { groupId, to: other, limit: 5 };
+    const began = performance.now();
+    expect((await kafka.redrive(topic, { ...options, ratePerSecond: 5 })).redriven).toBe(5);
+    expect(performance.now() - began).toBeGreaterThan(700);
+    expect((await kafka.redrive(topic, options)).redriven).toBe(5);
+    expect((await kafka.redrive(topic, options)).redriven).toBe(2);
+    expect(new Set((await contentsOf(other.name)).map(({ value }) => String(value))).size).toBe(12);
+    expect(await contentsOf(topic.name)).toHaveLength(12);
+  });
+
+  test("that is ended in the middle goes on where it stopped, and sends nothing twice", async () => {
+    const { topic, groupId } = await failedTopic(kafka, 300, 1);
+    const stop = new AbortController();
+    const reason = new Error("enough");
+    const failure = await kafka
+      .redrive(topic, {
+        groupId,
+        ratePerSecond: 200,
+        signal: stop.signal,
+        onProgress: () => {
+          stop.abort(reason);
+        },
+      })
+      .catch((error: unknown) => error);
+    expect(failure).toBe(reason);
+    const { redriven } = await kafka.redrive(topic, { groupId });
+    expect(redriven).toBeGreaterThan(0);
+    expect(redriven).toBeLessThan(300);
+    const values = (await contentsOf(topic.name)).slice(300).map(({ value }) => String(value));
+    expect(values).toEqual(Array.from({ length: 300 }, (_, index) => String(index)));
+  });
+
+  test("of dead letters that are not there, and with wrong options, is refused", async () => {
+    const topic = textTopic(await createTopic());
+    await expect(kafka.redrive(topic, { groupId: uniqueName() })).rejects.toMatchObject({
+      code: "UNKNOWN_TOPIC",
+    });
+    for (const options of [{ groupId: "" }, { groupId: "g", limit: 0 }, { groupId: "g", ratePerSecond: NaN }])
+      await expect(kafka.redrive(topic, options)).rejects.toBeInstanceOf(ConfigError);
+  });
+});
