@@ -72,6 +72,8 @@ export type {
   TopicDescription,
 } from "./admin/descriptions.js";
 export type { EnsuredTopic, TopicDifference } from "./admin/topic-differences.js";
+export type { CheckOptions } from "./preflight/options.js";
+export type { CheckReport, Finding } from "./preflight/report.js";
 export type { OffsetsByPartition, PartitionOffset } from "./offsets.js";
 
 export { PermanentError, RetryAfterError } from "./failure/handler-errors.js";

@@ -3,15 +3,14 @@ import { Consumer } from "./consumer/consumer.js";
 import type { ConsumerOptions } from "./consumer/options.js";
 import type { ClientConfig } from "./driver/client-config.js";
 import { ClosedError } from "./errors.js";
-import {
-  type RedriveOptions,
-  type RedriveResult,
-  resolveRedriveOptions,
-} from "./failure/redrive-options.js";
+import { type RedriveOptions, type RedriveResult, resolveRedriveOptions } from "./failure/redrive-options.js";
 import { type KafkaOptions, resolveKafkaOptions } from "./kafka-options.js";
 import type { ProcessorOptions } from "./processor/options.js";
 import { Processor } from "./processor/processor.js";
 import { Redrive } from "./processor/redrive.js";
+import { check } from "./preflight/check.js";
+import type { CheckOptions } from "./preflight/options.js";
+import type { CheckReport } from "./preflight/report.js";
 import { Producer } from "./producer/producer.js";
 import type { ProducerOptions } from "./producer/options.js";
 import { RecordMover, TransactionalRecordMover } from "./producer/record-mover.js";
@@ -111,7 +110,12 @@ export class Kafka {
     const resolved = resolveRedriveOptions(topic, options);
     const letters = defineTopic(resolved.letters, { value: bytes(), key: bytes(), tombstones: true });
     const closing = new AbortController();
-    const redrive = new Redrive(this.#config, resolved, (from) => this.read(letters, { from }), closing.signal);
+    const redrive = new Redrive(
+      this.#config,
+      resolved,
+      (from) => this.read(letters, { from }),
+      closing.signal,
+    );
     const running = deferred();
     const { done } = this.#add((onClosed) => ({
       done: onClosed,
@@ -126,6 +130,25 @@ export class Kafka {
       done();
       running.resolve();
     }
+  }
+
+  /**
+   * Tells before the start what is missing: whether the brokers answer, the topics are there as defined,
+   * this principal may use them, and the time limits given agree. Changes nothing.
+   *
+   * @example
+   * ```ts
+   * const report = await kafka.check([students], { groupId: "etl-group", deadLetter: true });
+   * if (!report.ok) throw new Error(String(report));
+   * ```
+   * @throws `ConfigError` for wrong options; everything else is in the report
+   */
+  async check(topics: AnyTopic | readonly AnyTopic[], options: CheckOptions = {}): Promise<CheckReport> {
+    return check(
+      this.#config,
+      Array.isArray(topics) ? (topics as readonly AnyTopic[]) : [topics as AnyTopic],
+      options,
+    );
   }
 
   /** Closes every client made here, each politely: handlers finish, offsets are committed, records in flight are delivered. */

@@ -13,14 +13,10 @@ import {
 import type { AnyTopic } from "../topic.js";
 import { checkTopicName } from "../topic-definition.js";
 import { sleep } from "../waiting.js";
-import {
-  type GroupDescription,
-  groupDescriptionOf,
-  type TopicDescription,
-  topicDescriptionOf,
-} from "./descriptions.js";
+import { type GroupDescription, type TopicDescription, topicDescriptionOf } from "./descriptions.js";
+import { describeGroup } from "./describe-group.js";
 import { failTogether } from "./failures.js";
-import { commitOffsets } from "./group-offsets.js";
+import { commitOffsets, committedOffsets, type GroupCall } from "./group-offsets.js";
 import { type EnsuredTopic, differencesOf } from "./topic-differences.js";
 
 /** Options of {@link Kafka.admin}. */
@@ -177,13 +173,7 @@ export class Admin {
     for (const id of ids) checkRequiredText("groupIds", id);
     if (ids.length === 0) return [];
     const native = await this.#connected();
-    const described = await native.describeGroups(ids, this.#timeoutMs);
-    return failTogether("could not be described", ids, (id) => {
-      const group = described.find(({ groupId }) => groupId === id);
-      if (group === undefined) throw new KafkaError("BROKER", `${id}: no answer`, { groupId: id });
-      if (group.error !== undefined) throw fromNative(`group ${id}`, group.error, { groupId: id });
-      return groupDescriptionOf(group);
-    });
+    return failTogether("could not be described", ids, (id) => describeGroup(native, this.#callFor(id)));
   }
 
   /**
@@ -194,11 +184,9 @@ export class Admin {
    */
   async groupLag(groupId: string, topics?: TopicLike | readonly TopicLike[]): Promise<readonly GroupLag[]> {
     checkRequiredText("groupId", groupId);
-    const committed = await this.#committed(groupId);
-    const places =
-      topics === undefined
-        ? [...committed.values()].map(({ topic, partition }) => ({ topic, partition }))
-        : await this.#places(namesOf(listOf(topics)));
+    const asked = topics === undefined ? undefined : await this.#places(namesOf(listOf(topics)));
+    const committed = await this.#committed(groupId, asked);
+    const places = asked ?? [...committed.values()].map(({ topic, partition }) => ({ topic, partition }));
     const starts = await this.#offsetsAt(places, logStart);
     const ends = await this.#offsetsAt(places, logEnd);
     return places
@@ -227,9 +215,9 @@ export class Admin {
     const names = namesOf(listOf(topics));
     await this.#refuseLiveGroup(groupId);
     const targets = await this.#targets("to", names, to);
-    const committed = await this.#committed(groupId);
+    const committed = await this.#committed(groupId, targets);
     try {
-      await commitOffsets(this.#config, groupId, targets, this.#timeoutMs, this.#closing.signal);
+      await commitOffsets(this.#callFor(groupId), targets);
     } catch (error) {
       // Someone joined in between.
       if (error instanceof KafkaError && liveGroupCodes.includes(error.nativeCode))
@@ -357,11 +345,17 @@ export class Admin {
     );
   }
 
-  async #committed(groupId: string): Promise<ReadonlyMap<string, PartitionOffset>> {
-    const native = await this.#connected();
-    const outcomes = await native.groupOffsets(groupId, this.#timeoutMs);
-    const offsets = await failTogether("could not be asked", outcomes, offsetOf);
-    return new Map(offsets.filter(({ offset }) => offset >= 0).map((offset) => [idOf(offset), offset]));
+  async #committed(
+    groupId: string,
+    places?: readonly { readonly topic: string; readonly partition: number }[],
+  ): Promise<ReadonlyMap<string, PartitionOffset>> {
+    const all = places ?? (await (await this.#connected()).allPartitions(this.#timeoutMs));
+    const offsets = await committedOffsets(this.#callFor(groupId), all);
+    return new Map(offsets.map((offset) => [idOf(offset), offset]));
+  }
+
+  #callFor(groupId: string): GroupCall {
+    return { config: this.#config, groupId, timeoutMs: this.#timeoutMs, signal: this.#closing.signal };
   }
 
   async #offsetsAt(

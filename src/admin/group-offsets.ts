@@ -1,35 +1,103 @@
 import type { ClientConfig } from "../driver/client-config.js";
 import { NativeConsumer } from "../driver/native-consumer.js";
-import { type KafkaError, TimeoutError } from "../errors.js";
+import { AuthorizationError, ClosedError, KafkaError, TimeoutError } from "../errors.js";
 import type { PartitionOffset } from "../offsets.js";
 import { deferred, sleep } from "../waiting.js";
 
 const pollMs = 20;
+const sliceMs = 2_000;
+/** COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR, and librdkafka's "wait". */
+const coordinatorCodes: readonly (number | undefined)[] = [14, 15, 16, -180];
+
+/** What a call for a group needs to know. */
+export interface GroupCall {
+  readonly config: ClientConfig;
+  readonly groupId: string;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
 
 /**
- * Commits offsets for a group from outside: with a consumer of its own that never joins. (The native
- * admin client cannot alter a group's offsets.) Brokers refuse it while the group has members.
+ * The offsets that a group has committed in these partitions; those without one are left out. Asked with
+ * a consumer that never joins: the native admin client crashes the process where a broker refuses to
+ * tell.
+ *
+ * @throws `AuthorizationError` where this principal may not DESCRIBE the group
  */
-export async function commitOffsets(
-  config: ClientConfig,
-  groupId: string,
-  offsets: readonly PartitionOffset[],
-  timeoutMs: number,
-  signal: AbortSignal,
-): Promise<void> {
+export async function committedOffsets(
+  call: GroupCall,
+  places: readonly { readonly topic: string; readonly partition: number }[],
+): Promise<readonly PartitionOffset[]> {
+  if (places.length === 0) return [];
+  const native = outsider(call, () => undefined);
+  await native.connect(call.signal);
+  const asking = new AbortController();
+  try {
+    const offsets = await Promise.race([
+      ask(call, asking.signal, () => native.committed(places, sliceMs)),
+      refusal(native, asking.signal),
+    ]);
+    return offsets
+      .filter(({ offset }) => offset >= 0)
+      .map(({ topic, partition, offset }) => ({ topic, partition, offset }));
+  } finally {
+    asking.abort();
+    // It waits for the answer that may be under way, which nobody needs to.
+    void native.disconnect();
+  }
+}
+
+/**
+ * Asks in slices of time: an answer that never comes would hold one of libuv's threads all the while,
+ * and brokers that are just taking a group over are asked again.
+ */
+async function ask<Result>(
+  { groupId, timeoutMs, signal }: GroupCall,
+  stop: AbortSignal,
+  call: () => Promise<Result>,
+): Promise<Result> {
+  const deadline = Date.now() + timeoutMs;
+  for (;;) {
+    signal.throwIfAborted();
+    try {
+      return await call();
+    } catch (error) {
+      const passes =
+        error instanceof KafkaError && (error.retriable || coordinatorCodes.includes(error.nativeCode));
+      if (!passes || stop.aborted || Date.now() >= deadline) throw withGroup(error, groupId);
+      await sleep(pollMs, stop);
+    }
+  }
+}
+
+/** The native client tells a refused group to whoever fetches, and goes on trying. */
+async function refusal(native: NativeConsumer, stop: AbortSignal): Promise<never> {
+  for (;;) {
+    try {
+      await native.fetch(1);
+    } catch (error) {
+      if (error instanceof AuthorizationError) throw error;
+    }
+    await sleep(pollMs, stop);
+    // Nobody waits for this any more.
+    if (stop.aborted) throw new ClosedError("the question was answered");
+  }
+}
+
+function withGroup(error: unknown, groupId: string): unknown {
+  if (!(error instanceof TimeoutError)) return error;
+  return new TimeoutError(error.message, { cause: error, groupId, nativeCode: error.nativeCode });
+}
+
+/**
+ * Commits offsets for a group from outside, which the native admin client cannot. Brokers refuse it
+ * while the group has members.
+ */
+export async function commitOffsets(call: GroupCall, offsets: readonly PartitionOffset[]): Promise<void> {
   if (offsets.length === 0) return;
+  const { groupId, timeoutMs, signal } = call;
   const outcome = deferred<KafkaError | undefined>();
-  const native = new NativeConsumer(
-    config,
-    `offsets of group ${groupId}`,
-    { "group.id": groupId },
-    {
-      onWake: () => undefined,
-      onRebalance: () => undefined,
-      onCommit: outcome.resolve,
-      onFatal: outcome.resolve,
-    },
-  );
+  const native = outsider(call, outcome.resolve);
   let waiting = true;
   const poll = async (): Promise<undefined> => {
     const deadline = Date.now() + timeoutMs;
@@ -54,4 +122,18 @@ export async function commitOffsets(
     waiting = false;
     await native.disconnect();
   }
+}
+
+/** A consumer with the group's id that never joins it. */
+function outsider(
+  { config, groupId }: GroupCall,
+  onOutcome: (error: KafkaError | undefined) => void,
+): NativeConsumer {
+  return new NativeConsumer(
+    config,
+    `offsets of group ${groupId}`,
+    // Else what a transaction still open is about to commit would be waited for.
+    { "group.id": groupId, "isolation.level": "read_uncommitted" },
+    { onWake: () => undefined, onRebalance: () => undefined, onCommit: onOutcome, onFatal: onOutcome },
+  );
 }

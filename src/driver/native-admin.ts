@@ -8,6 +8,7 @@ import type {
   NativeBinding,
   NativeCallback,
   NativeError,
+  NativeMetadata,
   NativeOffset,
   NativePartition,
   NativeProducerClient,
@@ -75,16 +76,6 @@ interface NativeAdminClient {
     groups: readonly string[],
     options: { readonly timeout: number; readonly includeAuthorizedOperations: boolean },
     callback: NativeCallback<{ readonly groups: readonly NativeGroupDescription[] }>,
-  ) => void;
-  listConsumerGroupOffsets: (
-    groups: readonly { readonly groupId: string }[],
-    options: { readonly timeout: number; readonly requireStableOffsets: boolean },
-    callback: NativeCallback<
-      readonly {
-        readonly error?: NativeError;
-        readonly partitions: readonly (NativeOffset & { readonly error?: NativeError })[];
-      }[]
-    >,
   ) => void;
   listOffsets: (
     partitions: readonly (NativePartition & { readonly offset: { readonly timestamp: number } })[],
@@ -203,18 +194,14 @@ export class NativeAdmin {
     return result.groups;
   }
 
-  /** Everything that a group has committed. */
-  async groupOffsets(groupId: string, timeoutMs: number): Promise<readonly NativeOffsetOutcome[]> {
-    const what = `committed offsets of ${groupId}`;
-    const [group] = await this.#call<
-      Parameters<Parameters<NativeAdminClient["listConsumerGroupOffsets"]>[2]>[1]
-    >(what, (admin, callback) => {
-      // Offsets of a transaction that is still open are not committed yet; what was before counts.
-      const options = { timeout: timeoutMs, requireStableOffsets: false };
-      admin.listConsumerGroupOffsets([{ groupId }], options, callback);
+  /** Every partition of every topic that this principal may see. */
+  async allPartitions(timeoutMs: number): Promise<readonly NativePartition[]> {
+    const { topics } = await this.#client.call<NativeMetadata>("metadata", (callback) => {
+      this.#client.native.getMetadata({ allTopics: true, timeout: timeoutMs }, callback);
     });
-    if (group?.error !== undefined) throw fromNative(what, group.error, { groupId });
-    return (group?.partitions ?? []).map((result) => outcomeOf(what, result, result.offset));
+    return topics.flatMap(({ name, partitions }) =>
+      partitions.map(({ id }) => ({ topic: name, partition: id })),
+    );
   }
 
   /** The first offset at or after a time, {@link logStart} or {@link logEnd}; -1 where there is none. */

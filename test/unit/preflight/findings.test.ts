@@ -1,0 +1,184 @@
+import { describe, expect, test } from "vitest";
+import { defineTopic, string } from "typed-kafka";
+import type { NativeTopicDescription } from "../../../src/driver/native-admin.js";
+import { resolveFailureOptions } from "../../../src/failure/options.js";
+import type { CheckOptions } from "../../../src/preflight/options.js";
+import { CheckReport } from "../../../src/preflight/report.js";
+import { checkTimeLimits } from "../../../src/preflight/time-limits.js";
+import { topicFindings, type TopicUse } from "../../../src/preflight/topic-findings.js";
+
+const limits = (options: CheckOptions) =>
+  checkTimeLimits(
+    options,
+    resolveFailureOptions({ retry: options.retry }, options.groupId ?? "", { topics: ["t"] }),
+  ).map(({ level, message }) => `${level}: ${message}`);
+
+describe("time limits that contradict each other", () => {
+  const group = { groupId: "g" };
+  const processor = { groupId: "g", transactionalId: "x" };
+
+  test("are none by default, and not looked at where none are used", () => {
+    expect(limits(group)).toEqual(["ok: do not contradict each other"]);
+    expect(limits(processor)).toEqual(["ok: do not contradict each other"]);
+    expect(limits({})).toEqual([]);
+  });
+
+  test.each<[string, CheckOptions, RegExp]>([
+    [
+      "a session longer than the poll interval",
+      { ...group, sessionTimeoutMs: 60_000, maxPollIntervalMs: 30_000 },
+      /^error: maxPollIntervalMs/,
+    ],
+    [
+      "draining longer than the poll interval",
+      { ...group, maxPollIntervalMs: 10_000, drainTimeoutMs: 20_000 },
+      /^error: drainTimeoutMs/,
+    ],
+    [
+      "a session that brokers refuse by default",
+      { ...group, sessionTimeoutMs: 2_000 },
+      /^warning: sessionTimeoutMs \(2000\)/,
+    ],
+    [
+      "commits rarer than transactions may take",
+      { ...processor, commitIntervalMs: 60_000 },
+      /^error: commitIntervalMs/,
+    ],
+    [
+      "handlers longer than their transaction",
+      { ...processor, maxPollIntervalMs: 300_000 },
+      /^warning: a handler may run/,
+    ],
+    [
+      "retries longer than their transaction",
+      { ...processor, retry: { attempts: 12, initialDelayMs: 1_000 } },
+      /^warning: the retries of one record may wait 211000 ms/,
+    ],
+  ])("%s", (_, options, message) => {
+    expect(limits(options)).toEqual([expect.stringMatching(message)]);
+  });
+});
+
+describe("what is said of a topic", () => {
+  const node = (id: number) => ({ id });
+  const describeTopic = (
+    name: string,
+    partitions: number,
+    {
+      leader = 1,
+      isr = [1, 2],
+      operations = [3, 4, 8],
+    }: { leader?: number; isr?: number[]; operations?: number[] } = {},
+  ): NativeTopicDescription => ({
+    name,
+    isInternal: false,
+    authorizedOperations: operations,
+    partitions: Array.from({ length: partitions }, (_, partition) => ({
+      partition,
+      leader: node(leader),
+      isr: isr.map(node),
+      replicas: [1, 2].map(node),
+    })),
+  });
+  const missing = (name: string, code: number): NativeTopicDescription => ({
+    name,
+    isInternal: false,
+    partitions: [],
+    error: { code, message: "Broker: no" },
+  });
+  const use = (more: Partial<TopicUse> = {}): TopicUse => ({
+    name: "t",
+    definition: undefined,
+    needs: ["READ"],
+    madeFrom: undefined,
+    ...more,
+  });
+  const said = (of: TopicUse, ...topics: NativeTopicDescription[]) =>
+    topicFindings(of, new Map(topics.map((topic) => [topic.name, topic]))).map(
+      ({ level, message }) => `${level}: ${message}`,
+    );
+
+  test("is how it is, and what may be done with it", () => {
+    expect(said(use(), describeTopic("t", 3))).toEqual([
+      "ok: 3 partitions, replication factor 2; this principal may READ and WRITE it",
+    ]);
+  });
+
+  test("is that it is missing, or cannot be seen", () => {
+    expect(said(use(), missing("t", 3))).toEqual(["error: does not exist"]);
+    expect(said(use(), missing("t", 29))[0]).toMatch(/^error: this principal may not even see it/);
+    expect(said(use({ madeFrom: ["s"] }), missing("t", 3))[0]).toMatch(
+      /^warning: does not exist; it is made/,
+    );
+  });
+
+  test("is what may not be done with it", () => {
+    expect(said(use({ needs: ["READ", "WRITE"] }), describeTopic("t", 1, { operations: [8, 4] }))).toEqual([
+      "error: this principal may not READ it",
+    ]);
+    expect(said(use({ needs: [] }), describeTopic("t", 1, { operations: [8] }))).toEqual([
+      "error: this principal may neither READ nor WRITE it",
+    ]);
+  });
+
+  test("is how it differs from its definition", () => {
+    const definition = defineTopic("t", { value: string(), partitions: 6, replicationFactor: 3 });
+    expect(said(use({ definition }), describeTopic("t", 3)).slice(1)).toEqual([
+      "warning: has partitions 3, its definition says 6",
+      "warning: has replicationFactor 2, its definition says 3",
+    ]);
+  });
+
+  test("is that nothing can be written where too few brokers hold it", () => {
+    const definition = defineTopic("t", { value: string(), config: { "min.insync.replicas": "3" } });
+    expect(said(use({ definition, needs: ["WRITE"] }), describeTopic("t", 1))[0]).toMatch(
+      /^error: .*min\.insync/,
+    );
+    expect(said(use({ definition, needs: ["READ"] }), describeTopic("t", 1))).toHaveLength(1);
+  });
+
+  test("is which partitions nobody leads, and which are behind", () => {
+    expect(said(use(), describeTopic("t", 2, { leader: -1, isr: [] }))).toEqual([
+      "error: no broker leads partition 0, 1: it can be neither read nor written",
+      "warning: not all replicas of partition 0, 1 are in sync",
+    ]);
+  });
+
+  test("is that it has fewer partitions than its source", () => {
+    expect(said(use({ madeFrom: ["s"] }), describeTopic("t", 1), describeTopic("s", 4))[1]).toBe(
+      "warning: has 1 partitions, its source has 4",
+    );
+  });
+});
+
+describe("a report", () => {
+  test("is not ok with an error, and ok with anything else", () => {
+    const finding = { subject: "s", message: "m" } as const;
+    expect(new CheckReport([{ ...finding, level: "error" }]).ok).toBe(false);
+    expect(
+      new CheckReport([
+        { ...finding, level: "warning" },
+        { ...finding, level: "unknown" },
+      ]).ok,
+    ).toBe(true);
+  });
+
+  test("is a table for people, with remedies and the outcome, and an object for programs", () => {
+    const report = new CheckReport([
+      { level: "ok", subject: "brokers", message: "answered" },
+      { level: "error", subject: "topic t", message: "does not exist", remedy: "make it" },
+    ]);
+    expect(String(report)).toBe(
+      [
+        "ok       brokers  answered",
+        "ERROR    topic t  does not exist",
+        "                  -> make it",
+        "not ready: 1 error",
+      ].join("\n"),
+    );
+    expect(JSON.parse(JSON.stringify(report))).toMatchObject({
+      ok: false,
+      findings: [{ level: "ok" }, { remedy: "make it" }],
+    });
+  });
+});
