@@ -39,6 +39,11 @@ export class TcpProxy {
     this.#target = target;
   }
 
+  /** The port to which it leads. */
+  get target(): number {
+    return this.#target;
+  }
+
   cut(): void {
     this.#server?.close();
     this.#server = undefined;
