@@ -230,9 +230,8 @@ export class BatchDelivery implements Delivery {
         if (await this.#dispose(partition, next, error)) continue;
         return;
       }
-      // While an asynchronous serde worked, a seek or a rebalance may have emptied the queue.
-      if (partition.queue.peek() !== next) return;
-      partition.take();
+      // While an asynchronous serde worked, a seek or a rebalance may have emptied the queue, or a pause closed it.
+      if (partition.queue.peek() !== next || partition.take() === undefined) return;
       this.#host.taken(partition);
       offsets.push(next.offset);
       records.push(record);
@@ -247,8 +246,8 @@ export class BatchDelivery implements Delivery {
     const { failures } = this.#host;
     const outcome = failures?.policy.onFailure({ raw, error, attempt: 0 });
     if (failures === undefined || outcome === undefined || outcome.action === "fail") throw error;
-    if (outcome.action === "retry" || partition.queue.peek() !== raw) return false;
-    partition.take();
+    if (outcome.action === "retry" || partition.queue.peek() !== raw || partition.take() === undefined)
+      return false;
     this.#host.taken(partition);
     const settled =
       outcome.action === "skip"

@@ -3,11 +3,6 @@ import { OffsetTracker } from "./offset-tracker.js";
 import type { TopicPartition } from "./options.js";
 import { RecordQueue } from "./record-queue.js";
 
-/**
- * How many records may have started beyond the first unfinished one: what a crash repeats, and what has to
- * be remembered while one slow record holds the others' offsets back.
- */
-const maxPending = 10_000;
 /** The longest time a timer takes. */
 const maxTimerMs = 2_147_483_647;
 
@@ -105,7 +100,7 @@ export class OwnedPartition implements TopicPartition {
 
   /** The next record, which counts as started; `undefined` where there is none to hand over. */
   take(): RawRecord | undefined {
-    if (!this.open || this.#tracker.pending >= maxPending) return undefined;
+    if (!this.open) return undefined;
     if (this.#delay !== undefined && this.#isEarly(this.#delay)) return undefined;
     const record = this.queue.shift();
     if (record !== undefined) this.#tracker.start(record.offset);

@@ -10,6 +10,11 @@ const turnMs = 20;
 const recordsBetweenLooks = 32;
 /** How many records may wait behind others of their key, for each partition. */
 const maxParked = 1_000;
+/**
+ * How many records may have started from the first unfinished one on: what a crash repeats, and what has to
+ * be remembered while one slow record holds the others' offsets back.
+ */
+const maxPending = 10_000;
 
 /** A place taken by a partition: what runs in it, and since which second. */
 interface Place {
@@ -107,6 +112,7 @@ export class RecordDelivery implements Delivery {
     const lanes = this.#order === "key" ? this.#lanesOf(partition) : undefined;
     let first = lanes?.postponed.shift();
     while (first === undefined) {
+      if (partition.pending >= maxPending) return;
       if (lanes !== undefined && lanes.keys.waiting >= maxParked) return;
       const record = this.#take(partition);
       if (record === undefined) return;

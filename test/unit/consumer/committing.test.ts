@@ -122,19 +122,6 @@ test("commits nothing for a partition that others have", async () => {
   expect(sent).toEqual([]);
 });
 
-test("starts no more than a bounded number of records beyond one that does not finish", () => {
-  const partition = partitionWith(20_000);
-  let taken = 0;
-  for (let record = partition.take(); record !== undefined; record = partition.take()) {
-    if (taken > 0) partition.finish(record.offset);
-    taken += 1;
-  }
-  expect(taken).toBe(10_000);
-  partition.finish(0);
-  expect(partition.committable).toBe(10_000);
-  expect(partition.take()?.offset).toBe(10_000);
-});
-
 test("two seeks at once: nothing starts before the last one has moved", () => {
   const partition = partitionWith(5);
   partition.beginSeek();

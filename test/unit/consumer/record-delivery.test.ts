@@ -158,6 +158,30 @@ test("partitions take turns where there are fewer places than partitions", async
   expect(handled.slice(0, 10).filter((partition) => partition === 1).length).toBeGreaterThan(3);
 });
 
+test.each(["key", "none"] as const)(
+  'order "%s": a record that does not finish lets no more than a bounded number overtake it',
+  async (order) => {
+    const slow = deferred();
+    let handled = 0;
+    const { feed, partitions } = setUp(
+      ({ offset }) => {
+        handled += 1;
+        return offset === 0 ? slow.promise : undefined;
+      },
+      { order, limit: 4 },
+    );
+    feed(
+      0,
+      Array.from({ length: 15_000 }, (_, index) => String(index)),
+    );
+    for (let turn = 0; turn < 1_000; turn += 1) await settled();
+    expect(handled).toBe(10_000);
+    slow.resolve();
+    while (handled < 15_000) await settled();
+    expect(partitions[0]?.committable).toBe(15_000);
+  },
+);
+
 test("a pause keeps records that wait behind others of their key, and resume hands them over in order", async () => {
   const calls: { record: RawRecord; done: Deferred<void> }[] = [];
   const { feed, partitions, delivery } = setUp(
