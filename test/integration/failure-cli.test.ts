@@ -1,0 +1,72 @@
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { Kafka } from "typed-kafka";
+import { run } from "../../src/cli/run.js";
+import { silent } from "../support/consuming.js";
+import { failedTopic } from "../support/dead-letters.js";
+
+const brokers = inject("brokers");
+const kafka = new Kafka({ brokers, logger: silent });
+afterAll(() => kafka.close());
+
+describe("the command dead-letters", () => {
+  let failed: Awaited<ReturnType<typeof failedTopic>>;
+  beforeAll(async () => {
+    failed = await failedTopic(kafka, 4, 1);
+  });
+
+  async function call(...args: string[]) {
+    const lines = { out: [] as string[], error: [] as string[] };
+    const code = await run(
+      [
+        "dead-letters",
+        ...args,
+        "--brokers",
+        brokers,
+        "--topic",
+        failed.topic.name,
+        "--group",
+        failed.groupId,
+      ],
+      {
+        out: (line) => lines.out.push(line),
+        error: (line) => lines.error.push(line),
+        environment: {},
+      },
+    );
+    return { code, out: lines.out.join("\n"), error: lines.error.join("\n") };
+  }
+
+  test("lists, shows, and sends back", async () => {
+    const table = await call("list");
+    expect(table.code).toBe(0);
+    expect(table.out.split("\n")).toHaveLength(5);
+    expect(table.out).toMatch(/^PLACE +CAME FROM +FAILED +CALLS +ERROR +KEY +MESSAGE\n0\/0 /);
+    expect(table.out).toContain(`${failed.topic.name}/0/0`);
+
+    const json = JSON.parse((await call("list", "--json", "--error", "RangeError")).out) as object[];
+    expect(json).toMatchObject([
+      { partition: 0, offset: 0, key: "key-0", value: "0", errorName: "RangeError", attempts: 1 },
+      { partition: 0, offset: 2, key: "key-2", value: "2" },
+    ]);
+
+    const one = await call("show", "--partition", "0", "--offset", "1");
+    expect(one.out).toMatch(/^error +Error$/m);
+    expect(one.out).toMatch(/^header trace +a$/m);
+    expect(await call("show", "--partition", "0", "--offset", "99")).toMatchObject({ code: 1, out: "" });
+
+    expect((await call("redrive", "--dry-run")).out).toBe("4 would be sent back, 0 would stay");
+    expect((await call("redrive", "--limit", "1")).out).toBe("1 sent back, 0 stayed");
+    expect(JSON.parse((await call("redrive", "--json")).out)).toEqual({
+      redriven: 3,
+      kept: 0,
+      dryRun: false,
+    });
+    expect((await call("list")).out).toBe("no dead letters");
+  });
+
+  test("called wrongly says how", async () => {
+    expect(await call()).toMatchObject({ code: 2 });
+    expect(await call("show")).toMatchObject({ code: 2 });
+    expect(await call("list", "--limit", "many")).toMatchObject({ code: 2 });
+  });
+});
