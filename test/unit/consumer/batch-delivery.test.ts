@@ -1,0 +1,121 @@
+import { expect, test } from "vitest";
+import { BatchDelivery } from "../../../src/consumer/batch-delivery.js";
+import type { BatchPart, DeliveryHost, HandlerContext } from "../../../src/consumer/delivery.js";
+import { OwnedPartition } from "../../../src/consumer/owned-partition.js";
+import type { RawRecord } from "../../../src/record.js";
+import { deferred } from "../../../src/waiting.js";
+import { rawRecord } from "./records.js";
+
+function setUp(
+  handler: (records: readonly RawRecord[], context: HandlerContext) => unknown,
+  options: { maxRecords?: number; maxWaitMs?: number; acrossPartitions?: boolean; partitions?: number } = {},
+  overrides: Partial<DeliveryHost> = {},
+) {
+  const { maxRecords = 500, maxWaitMs = 0, acrossPartitions = false, partitions: count = 1 } = options;
+  const partitions = Array.from(
+    { length: count },
+    (_, partition) => new OwnedPartition({ topic: "topic", partition }),
+  );
+  const errors: unknown[] = [];
+  const rewound: [number, number][] = [];
+  const finished: BatchPart[] = [];
+  const host: DeliveryHost = {
+    decode: (raw) => raw,
+    taken: () => {},
+    finished: () => {},
+    batchFinished: (parts) => {
+      finished.push(...parts);
+      for (const { partition, offsets } of parts) for (const offset of offsets) partition.finish(offset);
+    },
+    failed: (error) => {
+      errors.push(error);
+      delivery.stop();
+    },
+    isFull: () => false,
+    rewind: ({ partition }, offset) => void rewound.push([partition, offset]),
+    limit: () => count,
+    ...overrides,
+  };
+  const delivery = new BatchDelivery(
+    host,
+    handler as never,
+    { maxRecords, maxWaitMs, acrossPartitions },
+    () => 0,
+  );
+  const feed = (partition: number, offsets: readonly number[]): void => {
+    const owned = partitions[partition];
+    if (owned === undefined) return;
+    const records = offsets.map((offset) => rawRecord(offset, { partition }));
+    owned.queue.push(records, 0, records.length);
+    delivery.offer(owned);
+  };
+  return { delivery, partitions, errors, rewound, finished, feed };
+}
+
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const range = (to: number): number[] => Array.from({ length: to }, (_, index) => index);
+
+test("a very large batch holds every record once", async () => {
+  const batches: number[][] = [];
+  const { feed, partitions } = setUp((records) => void batches.push(records.map(({ offset }) => offset)), {
+    maxRecords: 100_000,
+  });
+  feed(0, range(30_000));
+  await settled();
+  expect(batches).toEqual([range(30_000)]);
+  expect(partitions[0]?.committable).toBe(30_000);
+});
+
+test("a pause while a serde works ends the batch before its record, which comes after resume", async () => {
+  const decoding = deferred<unknown>();
+  const batches: number[][] = [];
+  const { feed, partitions, delivery } = setUp(
+    (records) => void batches.push(records.map(({ offset }) => offset)),
+    {},
+    { decode: (raw) => (raw.offset === 1 ? decoding.promise.then(() => raw) : raw) },
+  );
+  feed(0, range(3));
+  const [partition] = partitions;
+  if (partition === undefined) return;
+  partition.paused = true;
+  decoding.resolve(undefined);
+  await settled();
+  expect(batches).toEqual([[0]]);
+  partition.paused = false;
+  delivery.offer(partition);
+  await settled();
+  expect(batches).toEqual([[0], [1, 2]]);
+});
+
+test("across partitions: when one is lost and the handler gives up, the others begin the batch again", async () => {
+  const { feed, partitions, rewound, errors, finished } = setUp(
+    (_, { signal }) =>
+      new Promise((_resolve, reject) => {
+        signal.addEventListener("abort", () => {
+          reject(signal.reason as Error);
+        });
+      }),
+    { acrossPartitions: true, partitions: 2, maxRecords: 6, maxWaitMs: 60_000 },
+  );
+  feed(0, [0, 1, 2]);
+  feed(1, [5, 6, 7]);
+  await settled();
+  partitions[0]?.abort(new Error("lost"));
+  await settled();
+  expect(errors).toEqual([]);
+  expect(finished).toEqual([]);
+  expect(rewound).toContainEqual([1, 5]);
+  expect(partitions.map(({ active }) => active)).toEqual([0, 0]);
+});
+
+test("goes ahead before maxWaitMs when as much is waiting as may be", async () => {
+  const batches: number[] = [];
+  const { feed } = setUp(
+    (records) => void batches.push(records.length),
+    { maxRecords: 500, maxWaitMs: 60_000 },
+    { isFull: () => true },
+  );
+  feed(0, range(10));
+  await settled();
+  expect(batches).toEqual([10]);
+});

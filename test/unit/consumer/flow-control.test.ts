@@ -1,0 +1,85 @@
+import { beforeEach, expect, test } from "vitest";
+import { FlowControl, type FlowSource } from "../../../src/consumer/flow-control.js";
+import { OwnedPartition } from "../../../src/consumer/owned-partition.js";
+import { rawRecord, rawRecords } from "./records.js";
+
+const ends = new Map<number, number>();
+const natively = new Set<number>();
+const source: FlowSource = {
+  knownEnd: ({ partition }) => ends.get(partition),
+  pause: (partitions) => {
+    for (const { partition } of partitions) natively.add(partition);
+  },
+  resume: (partitions) => {
+    for (const { partition } of partitions) natively.delete(partition);
+  },
+};
+
+let full: OwnedPartition;
+let other: OwnedPartition;
+
+beforeEach(() => {
+  ends.clear();
+  natively.clear();
+  full = new OwnedPartition({ topic: "topic", partition: 0 });
+  other = new OwnedPartition({ topic: "topic", partition: 1 });
+  full.queue.push(rawRecords(2_000), 0, 2_000);
+  full.position = 2_000;
+  ends.set(0, 1_000_000);
+});
+
+test("stops fetching when a partition is full and the others have nothing more to give", () => {
+  const flow = new FlowControl(2 ** 25);
+  other.position = 10;
+  ends.set(1, 10);
+  expect(flow.wantsMore([full, other], source)).toBe(false);
+  expect(natively).toEqual(new Set());
+});
+
+test("pauses a full partition natively where another one starves behind it, and resumes it when it has room", () => {
+  const flow = new FlowControl(2 ** 25);
+  other.position = 10;
+  ends.set(1, 11);
+  expect(flow.wantsMore([full, other], source)).toBe(true);
+  expect(natively).toEqual(new Set([0]));
+  while (full.queue.length > 500) full.take();
+  expect(flow.waitsFor(full)).toBe(true);
+  expect(flow.wantsMore([full, other], source)).toBe(true);
+  expect(natively).toEqual(new Set());
+});
+
+test("what polling brings while full does not add up", () => {
+  const flow = new FlowControl(2 ** 25);
+  flow.capPolling([full], source);
+  expect(natively).toEqual(new Set());
+  full.queue.push(rawRecords(500, 2_000), 0, 500);
+  flow.capPolling([full], source);
+  expect(natively).toEqual(new Set([0]));
+});
+
+test("a partition is full by memory too, shared out among all of them", () => {
+  const flow = new FlowControl(4_000_000);
+  flow.share(4);
+  expect(flow.fills(other)).toBe(false);
+  other.queue.push([rawRecord(0, { size: 1_000_000 })], 0, 1);
+  expect(flow.fills(other)).toBe(true);
+});
+
+test("asks for fewer records where they are large", () => {
+  const flow = new FlowControl(2 ** 25);
+  expect(flow.fetchSize(source, 0)).toBe(1_000);
+  for (let round = 0; round < 50; round += 1) flow.learn([rawRecord(0, { size: 1_000_000 })]);
+  expect(flow.fetchSize(source, 0)).toBeLessThan(6);
+});
+
+test("fetches one record at a time until every new partition has had an answer, for some seconds at most", () => {
+  const flow = new FlowControl(2 ** 25);
+  flow.watch([full, other], 0);
+  expect(flow.fetchSize(source, 100)).toBe(1);
+  ends.set(1, 0);
+  expect(flow.fetchSize(source, 200)).toBe(1_000);
+  flow.watch([other], 0);
+  ends.delete(1);
+  expect(flow.fetchSize(source, 4_999)).toBe(1);
+  expect(flow.fetchSize(source, 5_000)).toBe(1_000);
+});
