@@ -57,7 +57,7 @@ async function endToEnd() {
       const values = [];
       for (; sent < due; sent += 1) {
         // A late turn of the event loop counts against the client; a timer's own millisecond does not.
-        const intended = begun + (sent * 1000) / job.rate;
+        const intended = begun + ((sent + 1) * 1000) / job.rate;
         values.push({ ...value, id: sent % 10_000, ok: true, when: now - intended > 2 ? intended : now });
       }
       if (values.length > 0) Promise.resolve(send(values)).catch(reject);

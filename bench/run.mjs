@@ -56,7 +56,6 @@ const report = {
   minutes: elapsed() / 60,
   rows: chosen.map((row) => ({ ...row, results: results.get(row.id) })),
 };
-writeFileSync(join(folder, "benchmarks", "results.json"), `${JSON.stringify(report, null, 1)}\n`);
 await writeReport(report, folder);
 console.log(`${failures} failed; ${Math.round(elapsed())} s; the report is in ${folder}`);
 process.exit(failures > 0 ? 1 : 0);

@@ -285,7 +285,7 @@ def end_to_end():
         now = time.perf_counter()
         due = min(wanted, int((now - begun) * job["rate"]))
         while sent < due:
-            intended = begun + sent / job["rate"]
+            intended = begun + (sent + 1) / job["rate"]
             when = intended if now - intended > 0.002 else now
             record = {**value, "id": sent % 10_000, "ok": True, "when": when}
             producer.produce(topic, encode(record), key_of(record))
