@@ -31,4 +31,4 @@ await enroller.run(async ({ value: student }, tx) => {
   await tx.send(enrolments, { value: { studentId: student.id, course: student.course } });
   console.log(`${name} enrols ${student.name} in ${student.course}`);
 });
-// #endregion
+// #endregion processor

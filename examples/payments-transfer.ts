@@ -34,7 +34,7 @@ try {
 } catch (error) {
   console.log(`rolled back: ${error instanceof Error ? error.message : String(error)}`);
 }
-// #endregion
+// #endregion transfer
 
 // What any consumer sees: both entries of the first transfer, and nothing of the second.
 for (const topic of [debits, credits]) {

@@ -109,11 +109,11 @@ export function fromNative(what: string, error: NativeError | Error, context: Er
 }
 
 /** Kafka's error code of whatever the native client gave, -1 where it carries none. */
-export function nativeCodeOf(error: NativeError | Error): number {
+function nativeCodeOf(error: NativeError | Error): number {
   return "code" in error && typeof error.code === "number" ? error.code : -1;
 }
 
 /** librdkafka's text without its "Local: " and "Broker: " prefixes. */
-export function reasonOf(error: NativeError | Error): string {
+function reasonOf(error: NativeError | Error): string {
   return error.message.replace(/^(Local|Broker): /, "");
 }

@@ -62,7 +62,7 @@ export interface FailureOptions {
 }
 
 /** {@link RetryOptions}, checked and complete. */
-export interface ResolvedRetry extends Backoff {
+interface ResolvedRetry extends Backoff {
   readonly attempts: number;
   readonly retryIf: ((error: unknown, attempt: number) => boolean) | undefined;
 }
