@@ -152,6 +152,33 @@ describe("retry", () => {
     expect(await committedOffsets(brokers, groupId, topic.name)).toEqual([-1]);
   });
 
+  test("a rebalance ends the wait, and the record comes to the partition's new owner", async () => {
+    const topic = textTopic(await createTopic({ partitions: 2 }));
+    await producer.send(
+      topic,
+      [0, 1].map((partition) => ({ value: `fails ${partition}`, partition })),
+    );
+    const groupId = uniqueName();
+    const seen: string[] = [];
+    const member = (name: string) => {
+      const consumer = kafka.consumer(topic, { groupId, retry: { attempts: 2 } });
+      const running = consumer.run(({ value }, { attempt }) => {
+        seen.push(`${name}: ${value}, attempt ${attempt}`);
+        throw new RetryAfterError(60_000);
+      });
+      return { consumer, running };
+    };
+    const first = member("first");
+    await until("both fail", () => seen.length === 2);
+    const began = performance.now();
+    const second = member("second");
+    await until("one comes again", () => seen.length === 3, 15_000);
+    expect(performance.now() - began).toBeLessThan(15_000);
+    expect(seen[2]).toMatch(/^second: fails [01], attempt 1$/);
+    await Promise.all([first.consumer.close(), second.consumer.close()]);
+    await Promise.all([first.running, second.running]);
+  });
+
   test("a batch is called again as a whole", async () => {
     const topic = await topicWith(["a", "b"]);
     const consumer = kafka.consumer(topic, { groupId: uniqueName(), retry: { initialDelayMs: 1 } });
