@@ -65,7 +65,10 @@ export class NativeConsumer {
         "enable.auto.commit": false,
         "enable.auto.offset.store": false,
         "fetch.queue.backoff.ms": 10,
+        // Fetched ahead, for all partitions together: large records are bounded by their size, small ones,
+        // which take several times their size in native memory, by their number.
         "queued.max.messages.kbytes": 16_384,
+        "queued.min.messages": 20_000,
         ...properties,
       },
       callbacks: {
