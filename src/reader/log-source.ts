@@ -92,6 +92,12 @@ export class LogSource {
     return !this.#options.follow;
   }
 
+  /** Everything that was there at the start has been fetched. */
+  get arrived(): boolean {
+    for (const partition of this.#partitions.values()) if (partition.behind && !partition.done) return false;
+    return true;
+  }
+
   /** Connects, finds out what there is to read, and begins to fetch it. */
   async start(): Promise<void> {
     await this.#orClosed(this.#native.connect(this.#closing.signal));
@@ -231,11 +237,18 @@ export class LogSource {
         return await ask();
       } catch (error) {
         if (!isPassing(error) || this.#closing.signal.aborted) throw error;
-        if (Date.now() >= deadline) throw error;
+        if (Date.now() >= deadline) throw this.#waitedFor(error);
         this.#config.logger.info(`read: ${error.message}; asking again`, { topics: this.#topics });
         await sleep(250, this.#closing.signal);
       }
     }
+  }
+
+  #waitedFor(cause: KafkaError): KafkaError {
+    if (cause instanceof ConnectionError) return cause;
+    const { timeoutMs } = this.#options;
+    const message = `${cause.message}. It has been so for ${timeoutMs} ms: has every partition a leader?`;
+    return new TimeoutError(message, { cause, nativeCode: cause.nativeCode });
   }
 
   #assign(): void {

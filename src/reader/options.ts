@@ -70,7 +70,11 @@ export interface ReadOptions {
    * @default 60_000
    */
   readonly timeoutMs?: number | undefined;
-  /** Called about once a second while records are handed over, and once at the end. What it throws ends the read. */
+  /**
+   * Called about once a second while records are handed over, and when everything that was there at the
+   * start has been (`done` is `total`): at the end, or where the read `follow`s before it waits for more.
+   * What it throws ends the read.
+   */
   readonly onProgress?: ((progress: ReadProgress) => void) | undefined;
   /** Ends the read at once: the loop throws the signal's reason. */
   readonly signal?: AbortSignal | undefined;

@@ -22,6 +22,8 @@ export class Reader<T extends AnyTopic> implements AsyncIterableIterator<RecordO
   #source: LogSource | undefined;
   #outlet: Outlet = new ArrivalOutlet();
   #progress: Progress | undefined;
+  /** Everything that was there at the start has been handed over, and that was told. */
+  #arrived = false;
   /** Calls of `next` under way, and the last of them. */
   #turns = 0;
   #last: Promise<unknown> = Promise.resolve();
@@ -157,11 +159,11 @@ export class Reader<T extends AnyTopic> implements AsyncIterableIterator<RecordO
 
   async #refill(): Promise<void> {
     const source = this.#source ?? (await this.#start());
-    if (this.#progress?.isDue === true) this.#tell(source);
-    if (source.done) {
-      this.#tell(source);
-      this.#end("done");
-    } else await source.fetchInto(this.#outlet);
+    const arrived = !this.#arrived && this.#outlet.waiting === 0 && source.arrived;
+    if (arrived || this.#progress?.isDue === true) this.#tell(source);
+    this.#arrived ||= arrived;
+    if (source.done) this.#end("done");
+    else await source.fetchInto(this.#outlet);
   }
 
   async #start(): Promise<LogSource> {

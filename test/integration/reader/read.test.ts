@@ -194,6 +194,18 @@ describe("a read", () => {
     expect(await reader.next()).toEqual({ done: true, value: undefined });
   });
 
+  test("tells when it has caught up, where it follows", async () => {
+    const topic = text(await createTopic({ partitions: 2 }));
+    await fill(topic.name, 0, 3);
+    const told: ReadProgress[] = [];
+    const onProgress = (progress: ReadProgress) => {
+      told.push(progress);
+      if (told.length === 1) void fill(topic.name, 3, 4);
+    };
+    for await (const { value } of kafka.read(topic, { follow: true, onProgress })) if (value === "3") break;
+    expect(told).toMatchObject([{ records: 3, done: 3, total: 3 }]);
+  });
+
   test("follows in the order of time, and from the end only", async () => {
     const topic = text(await createTopic({ partitions: 2 }));
     await fill(topic.name, 0, 3);
