@@ -1,7 +1,7 @@
 import type { ClientConfig } from "../driver/client-config.js";
 import { type Fetched, NativeConsumer } from "../driver/native-consumer.js";
 import { nativeCodes } from "../driver/native-errors.js";
-import type { NativePartition } from "../driver/native.js";
+import type { NativeOffset, NativePartition } from "../driver/native.js";
 import { AuthenticationError, AuthorizationError, KafkaError } from "../errors.js";
 import type { Logger } from "../logger.js";
 import type { RawRecord } from "../record.js";
@@ -46,6 +46,10 @@ const unknownTopicMs = 10_000;
 const kafkasOwnTopics = "^__consumer_offsets$,^__transaction_state$,^__share_group_state$";
 const seekTimeoutMs = 5_000;
 const leaveTimeoutMs = 10_000;
+const committedTimeoutMs = 5_000;
+const committedAttempts = 5;
+/** The native client's word for the first record of the log. */
+const logStart = -2;
 
 interface Arrival extends Partial<Fetched> {
   readonly epoch: number;
@@ -356,8 +360,9 @@ export class GroupSession {
 
   async #assign(partitions: readonly NativePartition[]): Promise<void> {
     const taken: OwnedPartition[] = [];
+    const places = await this.#placesOf(partitions);
     await this.#exclusively(() => {
-      this.native.assign(partitions);
+      this.native.assign(places);
       for (const place of partitions) {
         const owned = new OwnedPartition(place, this.#delayOf(place.topic));
         // Too late to begin: we take them, because the group waits for it, and give them up at once.
@@ -369,6 +374,33 @@ export class GroupSession {
       this.#flow.share(this.#assignment.size);
     });
     await this.#tell({ type: "assigned", partitions: partitions.map(placeOf) });
+  }
+
+  /**
+   * Where to begin in new partitions: as the group has it, or `from` says. A retry topic begins at its first
+   * record in any case: one that was forwarded before anything was committed in it would be passed over.
+   */
+  async #placesOf(partitions: readonly NativePartition[]): Promise<readonly NativePartition[]> {
+    if (this.#options.properties["auto.offset.reset"] !== "latest") return partitions;
+    const retries = partitions.filter(({ topic }) => this.#events.dueAt?.(topic) !== undefined);
+    if (retries.length === 0) return partitions;
+    const committed = await this.#committedOf(retries);
+    const others = partitions.filter((place) => !retries.includes(place));
+    const begun = committed.map(({ topic, partition, offset }) =>
+      offset >= 0 ? { topic, partition } : { topic, partition, offset: logStart },
+    );
+    return [...others, ...begun];
+  }
+
+  async #committedOf(partitions: readonly NativePartition[]): Promise<readonly NativeOffset[]> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.native.committed(partitions.map(placeOf), committedTimeoutMs);
+      } catch (error) {
+        if (!(error instanceof KafkaError) || !error.retriable || attempt >= committedAttempts) throw error;
+        await sleep(200 * attempt);
+      }
+    }
   }
 
   #delayOf(topic: string): Delay | undefined {

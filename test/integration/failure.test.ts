@@ -379,6 +379,37 @@ describe("retryTopics", () => {
     },
   );
 
+  test('with from: "latest" a restart before anything was committed in a retry topic passes nothing over', async () => {
+    const topic = textTopic(await createTopic({ partitions: 1 }));
+    const options = { groupId: uniqueName(), from: "latest", retryTopics: { delaysMs: [3_000] } } as const;
+    const calls: string[] = [];
+    const start = () => {
+      const consumer = kafka.consumer(topic, options);
+      const running = consumer.run(({ value }, { attempt }) => {
+        calls.push(`${value}${attempt}`);
+        if (attempt === 1 && value !== "ping") throw new Error("not yet");
+      });
+      return { consumer, running };
+    };
+    const first = start();
+    // The group begins at the end of the log as of its start, wherever that is.
+    await until("it has begun", async () => {
+      await producer.send(topic, { value: "ping" });
+      return calls.length > 0;
+    });
+    await producer.send(topic, { value: "a" });
+    await until("it was forwarded", async () => {
+      const [offset = 0] = await committedOffsets(brokers, options.groupId, topic.name);
+      return offset === (await contentsOf(topic.name)).length;
+    });
+    await first.consumer.close();
+    await first.running;
+    const second = start();
+    await until("it comes from the retry topic", () => calls.at(-1) === "a2");
+    await second.consumer.close();
+    await second.running;
+  });
+
   test("a record that others wrote into a retry topic is invalid", async () => {
     const topic = await topicWith([]);
     const groupId = uniqueName();
