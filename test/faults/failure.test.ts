@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { bytes, defineTopic, Kafka, string } from "typed-kafka";
 import { endOf } from "../support/failure-run.js";
 import type { FailureWorkerSettings } from "../support/failure-worker.js";
+import { failedTopic } from "../support/dead-letters.js";
 import { type KafkaCluster, startKafka } from "../support/kafka-cluster.js";
 import { createTopic, uniqueName } from "../support/topics.js";
 
@@ -80,8 +81,8 @@ async function sendSlowly(input: string, records: number, isOver: () => boolean)
   }
 }
 
-/** Runs a worker over the records, kills it so many times, and says where each record ended. */
-async function run(kind: FailureWorkerSettings["with"], records: number, kills: number) {
+/** Runs a worker over the records, kills it or the broker so many times, and says where each record ended. */
+async function run(kind: FailureWorkerSettings["with"], records: number, kills: number, what = "worker") {
   const { brokers } = cluster;
   const settings = {
     brokers,
@@ -94,6 +95,13 @@ async function run(kind: FailureWorkerSettings["with"], records: number, kills: 
   const sending = sendSlowly(settings.input, records, () => isOver);
   let worker = start(settings);
   for (let kill = 0; kill < kills; kill += 1) {
+    if (what === "broker") {
+      await once(worker, "message", { signal: AbortSignal.timeout(60_000) });
+      await sleep(1_000);
+      await cluster.nodes[0].kill();
+      await cluster.nodes[0].start();
+      continue;
+    }
     await killAt(worker, phases[kill % phases.length] ?? "begun", 200 + 150 * (kill % 5));
     worker = start(settings);
   }
@@ -139,4 +147,43 @@ test("in a consumer with retry topics that is killed, no record is lost, and no 
   const { output, dead } = await run("consumer", 2_000, 5);
   expect(sorted([...new Set(output)])).toEqual(ids(2_000, "output").map(String));
   expect(sorted(dead)).toEqual(ids(2_000, "dead letters").map((id) => `${id} ${endOf(id)}`));
+});
+
+test("in a processor whose broker dies three times, every record ends once in the output or the dead letters", async () => {
+  const { output, dead } = await run("processor", 2_000, 3, "broker");
+  expect(sorted(output)).toEqual(ids(2_000, "output").map(String));
+  expect(sorted(dead)).toEqual(ids(2_000, "dead letters").map((id) => `${id} ${endOf(id)}`));
+});
+
+test("in a consumer with retry topics whose broker dies three times, no record is lost, and no dead letter is doubled", async () => {
+  const { output, dead } = await run("consumer", 2_000, 3, "broker");
+  expect(sorted([...new Set(output)])).toEqual(ids(2_000, "output").map(String));
+  expect(sorted(dead)).toEqual(ids(2_000, "dead letters").map((id) => `${id} ${endOf(id)}`));
+});
+
+test("a redrive that is killed four times sends every dead letter back once", async () => {
+  const { topic, groupId } = await failedTopic(kafka, 1_500, 3, cluster.brokers);
+  const program = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+  for (let kill = 0; kill < 4; kill += 1) {
+    const redrive = spawn(
+      process.execPath,
+      [
+        ...["--conditions=typed-kafka-source", "--import", "tsx", program, "dead-letters", "redrive"],
+        ...["--brokers", cluster.brokers, "--topic", topic.name, "--group", groupId, "--rate", "200"],
+      ],
+      { stdio: ["ignore", "ignore", "pipe"] },
+    );
+    // It says how far it has come about once a second.
+    await once(redrive.stderr, "data", { signal: AbortSignal.timeout(30_000) });
+    await sleep(100 * kill);
+    redrive.kill("SIGKILL");
+    if (redrive.signalCode === null) await once(redrive, "exit");
+  }
+  const { redriven } = await kafka.redrive(topic, { groupId });
+  expect(redriven).toBeGreaterThan(0);
+  expect(redriven).toBeLessThan(1_500);
+  const values = (await contentsOf(topic.name))
+    .filter(({ offset }) => offset >= 500)
+    .map(({ value }) => String(value));
+  expect(sorted(values)).toEqual(Array.from({ length: 1_500 }, (_, index) => String(index)));
 });

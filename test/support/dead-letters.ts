@@ -3,8 +3,11 @@ import { until } from "./consuming.js";
 import { createTopic, uniqueName } from "./topics.js";
 
 /** A topic of which every record has become a dead letter: even numbers by a RangeError, odd ones by an Error. */
-export async function failedTopic(kafka: Kafka, count: number, partitions = 2) {
-  const topic = defineTopic(await createTopic({ partitions }), { value: string() });
+export async function failedTopic(kafka: Kafka, count: number, partitions = 2, brokers?: string) {
+  const topic = defineTopic(
+    await createTopic({ partitions, ...(brokers === undefined ? {} : { brokers }) }),
+    { value: string() },
+  );
   await using producer = kafka.producer();
   await producer.send(
     topic,
