@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, inject, test } from "vitest";
-import { bytes, ConfigError, defineTopic, Kafka, string } from "typed-kafka";
+import { bytes, ConfigError, defineTopic, Kafka, ProducerFencedError, string } from "typed-kafka";
 import { silent } from "../support/consuming.js";
 import { failedTopic } from "../support/dead-letters.js";
 import { createTopic, uniqueName } from "../support/topics.js";
@@ -87,6 +87,22 @@ describe("redrive", () => {
     const { redriven } = await kafka.redrive(topic, { groupId });
     expect(redriven).toBeGreaterThan(0);
     expect(redriven).toBeLessThan(300);
+    const values = (await contentsOf(topic.name)).slice(300).map(({ value }) => String(value));
+    expect(values).toEqual(Array.from({ length: 300 }, (_, index) => String(index)));
+  });
+
+  test("is fenced by another one that begins later, and together they send everything back once", async () => {
+    const { topic, groupId } = await failedTopic(kafka, 300, 1);
+    let second: Promise<unknown> | undefined;
+    const first = kafka.redrive(topic, {
+      groupId,
+      ratePerSecond: 100,
+      onProgress: () => {
+        second ??= kafka.redrive(topic, { groupId });
+      },
+    });
+    await expect(first).rejects.toBeInstanceOf(ProducerFencedError);
+    expect(await second).toMatchObject({ kept: 0 });
     const values = (await contentsOf(topic.name)).slice(300).map(({ value }) => String(value));
     expect(values).toEqual(Array.from({ length: 300 }, (_, index) => String(index)));
   });
