@@ -217,7 +217,7 @@ export class Consumer<T extends AnyTopic | AnyTopicPattern> implements AsyncIter
     const lags: PartitionLag[] = [];
     for (const partition of this.#session.partitions) {
       const { low, high } = await this.#session.native.watermarks(partition, queryTimeoutMs);
-      let next = partition.committable ?? partition.committed;
+      let next = partition.committable ?? partition.movedTo ?? partition.committed;
       if (next === undefined) {
         const [committed] = await this.#session.native.committed([placeOf(partition)], queryTimeoutMs);
         next =

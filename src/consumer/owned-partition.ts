@@ -28,6 +28,8 @@ export class OwnedPartition implements TopicPartition {
   #announced = false;
   /** The offset after the last record fetched; `undefined` before the first. */
   position: number | undefined;
+  /** Where the last seek went; `undefined` before the first. */
+  movedTo: number | undefined;
   /** What the group has committed, as far as this member knows. */
   committed: number | undefined;
   /** Counts seeks: the outcome of a commit from before one says nothing about what is committed since. */
@@ -183,6 +185,7 @@ export class OwnedPartition implements TopicPartition {
     this.queue.clear();
     this.#tracker = new OffsetTracker();
     this.position = offset;
+    this.movedTo = offset;
     this.committed = undefined;
     this.generation += 1;
     this.#seeks -= 1;

@@ -113,7 +113,7 @@ describe("seek", () => {
       if (offset === 1) await consumer.seek(place, "latest");
       if (offset === 6) await consumer.seek(place, new Date(Date.now() + 60_000));
     });
-    await until("moved", async () => (await consumer.lag())[0]?.lag === 4 && offsets.length === 2);
+    await until("moved", async () => (await consumer.lag())[0]?.lag === 0);
     const keepSending = setInterval(() => void producer.send(topic, { value: "new" }), 100);
     await until("new ones", () => offsets.length >= 4);
     clearInterval(keepSending);

@@ -36,12 +36,7 @@ function setUp(
     limit: () => count,
     ...overrides,
   };
-  const delivery = new BatchDelivery(
-    host,
-    handler as never,
-    { maxRecords, maxWaitMs, acrossPartitions },
-    () => 0,
-  );
+  const delivery = new BatchDelivery(host, handler, { maxRecords, maxWaitMs, acrossPartitions }, () => 0);
   const feed = (partition: number, offsets: readonly number[]): void => {
     const owned = partitions[partition];
     if (owned === undefined) return;
