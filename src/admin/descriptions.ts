@@ -1,3 +1,4 @@
+import type { PartitionOffset } from "../offsets.js";
 import type { NativeGroupDescription, NativeTopicDescription } from "../driver/native-admin.js";
 
 /** What a principal can be allowed to do (an ACL operation), by Kafka's names. */
@@ -54,7 +55,7 @@ export interface GroupMember {
   /** Its `groupInstanceId`, where it has one. */
   readonly groupInstanceId: string | undefined;
   /** The partitions assigned to it. */
-  readonly partitions: readonly { readonly topic: string; readonly partition: number }[];
+  readonly partitions: readonly Pick<PartitionOffset, "topic" | "partition">[];
 }
 
 /** A consumer group as it is in the cluster. */

@@ -44,7 +44,7 @@ export class CheckReport {
   }
 
   /** What `JSON.stringify` gives: `ok` and the findings. */
-  toJSON(): { readonly ok: boolean; readonly findings: readonly Finding[] } {
+  toJSON(): Pick<CheckReport, "ok" | "findings"> {
     return { ok: this.ok, findings: this.findings };
   }
 

@@ -1,6 +1,12 @@
 import { checkInteger, checkKnown, checkOneOf, describe } from "../check.js";
 import { ConfigError } from "../errors.js";
-import { isOffsets, type OffsetsByPartition, resolveOffsets, resolveTime } from "../offsets.js";
+import {
+  isOffsets,
+  type OffsetsByPartition,
+  type PartitionOffset,
+  resolveOffsets,
+  resolveTime,
+} from "../offsets.js";
 
 /** How far a read has come, as `onProgress` is told. */
 export interface ReadProgress {
@@ -45,7 +51,7 @@ export interface ReadOptions {
    * @default all of them
    */
   readonly partitions?:
-    readonly number[] | readonly { readonly topic: string; readonly partition: number }[] | undefined;
+    readonly number[] | readonly Pick<PartitionOffset, "topic" | "partition">[] | undefined;
   /**
    * `partition`: each partition in its own order, partitions in the order in which they arrive.
    * `timestamp`: merged over all partitions and topics, the oldest next record first; each partition
@@ -91,8 +97,8 @@ export interface ResolvedReadOptions {
   readonly from: ReadBound;
   readonly to: ReadBound;
   readonly follow: boolean;
-  /** The places to read by {@link placeId}; `undefined` for all. */
-  readonly partitions: readonly { readonly topic: string; readonly partition: number }[] | undefined;
+  /** The places to read; `undefined` for all. */
+  readonly partitions: readonly Pick<PartitionOffset, "topic" | "partition">[] | undefined;
   readonly order: "partition" | "timestamp";
   readonly isolation: "read_committed" | "read_uncommitted";
   readonly onInvalid: "fail" | "skip";

@@ -42,6 +42,7 @@ export class Reader<T extends AnyTopic> implements AsyncIterableIterator<RecordO
     this.#onClosed = onClosed;
   }
 
+  /** The records, once: another loop goes on where the first one stopped. */
   [Symbol.asyncIterator](): this {
     return this;
   }
