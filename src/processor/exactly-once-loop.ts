@@ -27,7 +27,7 @@ const committedTimeoutMs = 5_000;
 /** How long a handler may take to notice that its signal aborted. */
 const graceMs = 250;
 const longestPauseMs = 1_000;
-/** How many handler calls may be finished ahead of the transaction that they will be in. */
+/** How many records may be finished ahead of the transaction that they will be in. */
 const maxWaiting = 5_000;
 const rewindAttempts = 10;
 const stuckTimeoutMs = 30_000;
@@ -67,6 +67,7 @@ export class ExactlyOnceLoop {
   #timer: NodeJS.Timeout | undefined;
   /** What finished while no transaction was open. */
   #waiting: Finished[] = [];
+  #waitingRecords = 0;
   /** Partitions to move back to their committed offsets once the transaction has ended. */
   readonly #toRewind = new Set<OwnedPartition>();
   /** Partitions of which no record counts until they have moved, or been given up. */
@@ -127,7 +128,7 @@ export class ExactlyOnceLoop {
     const finished = { parts, sends };
     if (!this.#stillCounts(finished)) return;
     if (this.#isOpen && this.#waiting.length === 0 && this.#takesMore()) this.#enter(finished);
-    else this.#waiting.push(finished);
+    else this.#wait(finished);
     this.#throttle();
   }
 
@@ -241,12 +242,18 @@ export class ExactlyOnceLoop {
     this.#isIntervalOver = false;
     const waiting = this.#waiting;
     this.#waiting = [];
+    this.#waitingRecords = 0;
     for (const finished of waiting) {
       if (!this.#stillCounts(finished)) continue;
       if (this.#waiting.length === 0 && this.#takesMore()) this.#enter(finished);
-      else this.#waiting.push(finished);
+      else this.#wait(finished);
     }
     this.#throttle();
+  }
+
+  #wait(finished: Finished): void {
+    this.#waiting.push(finished);
+    for (const { offsets } of finished.parts) this.#waitingRecords += offsets.length;
   }
 
   /** A transaction without a claim takes whatever comes: only that can bring the offset which it waits for. */
@@ -261,21 +268,19 @@ export class ExactlyOnceLoop {
       const { partition, offsets } = only;
       const offset = offsets[0] ?? 0;
       partition.finish(offset);
-      if (this.#options.consumer.order === "partition") this.#sendAll(sends);
-      else {
-        if (sends.length > 0) this.#held.hold(partition, offset, sends);
-        this.#sendAll(this.#held.release(partition));
-      }
-      this.#claim(partition);
+      if (sends.length > 0) this.#held.hold(partition, offset, sends);
       this.#count += 1;
     } else {
-      // Batches are in the order of the partition, so nothing before them is unfinished.
       for (const { partition, offsets } of parts) {
         for (const offset of offsets) partition.finish(offset);
-        this.#claim(partition);
         this.#count += offsets.length;
+        if ((partition.committable ?? 0) <= (offsets.at(-1) ?? 0)) throw unordered(partition);
       }
       this.#sendAll(sends);
+    }
+    for (const { partition } of parts) {
+      this.#sendAll(this.#held.release(partition));
+      this.#claim(partition);
     }
     if (this.#count >= this.#options.maxBatchRecords) this.#ring();
   }
@@ -352,7 +357,10 @@ export class ExactlyOnceLoop {
       remedy: failure.remedy,
     });
     for (const partition of this.#claims.take()) this.readAgain(partition);
-    this.#waiting = this.#waiting.filter((finished) => this.#stillCounts(finished));
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    this.#waitingRecords = 0;
+    for (const finished of waiting) if (this.#stillCounts(finished)) this.#wait(finished);
     let { remedy } = failure;
     let { error } = failure;
     if (remedy === "abort") {
@@ -512,7 +520,7 @@ export class ExactlyOnceLoop {
   }
 
   #throttle(): void {
-    const isFull = this.#waiting.length >= maxWaiting || this.#held.size >= maxWaiting || this.#runner.isFull;
+    const isFull = this.#waitingRecords >= maxWaiting || this.#held.size >= maxWaiting || this.#runner.isFull;
     if (isFull === this.#isThrottled) return;
     this.#isThrottled = isFull;
     if (isFull) {
@@ -580,6 +588,11 @@ export class ExactlyOnceLoop {
     this.#onFailure(error);
     this.#ring();
   }
+}
+
+/** What was sent for records that the offset does not cover would be sent again: better to stop. */
+function unordered({ topic, partition }: OwnedPartition): KafkaError {
+  return new KafkaError("FATAL", `${topic}[${partition}]: a batch finished before records in front of it`);
 }
 
 const patiently = { deadline: Infinity, isPatient: true } as const;

@@ -10,7 +10,7 @@ export interface Finished {
 
 /**
  * Holds back what handlers sent for records that finished before an earlier one of their partition has
- * (`order: "key"` and `"none"`): the group's offset does not cover them yet, so their sends belong to a
+ * (`order: "key"` and `"none"`, and an invalid record amid a batch): the group's offset does not cover them yet, so their sends belong to a
  * later transaction. Gives them out in the order of the log.
  */
 export class HeldSends {
@@ -37,11 +37,11 @@ export class HeldSends {
     const held = this.#byPartition.get(partition);
     const end = partition.committable;
     if (held === undefined || end === undefined) return [];
-    const covered = [...held.keys()].filter((offset) => offset < end).sort((a, b) => a - b);
+    const covered = [...held.keys()].filter((offset) => offset < end);
+    if (covered.length > 1) covered.sort((a, b) => a - b);
     const sends = covered.flatMap((offset) => held.get(offset) ?? []);
     for (const offset of covered) held.delete(offset);
     this.#size -= covered.length;
-    if (held.size === 0) this.#byPartition.delete(partition);
     return sends;
   }
 

@@ -143,6 +143,24 @@ describe("a processor", () => {
     expect(numbers((await valuesOf(output)).flatMap((value) => value.split(",")))).toEqual(upTo(1_000));
   });
 
+  test("writes a long backlog once, also where batches finish while a transaction is being committed", async () => {
+    const [input, output] = [await newTopic(2), await newTopic(2)];
+    for (let from = 0; from < 60_000; from += 10_000) await fill(input, 10_000, from);
+    await using processor = kafka.processor(input, { ...names(), commitIntervalMs: 10 });
+    let handled = 0;
+    const done = processor.runBatch((records, tx) => {
+      handled += records.length;
+      return tx.send(
+        output,
+        records.map(({ key, value }) => ({ key, value })),
+      );
+    });
+    await until(() => handled >= 60_000);
+    await processor.close();
+    await done;
+    expect(numbers(await valuesOf(output))).toEqual(upTo(60_000));
+  });
+
   test("stops with the handler's own error, of which nothing is visible, and goes on there next time", async () => {
     const [input, output] = [await newTopic(), await newTopic()];
     await fill(input, 20);

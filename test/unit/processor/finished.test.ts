@@ -1,0 +1,69 @@
+import { describe, expect, test } from "vitest";
+import { OwnedPartition } from "../../../src/consumer/owned-partition.js";
+import { Claims } from "../../../src/processor/claims.js";
+import { HeldSends } from "../../../src/processor/finished.js";
+import type { TransactionRecord } from "../../../src/producer/transaction-runner.js";
+import type { RawRecord } from "../../../src/record.js";
+
+function partitionWith(count: number): OwnedPartition {
+  const partition = new OwnedPartition({ topic: "t", partition: 0 });
+  const records = Array.from({ length: count }, (_, offset): RawRecord => ({
+    topic: "t",
+    partition: 0,
+    offset,
+    timestamp: 1,
+    key: null,
+    value: null,
+    size: 0,
+  }));
+  partition.queue.push(records, 0, count);
+  for (let taken = 0; taken < count; taken += 1) partition.take();
+  return partition;
+}
+
+const sent = (topic: string): TransactionRecord => ({
+  topic,
+  record: { key: null, value: null, headers: undefined, partition: undefined, timestamp: undefined, size: 0 },
+});
+const topicsOf = (sends: readonly TransactionRecord[]): string[] => sends.map(({ topic }) => topic);
+
+describe("sends held back", () => {
+  test("until every record before theirs is finished, and then in the order of the log", () => {
+    const [held, partition] = [new HeldSends(), partitionWith(4)];
+    partition.finish(2);
+    held.hold(partition, 2, [sent("c")]);
+    partition.finish(1);
+    held.hold(partition, 1, [sent("b1"), sent("b2")]);
+    expect(held.release(partition)).toEqual([]);
+    partition.finish(0);
+    held.hold(partition, 0, [sent("a")]);
+    expect(topicsOf(held.release(partition))).toEqual(["a", "b1", "b2", "c"]);
+    expect(held.release(partition)).toEqual([]);
+    expect(held.size).toBe(0);
+  });
+
+  test("are forgotten with their partition", () => {
+    const [held, partition] = [new HeldSends(), partitionWith(2)];
+    partition.finish(1);
+    held.hold(partition, 1, [sent("b")]);
+    held.drop(partition);
+    partition.finish(0);
+    expect(held.size).toBe(0);
+    expect(held.release(partition)).toEqual([]);
+  });
+});
+
+describe("the claims of a transaction", () => {
+  test("give the next offset of each partition, and are broken by one that is gone", () => {
+    const [claims, partition] = [new Claims(), partitionWith(3)];
+    partition.finish(0);
+    partition.finish(1);
+    claims.add(partition);
+    expect(claims.offsets()).toEqual([{ topic: "t", partition: 0, offset: 2 }]);
+    expect(claims.broken()).toBeUndefined();
+    partition.gone = true;
+    expect(claims.broken()).toBe(partition);
+    expect(claims.take()).toEqual([partition]);
+    expect(claims.isEmpty()).toBe(true);
+  });
+});
