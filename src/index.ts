@@ -10,14 +10,24 @@ export type { OAuthToken } from "./driver/client-config.js";
 export { consoleLogger, type LogFields, type Logger } from "./logger.js";
 
 export { defineTopic } from "./topic.js";
+export {
+  type AnyTopicPattern,
+  type PatternDefinition,
+  type RecordFrom,
+  type TopicPattern,
+  topicPattern,
+} from "./topic-pattern.js";
+export type { TopicDefinition } from "./topic-definition.js";
 export type {
   AnyTopic,
   HeadersOf,
   KeyOf,
+  OptionalHeaders,
   ProducerRecord,
   ProducerRecordFields,
   ProducerRecordHeaders,
   RecordOf,
+  RequiredHeaders,
   Topic,
   TopicTypes,
   ValueOf,

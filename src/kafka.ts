@@ -20,6 +20,7 @@ import {
 } from "./producer/transactional-producer.js";
 import type { ReadOptions } from "./reader/options.js";
 import { Reader } from "./reader/reader.js";
+import type { AnyTopicPattern } from "./topic-pattern.js";
 import { bytes } from "./serde/bytes.js";
 import { type AnyTopic, defineTopic } from "./topic.js";
 import { deferred } from "./waiting.js";
@@ -54,10 +55,13 @@ export class Kafka {
   }
 
   /**
-   * A member of a consumer group for one topic or several. With several, `record.topic` tells the
-   * records apart.
+   * A member of a consumer group for one topic or several, or for all that fit a {@link topicPattern}.
+   * With several, `record.topic` tells the records apart.
    */
-  consumer<T extends AnyTopic>(topics: T | readonly T[], options: ConsumerOptions): Consumer<T> {
+  consumer<T extends AnyTopic | AnyTopicPattern>(
+    topics: T | readonly T[],
+    options: ConsumerOptions,
+  ): Consumer<T> {
     const list = Array.isArray(topics) ? (topics as readonly T[]) : [topics as T];
     return this.#add((onClosed) => new Consumer(this.#config, list, options, this.#movers, onClosed));
   }
@@ -88,6 +92,25 @@ export class Kafka {
   /** Makes, changes and looks at topics and groups. */
   admin(options: AdminOptions = {}): Admin {
     return this.#add((onClosed) => new Admin(this.#config, options, onClosed));
+  }
+
+  /**
+   * Tells before the start what is missing: whether the brokers answer, the topics are there as defined,
+   * this principal may use them, and the time limits given agree. Changes nothing.
+   *
+   * @example
+   * ```ts
+   * const report = await kafka.check([students], { groupId: "etl-group", deadLetter: true });
+   * if (!report.ok) throw new Error(String(report));
+   * ```
+   * @throws `ConfigError` for wrong options; everything else is in the report
+   */
+  async check(topics: AnyTopic | readonly AnyTopic[], options: CheckOptions = {}): Promise<CheckReport> {
+    return check(
+      this.#config,
+      Array.isArray(topics) ? (topics as readonly AnyTopic[]) : [topics as AnyTopic],
+      options,
+    );
   }
 
   /**
@@ -130,25 +153,6 @@ export class Kafka {
       done();
       running.resolve();
     }
-  }
-
-  /**
-   * Tells before the start what is missing: whether the brokers answer, the topics are there as defined,
-   * this principal may use them, and the time limits given agree. Changes nothing.
-   *
-   * @example
-   * ```ts
-   * const report = await kafka.check([students], { groupId: "etl-group", deadLetter: true });
-   * if (!report.ok) throw new Error(String(report));
-   * ```
-   * @throws `ConfigError` for wrong options; everything else is in the report
-   */
-  async check(topics: AnyTopic | readonly AnyTopic[], options: CheckOptions = {}): Promise<CheckReport> {
-    return check(
-      this.#config,
-      Array.isArray(topics) ? (topics as readonly AnyTopic[]) : [topics as AnyTopic],
-      options,
-    );
   }
 
   /** Closes every client made here, each politely: handlers finish, offsets are committed, records in flight are delivered. */
