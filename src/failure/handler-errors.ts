@@ -8,6 +8,7 @@
  * ```
  */
 export class PermanentError extends Error {
+  /** The name of the class. */
   override readonly name: string = "PermanentError";
 }
 
@@ -24,6 +25,7 @@ const maxRetryAfterMs = 86_400_000;
  * ```
  */
 export class RetryAfterError extends Error {
+  /** The name of the class. */
   override readonly name: string = "RetryAfterError";
   /** How long to wait before the next attempt, in milliseconds. */
   readonly retryAfterMs: number;
