@@ -88,15 +88,21 @@ export class NativeProducer {
    */
   produce(topic: string, record: EncodedRecord, tag: number | undefined): number {
     if (this.#dead) return nativeCodes.state;
-    return this.#client.native.produce(
-      topic,
-      record.partition ?? null,
-      record.value,
-      record.key,
-      record.timestamp ?? null,
-      tag,
-      record.headers,
-    );
+    try {
+      return this.#client.native.produce(
+        topic,
+        record.partition ?? null,
+        record.value,
+        record.key,
+        record.timestamp ?? null,
+        tag,
+        record.headers,
+      );
+    } catch (error) {
+      // The addon throws for arguments of a wrong type, which an encoder never gives.
+      this.logger.error(`produce to ${topic}: ${String(error)}`, { client: this.#what });
+      return nativeCodes.invalidArgument;
+    }
   }
 
   /** Whether everything handed over has been written or reported within `timeoutMs`, which occupies one of libuv's threads. */

@@ -6,7 +6,7 @@ import type { KafkaError } from "../errors.js";
 import type { EncodedRecord } from "../record.js";
 import { sleep } from "../waiting.js";
 import type { ResolvedProducerOptions } from "./options.js";
-import { recordError } from "./record-errors.js";
+import { deadError, recordError } from "./record-errors.js";
 
 const firstFlushPauseMs = 1;
 const longestFlushPauseMs = 20;
@@ -18,6 +18,7 @@ const longestFlushPauseMs = 20;
 export class BulkClient {
   readonly #native: NativeProducer;
   readonly #deliveryTimeoutMs: number;
+  #fatal: KafkaError | undefined;
   #failures = 0;
   #onFailure: (error: KafkaError) => void = () => undefined;
 
@@ -25,8 +26,9 @@ export class BulkClient {
     this.#deliveryTimeoutMs = options.deliveryTimeoutMs;
     this.#native = new NativeProducer(config, "producer of sendAll", options.bulkProperties, {
       onReport: this.#onReport,
-      onFatal: (error) => {
-        this.#onFailure(error);
+      onFatal: (cause) => {
+        this.#fatal = deadError(cause);
+        this.#onFailure(this.#fatal);
       },
     });
   }
@@ -36,8 +38,9 @@ export class BulkClient {
     return this.#failures;
   }
 
+  /** Why it can be used no more, if so. */
   get fatal(): KafkaError | undefined {
-    return this.#native.fatal;
+    return this.#fatal;
   }
 
   connect(signal: AbortSignal): Promise<void> {
@@ -62,14 +65,9 @@ export class BulkClient {
 
   /** Waits until nothing is on its way, and every failure has been told. `false` where `isOver` came first. */
   async drain(isOver: () => boolean): Promise<boolean> {
-    // A flush that waits would hold one of libuv's four threads, as long as a broker is down.
-    for (
-      let pauseMs = firstFlushPauseMs;
-      !(await this.#native.flush(0));
-      pauseMs = Math.min(2 * pauseMs, longestFlushPauseMs)
-    ) {
+    for (let pauseMs = firstFlushPauseMs; !(await this.#isFlushed()); pauseMs *= 2) {
       if (isOver()) return false;
-      await sleep(pauseMs);
+      await sleep(Math.min(pauseMs, longestFlushPauseMs));
     }
     // What failed last is reported in the next turns of the event loop, up to 100 in each.
     for (let before = -1; before !== this.#failures;) {
@@ -80,6 +78,12 @@ export class BulkClient {
     return true;
   }
 
+  /** Asked again and again: a flush that waits would hold one of libuv's four threads as long as a broker is down. */
+  #isFlushed(): Promise<boolean> {
+    return this.#native.flush(0);
+  }
+
+  /** Ends a run, too. */
   disconnect(): Promise<void> {
     return this.#native.disconnect();
   }

@@ -62,11 +62,14 @@ export class BulkRun {
     });
     let isDone = false;
     try {
-      isDone = Symbol.asyncIterator in source ? await this.#pullLater(source) : await this.#pull(source);
+      // It may have been ended before it began.
+      if (this.#end === undefined)
+        isDone = Symbol.asyncIterator in source ? await this.#pullLater(source) : await this.#pull(source);
     } catch (error) {
       this.end(error);
     }
-    const isDrained = await this.#client.drain(() => performance.now() > this.#drainUntil);
+    // It throws where the client was disconnected under it: a source or serde that never answers at the close.
+    const isDrained = await this.#client.drain(() => performance.now() > this.#drainUntil).catch(() => false);
     const { failures } = this.#client;
     // What is still on its way is what the native queue can hold, at most.
     const unknown = isDrained ? 0 : this.#options.maxInFlightRecords;

@@ -16,16 +16,24 @@ export class BulkSender {
   readonly #config: ClientConfig;
   readonly #options: ResolvedProducerOptions;
   readonly #partitions: Partitions;
+  readonly #hasConnected: () => boolean;
   readonly #inTurn = limitConcurrency(maxRuns);
   readonly #calls = new Set<Promise<unknown>>();
   readonly #closed = new AbortController();
+  readonly #clients = new Set<BulkClient>();
   /** One is kept for the next call. */
   #idle: BulkClient | undefined;
 
-  constructor(config: ClientConfig, options: ResolvedProducerOptions, partitions: Partitions) {
+  constructor(
+    config: ClientConfig,
+    options: ResolvedProducerOptions,
+    partitions: Partitions,
+    hasConnected: () => boolean,
+  ) {
     this.#config = config;
     this.#options = options;
     this.#partitions = partitions;
+    this.#hasConnected = hasConnected;
   }
 
   /** Resolves with the number of records written. */
@@ -37,10 +45,23 @@ export class BulkSender {
   ): Promise<number> {
     if (!isSource(source))
       throw new ConfigError("records", "expected an iterable or an async iterable of records");
-    const call = this.#inTurn(() => this.#send(topic, source, encode, signal));
+    const signals = signal === undefined ? [] : [signal];
+    const stop = AbortSignal.any([this.#closed.signal, ...signals]);
+    stop.throwIfAborted();
+    let hasBegun = false;
+    const call = this.#inTurn(() => {
+      hasBegun = true;
+      stop.throwIfAborted();
+      return this.#send(topic, source, encode, stop);
+    });
     this.#calls.add(call);
     try {
-      return await call;
+      return await new Promise((resolve, reject) => {
+        call.then(resolve, reject);
+        stop.addEventListener("abort", () => {
+          if (!hasBegun) reject(stop.reason as Error);
+        });
+      });
     } finally {
       this.#calls.delete(call);
     }
@@ -50,49 +71,53 @@ export class BulkSender {
   async close(timeoutMs: number): Promise<void> {
     this.#closed.abort(new ClosedError("the producer is closed"));
     await settlesWithin(Promise.allSettled(this.#calls), timeoutMs + drainAfterAbortMs);
-    await this.#idle?.disconnect();
+    await Promise.all([...this.#clients].map((client) => this.#disconnect(client)));
   }
 
-  async #send(
-    topic: string,
-    source: Source,
-    encode: Encoder,
-    signal: AbortSignal | undefined,
-  ): Promise<number> {
-    signal?.throwIfAborted();
-    this.#closed.signal.throwIfAborted();
-    const client = await this.#client(signal);
+  async #send(topic: string, source: Source, encode: Encoder, stop: AbortSignal): Promise<number> {
+    const client = await this.#client(stop);
     const run = new BulkRun(client, topic, encode, this.#partitions, this.#options);
-    const onAbort = (): void => {
-      run.end(signal?.reason, drainAfterAbortMs);
+    const onStop = (): void => {
+      const isClosing = stop.reason === this.#closed.signal.reason;
+      run.end(stop.reason, isClosing ? this.#options.closeTimeoutMs : drainAfterAbortMs);
     };
-    const onClose = (): void => {
-      run.end(this.#closed.signal.reason, this.#options.closeTimeoutMs);
-    };
-    signal?.addEventListener("abort", onAbort, { once: true });
-    this.#closed.signal.addEventListener("abort", onClose, { once: true });
+    stop.addEventListener("abort", onStop);
+    if (stop.aborted) onStop();
     let isClean = false;
     try {
       const records = await run.run(source);
       isClean = true;
       return records;
     } finally {
-      signal?.removeEventListener("abort", onAbort);
-      this.#closed.signal.removeEventListener("abort", onClose);
       if (isClean && this.#idle === undefined && !this.#closed.signal.aborted) this.#idle = client;
       // The caller need not wait for it: what is left in it is of nobody any more.
-      else void client.disconnect();
+      else void this.#disconnect(client);
     }
   }
 
-  async #client(signal: AbortSignal | undefined): Promise<BulkClient> {
+  async #client(stop: AbortSignal): Promise<BulkClient> {
     const idle = this.#idle;
     this.#idle = undefined;
     if (idle !== undefined && idle.fatal === undefined) return idle;
-    void idle?.disconnect();
-    const client = new BulkClient(this.#config, this.#options);
-    await client.connect(AbortSignal.any([this.#closed.signal, ...(signal === undefined ? [] : [signal])]));
+    if (idle !== undefined) void this.#disconnect(idle);
+    const client = new BulkClient(this.#configNow(), this.#options);
+    await client.connect(stop);
+    this.#clients.add(client);
     return client;
+  }
+
+  /** A producer that has reached its cluster waits for it like `send` does, not as for one that may not be there at all. */
+  #configNow(): ClientConfig {
+    if (!this.#hasConnected()) return this.#config;
+    return {
+      ...this.#config,
+      connectTimeoutMs: Math.max(this.#config.connectTimeoutMs, this.#options.deliveryTimeoutMs),
+    };
+  }
+
+  async #disconnect(client: BulkClient): Promise<void> {
+    this.#clients.delete(client);
+    await client.disconnect();
   }
 }
 

@@ -17,6 +17,7 @@ export class InFlight {
   readonly #slots: (InFlightRecord | undefined)[] = [];
   readonly #free: number[] = [];
   #bytes = 0;
+  #begunCalls = 0;
 
   get records(): number {
     return this.#slots.length - this.#free.length;
@@ -26,11 +27,17 @@ export class InFlight {
     return this.#bytes;
   }
 
+  /** How many calls have their first record here: all that are on their way, but for large ones. */
+  get begunCalls(): number {
+    return this.#begunCalls;
+  }
+
   /** Returns the tag to hand the record over with. */
   add(record: InFlightRecord): number {
     const tag = this.#free.pop() ?? this.#slots.length;
     this.#slots[tag] = record;
     this.#bytes += record.size;
+    if (record.index === 0) this.#begunCalls += 1;
     return tag;
   }
 
@@ -41,6 +48,7 @@ export class InFlight {
     this.#slots[tag as number] = undefined;
     this.#free.push(tag as number);
     this.#bytes -= record.size;
+    if (record.index === 0) this.#begunCalls -= 1;
     return record;
   }
 

@@ -49,10 +49,12 @@ export interface ProducerOptions {
    */
   readonly retries?: number | undefined;
   /**
-   * How long a record waits for others to share a request with, in milliseconds; 0 to 900,000. At 0 a record
-   * that is alone leaves at once, and under load records still gather while earlier ones are on their way.
-   * `sendAll`, where nobody waits for one record, uses at least 5. Kafka: `linger.ms`.
-   * @default 0
+   * How long a record waits for others to share a request with, in milliseconds; 0 to 900,000. Unless given,
+   * that depends on the load: a record that is alone or among few leaves at once, and 2 ms are waited while
+   * 500 or more calls of `send` are in work all the time, for which a second native client is opened. 0 never waits;
+   * records still share requests while earlier ones are on their way. `sendAll`, where nobody waits for one
+   * record, uses at least 5. Kafka: `linger.ms`.
+   * @default 0, and 2 under load
    */
   readonly lingerMs?: number | undefined;
   /** How batches are compressed. Kafka: `compression.type`. @default "none" */
@@ -113,6 +115,8 @@ export interface ResolvedProducerOptions {
   readonly partitioner: PartitionerFunction | undefined;
   /** For the native client that reports every record. */
   readonly properties: NativeProperties;
+  /** For the one beside it under load; `undefined` where `lingerMs` is the user's. */
+  readonly gatheringProperties: NativeProperties | undefined;
   /** For the one of `sendAll`, which reports failures alone. */
   readonly bulkProperties: NativeProperties;
 }
@@ -146,7 +150,6 @@ const names = [
 /** Native properties that an option of the producer sets: two places for one thing would hide one of them. */
 const optionOf: Readonly<Record<string, keyof ProducerOptions>> = {
   "request.timeout.ms": "requestTimeoutMs",
-  "socket.timeout.ms": "requestTimeoutMs",
   "message.max.bytes": "maxRecordBytes",
   "batch.size": "batchMaxBytes",
   "batch.num.messages": "batchMaxRecords",
@@ -159,6 +162,9 @@ const optionOf: Readonly<Record<string, keyof ProducerOptions>> = {
  * that makes topics at the first record (`auto.create.topics.enable`), and for new ones to spread.
  */
 const topicPropagationMs = 5_000;
+
+/** What a batch waits under load: about as long as 500 records take to arrive. */
+const gatheringLingerMs = 2;
 
 /** What a batch of `sendAll` may wait: nobody waits for one of its records, and full batches cost least. */
 const bulkLingerMs = 5;
@@ -203,13 +209,15 @@ export function resolveProducerOptions(
   const partitioner = resolvePartitioner(options.partitioner);
 
   const properties: NativeProperties = {
+    // As Java's producer: a broker that is back is used within a second, not ten.
+    "reconnect.backoff.max.ms": 1_000,
     "topic.metadata.propagation.max.ms": Math.min(topicPropagationMs, deliveryTimeoutMs),
+    "socket.timeout.ms": requestTimeoutMs,
     ...shared,
     "enable.idempotence": true,
     acks: -1,
     "delivery.timeout.ms": deliveryTimeoutMs,
     "request.timeout.ms": requestTimeoutMs,
-    "socket.timeout.ms": requestTimeoutMs,
     retries: integer("retries", 1, 2_147_483_647, 2_147_483_647),
     "linger.ms": lingerMs,
     "compression.type": checkOneOf(
@@ -235,9 +243,11 @@ export function resolveProducerOptions(
     maxWaitingRecords: integer("maxWaitingRecords", 1, 100_000_000, 1_000_000),
     partitioner: typeof partitioner === "string" ? undefined : partitioner,
     properties,
+    gatheringProperties:
+      options.lingerMs === undefined ? { ...properties, "linger.ms": gatheringLingerMs } : undefined,
     bulkProperties: {
       ...properties,
-      "linger.ms": Math.min(Math.max(lingerMs, bulkLingerMs), deliveryTimeoutMs - requestTimeoutMs || 1),
+      "linger.ms": Math.max(lingerMs, bulkLingerMs),
       "delivery.report.only.error": true,
     },
   };

@@ -50,7 +50,12 @@ export class Producer {
     this.#options = resolveProducerOptions(options, config.properties);
     this.#onClosed = onClosed;
     this.#sender = new Sender(config, this.#options);
-    this.#bulk = new BulkSender(config, this.#options, this.#sender.partitions);
+    this.#bulk = new BulkSender(
+      config,
+      this.#options,
+      this.#sender.partitions,
+      () => this.#sender.hasConnected,
+    );
   }
 
   /**

@@ -1,6 +1,6 @@
 import { fromNative, nativeCodes } from "../driver/native-errors.js";
 import { nativeErrorText } from "../driver/native-producer.js";
-import type { KafkaError } from "../errors.js";
+import { AuthorizationError, KafkaError } from "../errors.js";
 
 /** INVALID_RECORD of the protocol's error table: the broker's own checks, such as a compacted topic's that wants keys. */
 const invalidRecord = 87;
@@ -40,6 +40,19 @@ export function recordError(
   const what = partition === undefined ? `send to ${topic}` : `send to ${topic}[${partition}]`;
   const message = textOf(code, deliveryTimeoutMs);
   return fromNative(what, { code, message }, { topic, partition });
+}
+
+/** The error of a producer whose native client has ended for good, from what that said. */
+export function deadError(cause: KafkaError): KafkaError {
+  const { nativeCode } = cause;
+  // An idempotent producer asks for an id before it sends anything, which needs the right to write to some topic.
+  if (/authorization failed/i.test(cause.message)) {
+    const advice =
+      "Grant the principal WRITE on its topics (or IDEMPOTENT_WRITE on the cluster), and make a new producer";
+    return new AuthorizationError(`${cause.message}. ${advice}`, { cause, nativeCode });
+  }
+  const advice = "This producer can send nothing more: close it and make a new one";
+  return new KafkaError("FATAL", `${cause.message}. ${advice}`, { cause, nativeCode });
 }
 
 function textOf(code: number, deliveryTimeoutMs: number): string {

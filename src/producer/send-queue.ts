@@ -28,6 +28,7 @@ export class SendQueue {
   #first: SendCall | undefined;
   #last: SendCall | undefined;
   #waiting = 0;
+  #waitingCalls = 0;
   /** How many records the first call has handed over in its turn, which may go on over several pumps. */
   #turnCount = 0;
 
@@ -50,6 +51,11 @@ export class SendQueue {
     return this.#inFlight.records;
   }
 
+  /** How many calls are in work: what gathering their records into larger requests can gain depends on it. */
+  get load(): number {
+    return this.#waitingCalls + this.#inFlight.begunCalls;
+  }
+
   add(call: SendCall): void {
     this.#waiting += call.remaining;
     this.#append(call);
@@ -65,6 +71,7 @@ export class SendQueue {
       this.#first = call.after;
       if (this.#first === undefined) this.#last = undefined;
       call.after = undefined;
+      this.#waitingCalls -= 1;
       if (outcome === "turn over") this.#append(call);
       else this.#waiting -= call.remaining;
     }
@@ -104,6 +111,7 @@ export class SendQueue {
     while (call !== undefined) {
       const { after } = call;
       call.after = undefined;
+      this.#waitingCalls -= 1;
       if (call.isSettled) this.#waiting -= call.remaining;
       else this.#append(call);
       call = after;
@@ -121,6 +129,7 @@ export class SendQueue {
     if (this.#last === undefined) this.#first = call;
     else this.#last.after = call;
     this.#last = call;
+    this.#waitingCalls += 1;
   }
 
   #turn(call: SendCall): "done" | "turn over" | "no room" | "full" {

@@ -1,14 +1,15 @@
 import type { ClientConfig } from "../driver/client-config.js";
 import { nativeCodes } from "../driver/native-errors.js";
-import { NativeProducer, queued } from "../driver/native-producer.js";
+import { queued } from "../driver/native-producer.js";
 import type { NativeDeliveryReport } from "../driver/native.js";
 import { ClosedError, KafkaError, TimeoutError } from "../errors.js";
 import type { EncodedRecord } from "../record.js";
 import { settlesWithin } from "../waiting.js";
 import { checkSizes } from "./encoded-size.js";
+import { Lanes } from "./lanes.js";
 import type { ResolvedProducerOptions } from "./options.js";
 import { Partitions } from "./partitions.js";
-import { recordError, statusOf } from "./record-errors.js";
+import { deadError, recordError, statusOf } from "./record-errors.js";
 import { deliveryError, type SendCall } from "./send-call.js";
 import { SendQueue, turnRecords, type HandOver } from "./send-queue.js";
 
@@ -26,10 +27,11 @@ export class Sender {
   readonly #queue: SendQueue;
   /** Calls that are in no queue yet: being serialized, or waiting for what a topic looks like. */
   readonly #aside = new Set<SendCall>();
-  readonly #connectAborted = new AbortController();
-  #native: NativeProducer | undefined;
-  #connecting: Promise<NativeProducer> | undefined;
+  readonly #lanes: Lanes;
   #fatal: KafkaError | undefined;
+  #isConnecting = false;
+  /** Whether records had to stay behind: only a report makes room for them. */
+  #isBlocked = false;
   #pumpDue: NodeJS.Immediate | undefined;
   #retry: NodeJS.Timeout | undefined;
   #watch: NodeJS.Timeout | undefined;
@@ -41,17 +43,18 @@ export class Sender {
       { maxRecords: options.maxInFlightRecords, maxBytes: options.maxInFlightBytes },
       this.#handOver,
     );
+    this.#lanes = new Lanes(config, options, { onReport: this.#onReport, onFatal: this.#onFatal });
     this.partitions = new Partitions({
-      ask: async (topic) => (await this.#connected()).partitionCount(topic, metadataTimeoutMs),
+      ask: async (topic) => (await this.#lanes.connect()).partitionCount(topic, metadataTimeoutMs),
       partitioner: options.partitioner,
       maxAgeMs: config.metadataMaxAgeMs,
       timeoutMs: options.deliveryTimeoutMs,
     });
   }
 
-  /** Why nothing can be sent any more, if so. */
-  get fatal(): KafkaError | undefined {
-    return this.#fatal;
+  /** Whether a broker was ever reached. */
+  get hasConnected(): boolean {
+    return this.#lanes.active !== undefined;
   }
 
   /** Takes a call over: from here it settles by itself. */
@@ -81,9 +84,7 @@ export class Sender {
     clearImmediate(this.#pumpDue);
     clearTimeout(this.#retry);
     clearTimeout(this.#watch);
-    this.#connectAborted.abort(new ClosedError("the producer is closed"));
-    await this.#connecting?.catch(() => undefined);
-    await this.#native?.disconnect();
+    await this.#lanes.close();
   }
 
   #check(call: SendCall, records: readonly EncodedRecord[]): void {
@@ -109,10 +110,11 @@ export class Sender {
     if (call.isSettled) return;
     call.ready(records);
     this.#queue.add(call);
-    if (this.#native === undefined) this.#connected().catch(() => undefined);
+    if (this.#lanes.active === undefined) void this.#connect();
     // What is alone leaves at once. Under load, what comes in one turn of the event loop is handed over
     // together: that makes fuller batches than one by one, between the reports of others.
-    else if (this.#queue.inFlight === 0 || this.#queue.waiting >= turnRecords) this.#pump();
+    else if (this.#queue.inFlight === 0) this.#pump();
+    else if (this.#queue.waiting >= turnRecords && !this.#isBlocked) this.#pump();
     else this.#pumpSoon();
   }
 
@@ -127,30 +129,19 @@ export class Sender {
       });
   }
 
-  /** The native client, connecting it first where there is none: all who wait share one attempt. */
-  async #connected(): Promise<NativeProducer> {
-    if (this.#native !== undefined) return this.#native;
-    this.#connecting ??= this.#connect().finally(() => {
-      this.#connecting = undefined;
-    });
-    return this.#connecting;
-  }
-
-  async #connect(): Promise<NativeProducer> {
+  /** Connects, and sends what waits for it or rejects it. */
+  async #connect(): Promise<void> {
+    if (this.#isConnecting) return;
+    this.#isConnecting = true;
     try {
-      const native = new NativeProducer(this.#config, "producer", this.#options.properties, {
-        onReport: this.#onReport,
-        onFatal: this.#onFatal,
-      });
-      await native.connect(this.#connectAborted.signal);
-      this.#native = native;
-      this.#pump();
-      return native;
+      await this.#lanes.connect();
     } catch (error) {
       for (const call of this.#queue.calls()) call.giveUp(error);
       this.#queue.sweep();
-      throw error;
+    } finally {
+      this.#isConnecting = false;
     }
+    this.#pump();
   }
 
   #pumpSoon(): void {
@@ -161,14 +152,17 @@ export class Sender {
   }
 
   #pump(): void {
-    if (this.#native === undefined) return;
-    if (!this.#queue.pump()) {
+    const { load, inFlight, waiting } = this.#queue;
+    if (this.#lanes.active === undefined || waiting === 0) return;
+    const mayHandOver = this.#lanes.mayHandOver(load, inFlight, performance.now());
+    if (mayHandOver && !this.#queue.pump()) {
       this.#retry ??= setTimeout(() => {
         this.#retry = undefined;
         this.#pump();
       }, fullQueuePauseMs);
     }
-    if (this.#queue.waiting > 0) this.#watchWaiting();
+    this.#isBlocked = this.#queue.waiting > 0;
+    if (this.#isBlocked) this.#watchWaiting();
   }
 
   /** While calls wait for room: those that have waited too long are given up. */
@@ -190,7 +184,7 @@ export class Sender {
 
   readonly #handOver = (call: SendCall, record: EncodedRecord, tag: number): HandOver => {
     if (this.#fatal !== undefined) return this.#fatal;
-    const code = this.#native?.produce(call.topic, record, tag) ?? nativeCodes.state;
+    const code = this.#lanes.active?.produce(call.topic, record, tag) ?? nativeCodes.state;
     if (code === queued) return "queued";
     if (code === nativeCodes.queueFull) return "full";
     const mayBeNew = code === nativeCodes.unknownTopic || code === nativeCodes.unknownPartition;
@@ -227,14 +221,8 @@ export class Sender {
   };
 
   readonly #onFatal = (cause: KafkaError): void => {
-    this.#fatal ??= new KafkaError(
-      "FATAL",
-      `${cause.message}. This producer can send nothing more: close it and make a new one`,
-      {
-        cause,
-        nativeCode: cause.nativeCode,
-      },
-    );
+    if (this.#fatal !== undefined) return;
+    this.#fatal = deadError(cause);
     this.#config.logger.error(this.#fatal.message);
     this.#pumpSoon();
   };

@@ -1,0 +1,317 @@
+import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import {
+  bytes,
+  defineTopic,
+  DeliveryError,
+  Kafka,
+  type KafkaError,
+  SerializationError,
+  string,
+} from "typed-kafka";
+import { z } from "zod";
+import { javaPartition, murmur2 } from "../support/murmur2.js";
+import { readLog } from "../support/read-log.js";
+import { createTopic, uniqueName } from "../support/topics.js";
+
+const brokers = inject("brokers");
+const studentSchema = z.object({ id: z.number().int(), name: z.string(), course: z.string() });
+const studentsOf = (name: string) =>
+  defineTopic(name, { value: studentSchema, keyOf: (student) => String(student.id) });
+const textsOf = (name: string) => defineTopic(name, { value: string(), tombstones: true });
+const failureOf = async (
+  promise: Promise<unknown>,
+): Promise<KafkaError & Partial<Pick<DeliveryError, "results" | "acknowledged">>> => {
+  const outcome = await promise.then(
+    () => "it was sent",
+    (error: unknown) => error,
+  );
+  expect(outcome).toBeInstanceOf(Error);
+  return outcome as KafkaError & Partial<Pick<DeliveryError, "results" | "acknowledged">>;
+};
+
+let kafka: Kafka;
+beforeAll(() => {
+  kafka = new Kafka({ brokers });
+});
+afterAll(() => kafka.close());
+
+describe("send", () => {
+  it("tells where a record was written, which is there as JSON under its key", async () => {
+    const students = studentsOf(await createTopic({ partitions: 3 }));
+    const student = { id: 1, name: "Samwel", course: "Data Engineering" };
+    const before = Date.now();
+    const metadata = await kafka.producer().send(students, { value: student });
+    expect(metadata).toEqual({
+      topic: students.name,
+      partition: javaPartition("1", 3),
+      offset: 0,
+      timestamp: metadata.timestamp,
+    });
+    expect(metadata.timestamp).toBeGreaterThanOrEqual(before);
+    const log = await readLog(brokers, students.name, { partitions: 3 });
+    expect(log).toEqual([
+      {
+        partition: metadata.partition,
+        offset: 0,
+        timestamp: metadata.timestamp,
+        key: "1",
+        value: JSON.stringify(student),
+        headers: [],
+      },
+    ]);
+  });
+
+  it("of many gives their metadata in the order given", async () => {
+    const texts = textsOf(await createTopic({ partitions: 3 }));
+    const records = Array.from({ length: 5_000 }, (_, index) => ({
+      key: `k${index % 40}`,
+      value: `v${index}`,
+    }));
+    const metadata = await kafka.producer().send(texts, records);
+    const log = await readLog(brokers, texts.name, { partitions: 3 });
+    const place = new Map(log.map(({ value, partition, offset }) => [value, `${partition}@${offset}`]));
+    expect(metadata.map(({ partition, offset }) => `${partition}@${offset}`)).toEqual(
+      records.map(({ value }) => place.get(value)),
+    );
+  });
+
+  it("of none resolves with none", async () => {
+    expect(await kafka.producer().send(textsOf("not-even-there"), [])).toEqual([]);
+  });
+
+  it("keeps the order of a key in calls that are not awaited, from few to very many", async () => {
+    const texts = textsOf(await createTopic({ partitions: 3 }));
+    const producer = kafka.producer();
+    const sent: Promise<unknown>[] = [];
+    for (let index = 0; index < 30_000; index += 1) {
+      sent.push(producer.send(texts, { key: `k${index % 50}`, value: String(index) }));
+      if (index % 5_000 === 0) await Promise.all(sent);
+    }
+    await Promise.all(sent);
+    const log = await readLog(brokers, texts.name, { partitions: 3 });
+    expect(log).toHaveLength(30_000);
+    expect(inOrderByKey(log)).toBe(true);
+  });
+
+  it("keeps the order of a key while lasting load changes the way records are gathered", async () => {
+    const texts = textsOf(await createTopic({ partitions: 3 }));
+    const producer = kafka.producer();
+    let next = 0;
+    const run = async (until: number): Promise<void> => {
+      while (performance.now() < until) {
+        const number = next;
+        next += 1;
+        await producer.send(texts, { key: `k${number % 7}`, value: String(number) });
+      }
+    };
+    for (const [workers, ms] of [
+      [1, 50],
+      [2_000, 700],
+      [1, 100],
+      [2_000, 700],
+    ] as const) {
+      const until = performance.now() + ms;
+      await Promise.all(Array.from({ length: workers }, () => run(until)));
+    }
+    const log = await readLog(brokers, texts.name, { partitions: 3 });
+    expect(log).toHaveLength(next);
+    expect(inOrderByKey(log)).toBe(true);
+  });
+
+  it("writes headers in order, duplicates and bytes kept, and tombstones without a value", async () => {
+    const texts = textsOf(await createTopic());
+    await kafka.producer().send(texts, [
+      { key: "a", value: "x", headers: { trace: ["1", "2"], raw: Buffer.from("ü"), empty: "" } },
+      { key: "a", value: null },
+      { key: "a", value: "" },
+    ]);
+    const [first, tombstone, empty] = await readLog(brokers, texts.name, { partitions: 1 });
+    expect(first?.headers).toEqual([
+      ["trace", "1"],
+      ["trace", "2"],
+      ["raw", "ü"],
+      ["empty", ""],
+    ]);
+    expect(tombstone).toMatchObject({ key: "a", value: null });
+    expect(empty).toMatchObject({ key: "a", value: "" });
+  });
+
+  it("writes to the partition and with the timestamp that a record names", async () => {
+    const texts = textsOf(await createTopic({ partitions: 4 }));
+    const timestamp = Date.UTC(2026, 0, 1);
+    const metadata = await kafka.producer().send(texts, { key: "k", value: "v", partition: 3, timestamp });
+    expect(metadata).toMatchObject({ partition: 3, offset: 0, timestamp });
+    expect(await readLog(brokers, texts.name, { partitions: 4 })).toMatchObject([
+      { partition: 3, timestamp },
+    ]);
+  });
+
+  it.each(["none", "gzip", "snappy", "lz4", "zstd"] as const)("compresses with %s", async (compression) => {
+    const texts = textsOf(await createTopic({ config: { "max.message.bytes": "20000" } }));
+    const producer = kafka.producer({ compression });
+    const value = "the same words again ".repeat(100);
+    const sent = producer.send(
+      texts,
+      Array.from({ length: 100 }, () => ({ value })),
+    );
+    if (compression === "none") {
+      // 200 kB in a batch of at most 20: that it is refused shows that the others were compressed.
+      expect((await failureOf(sent)).code).toBe("RECORD_TOO_LARGE");
+    } else {
+      expect(await sent).toHaveLength(100);
+      const log = await readLog(brokers, texts.name, { partitions: 1 });
+      expect(log.every((record) => record.value === value)).toBe(true);
+    }
+    await producer.close();
+  });
+});
+
+describe("the default partitioner", () => {
+  it("is checked here with a hash that gives Java's own values", () => {
+    // From Kafka's UtilsTest.testMurmur2.
+    expect(
+      ["21", "foobar", "a-little-bit-long-string", "a-little-bit-longer-string", "abc"].map((text) =>
+        murmur2(Buffer.from(text)),
+      ),
+    ).toEqual([-973_932_308, -790_332_482, -985_981_536, -1_486_304_829, 479_470_107]);
+  });
+
+  it("puts 200 keys on the partitions that Java puts them on", async () => {
+    const texts = textsOf(await createTopic({ partitions: 7 }));
+    const keys = Array.from({ length: 200 }, (_, index) =>
+      index === 0 ? "" : `${"ключ-".repeat(index % 3)}${index}`,
+    );
+    const metadata = await kafka.producer().send(
+      texts,
+      keys.map((key) => ({ key, value: "v" })),
+    );
+    expect(metadata.map(({ partition }) => partition)).toEqual(keys.map((key) => javaPartition(key, 7)));
+  });
+
+  it("gives way to a partitioner by name, or to one of the user's", async () => {
+    const texts = textsOf(await createTopic({ partitions: 5 }));
+    const byCrc = kafka.producer({ partitioner: "consistent_random" });
+    const sameKey = await byCrc.send(texts, [
+      { key: "a", value: "v" },
+      { key: "a", value: "v" },
+    ]);
+    expect(sameKey[0]?.partition).toBe(sameKey[1]?.partition);
+    const mine = kafka.producer({ partitioner: (key, count) => (key?.readUInt8() ?? 0) % count });
+    const metadata = await mine.send(texts, [
+      { key: "a", value: "v" },
+      { key: "b", value: "v" },
+      { key: "c", value: "v", partition: 0 },
+    ]);
+    expect(metadata.map(({ partition }) => partition)).toEqual([97 % 5, 98 % 5, 0]);
+  });
+});
+
+describe("a call that is refused for its input", () => {
+  it("leaves nothing of it in the topic, whichever record is wrong and why", async () => {
+    const students = studentsOf(await createTopic({ partitions: 2 }));
+    const producer = kafka.producer();
+    const good = { value: { id: 1, name: "Samwel", course: "Data Engineering" } };
+    await producer.send(students, good);
+    const wrong: [unknown, string][] = [
+      [{ value: { id: "1", name: "x", course: "y" } }, "SERIALIZATION"],
+      [{ value: null }, "SERIALIZATION"],
+      [{ ...good, key: 5 }, "SERIALIZATION"],
+      [{ ...good, headers: { a: null } }, "SERIALIZATION"],
+      [{ ...good, partition: -1 }, "SERIALIZATION"],
+      [{ ...good, timestamp: Number.NaN }, "SERIALIZATION"],
+      [{ ...good, topic: "x" }, "SERIALIZATION"],
+      [{ ...good, partition: 2 }, "UNKNOWN_PARTITION"],
+      [{ value: { ...good.value, name: "x".repeat(1_000_000) } }, "RECORD_TOO_LARGE"],
+    ];
+    for (const [record, code] of wrong) {
+      const failure = await failureOf(producer.send(students, [good, record as typeof good, good]));
+      expect(failure.code, JSON.stringify(record).slice(0, 80)).toBe(code);
+      expect((await failureOf(producer.send(students, record as typeof good))).code).toBe(code);
+      if (code === "SERIALIZATION") expect((failure as { index?: number }).index).toBe(1);
+    }
+    expect(await readLog(brokers, students.name, { partitions: 2 })).toHaveLength(1);
+  });
+
+  it("leaves nothing either where serializing takes time", async () => {
+    const late = {
+      serialize: async (value: string) => {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        if (value === "bad") throw new Error("no");
+        return Buffer.from(value);
+      },
+      deserialize: (buffer: Buffer) => buffer.toString(),
+    };
+    const topic = defineTopic(await createTopic(), { value: late });
+    const producer = kafka.producer();
+    const refused = failureOf(producer.send(topic, [{ value: "a" }, { value: "bad" }, { value: "bad" }]));
+    expect(await refused).toBeInstanceOf(SerializationError);
+    await producer.send(topic, [{ value: "b" }, { value: "c" }]);
+    const log = await readLog(brokers, topic.name, { partitions: 1 });
+    expect(log.map(({ value }) => value)).toEqual(["b", "c"]);
+  });
+
+  it("and one that is not leave what was given unchanged, even frozen", async () => {
+    const students = studentsOf(await createTopic());
+    const record = Object.freeze({
+      value: Object.freeze({ id: 1, name: "Samwel", course: "x" }),
+      headers: Object.freeze({ a: "1" }),
+    });
+    const records = Object.freeze([record, record]);
+    await kafka.producer().send(students, records);
+    await kafka.producer().send(students, record);
+    expect(records).toEqual([record, record]);
+    expect(record).toEqual({ value: { id: 1, name: "Samwel", course: "x" }, headers: { a: "1" } });
+  });
+});
+
+describe("what the broker refuses", () => {
+  it("for its size names the limit, and says which records were written", async () => {
+    const topic = defineTopic(await createTopic({ config: { "max.message.bytes": "2000" } }), {
+      value: bytes(),
+    });
+    const producer = kafka.producer({ batchMaxRecords: 1 });
+    const [small, large] = [{ value: Buffer.alloc(100) }, { value: Buffer.alloc(5_000) }];
+    const failure = await failureOf(producer.send(topic, [small, large, small]));
+    expect(failure).toBeInstanceOf(DeliveryError);
+    expect(failure).toMatchObject({
+      code: "RECORD_TOO_LARGE",
+      topic: topic.name,
+      partition: 0,
+      retriable: false,
+    });
+    expect(failure.message).toContain("max.message.bytes");
+    const log = await readLog(brokers, topic.name, { partitions: 1 });
+    expect(failure.results?.filter(({ status }) => status === "written")).toHaveLength(log.length);
+    expect(failure.acknowledged).toBe(log.length);
+    expect(failure.results?.[1]?.status).toBe("failed");
+    await producer.close();
+  });
+
+  it("for a topic that does not exist is UNKNOWN_TOPIC within seconds, and well once the topic was made", async () => {
+    const texts = textsOf(uniqueName());
+    const producer = kafka.producer();
+    const begin = performance.now();
+    const failure = await failureOf(producer.send(texts, [{ value: "a" }, { value: "b" }]));
+    expect(performance.now() - begin).toBeLessThan(9_000);
+    expect(failure).toMatchObject({ code: "UNKNOWN_TOPIC", topic: texts.name });
+    expect(failure.results?.map(({ status }) => status)).toEqual(["failed", "failed"]);
+    expect((await failureOf(producer.sendAll(texts, [{ value: "a" }]))).code).toBe("UNKNOWN_TOPIC");
+    await createTopic({ name: texts.name });
+    await producer.send(texts, { value: "c" });
+    await producer.sendAll(texts, [{ value: "d" }]);
+    const log = await readLog(brokers, texts.name, { partitions: 1 });
+    expect(log.map(({ value }) => value)).toEqual(["c", "d"]);
+  });
+});
+
+function inOrderByKey(
+  log: readonly { readonly key: string | null; readonly value: string | null }[],
+): boolean {
+  const last = new Map<string | null, number>();
+  return log.every(({ key, value }) => {
+    const number = Number(value);
+    const isNext = number > (last.get(key) ?? -1);
+    last.set(key, number);
+    return isNext;
+  });
+}

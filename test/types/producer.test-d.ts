@@ -1,0 +1,62 @@
+import { describe, expectTypeOf, it } from "vitest";
+import { bytes, defineTopic, type Producer, type RecordMetadata, type SendAllResult } from "typed-kafka";
+import { z } from "zod";
+
+declare const producer: Producer;
+const students = defineTopic("students", {
+  value: z.object({ id: z.number(), name: z.string() }),
+  keyOf: (student) => String(student.id),
+});
+const deletable = defineTopic("deletable", { value: z.object({ id: z.number() }), tombstones: true });
+const raw = defineTopic("raw", { value: bytes(), headers: z.object({ trace: z.string() }) });
+const student = { id: 1, name: "Samwel" };
+
+describe("send", () => {
+  it("gives one record's metadata for a record, an array for an array", () => {
+    expectTypeOf(producer.send(students, { value: student })).resolves.toEqualTypeOf<RecordMetadata>();
+    expectTypeOf(producer.send(students, [{ value: student }])).resolves.toEqualTypeOf<RecordMetadata[]>();
+    expectTypeOf(producer.send(students, [] as const)).resolves.toEqualTypeOf<RecordMetadata[]>();
+  });
+
+  it("takes nothing that does not fit the topic", () => {
+    // @ts-expect-error a wrong field
+    void producer.send(students, { value: { id: "1", name: "Samwel" } });
+    // @ts-expect-error a missing field
+    void producer.send(students, [{ value: { id: 1 } }]);
+    // @ts-expect-error a field too many
+    void producer.send(students, { value: { ...student, age: 3 } });
+    // @ts-expect-error a key of another type
+    void producer.send(students, { value: student, key: 1 });
+    // @ts-expect-error a null without tombstones
+    void producer.send(students, { value: null, key: "1" });
+    // @ts-expect-error a record of another topic
+    void producer.send(students, { value: Buffer.from("x"), headers: { trace: "t" } });
+    // @ts-expect-error a header that the topic requires
+    void producer.send(raw, { value: Buffer.from("x") });
+    // @ts-expect-error a misspelt option
+    void producer.send(students, { value: student }, { timeout: 5 });
+  });
+
+  it("takes null where the topic has tombstones, and frozen records", () => {
+    void producer.send(deletable, { value: null, key: "1" });
+    void producer.send(students, Object.freeze([Object.freeze({ value: Object.freeze(student) })]));
+  });
+});
+
+describe("sendAll", () => {
+  it("takes iterables and async iterables of the topic's records", () => {
+    expectTypeOf(producer.sendAll(students, [{ value: student }])).resolves.toEqualTypeOf<SendAllResult>();
+    void producer.sendAll(
+      students,
+      (async function* () {
+        await Promise.resolve();
+        yield { value: student };
+      })(),
+    );
+    void producer.sendAll(students, new Set([{ value: student }]));
+    // @ts-expect-error records of another topic
+    void producer.sendAll(students, [{ value: { id: 1 } }]);
+    // @ts-expect-error one record
+    void producer.sendAll(students, { value: student });
+  });
+});

@@ -1,0 +1,202 @@
+// What a real broker cannot be made to do: the addon is played by the test, one call at a time.
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { DeliveryError } from "../../../src/errors.js";
+import { resolveKafkaOptions } from "../../../src/kafka-options.js";
+import type { ProducerOptions } from "../../../src/producer/options.js";
+import { Producer } from "../../../src/producer/producer.js";
+import { string } from "../../../src/serde/string.js";
+import { defineTopic } from "../../../src/topic.js";
+
+type Callback = (error: unknown, result?: unknown) => void;
+interface Events {
+  event_cb: (type: string, data: unknown) => void;
+  delivery_cb: (code: number | null, report: object) => void;
+}
+
+/** The native producer as the library sees it. */
+class Addon {
+  static readonly made: Addon[] = [];
+  readonly taken: { tag: unknown; value: string }[] = [];
+  /** What `produce` answers, 0 unless set. */
+  answer = 0;
+  isDisconnected = false;
+  #events: Events | undefined;
+
+  constructor() {
+    Addon.made.push(this);
+  }
+
+  configureCallbacks(_add: boolean, { event }: { event: Events }): void {
+    this.#events = event;
+  }
+  connect(callback: Callback): void {
+    callback(null);
+  }
+  disconnect(callback: Callback): void {
+    this.isDisconnected = true;
+    callback(null);
+  }
+  getMetadata(_options: unknown, callback: Callback): void {
+    callback(null, { brokers: [], topics: [] });
+  }
+  setPollInBackground(): void {
+    // Its reports come when the test says so.
+  }
+  flush(_timeoutMs: number, callback: Callback): void {
+    callback(null);
+  }
+  produce(
+    _topic: string,
+    _partition: unknown,
+    value: Buffer,
+    _key: unknown,
+    _time: unknown,
+    tag: unknown,
+  ): number {
+    if (this.answer === 0) this.taken.push({ tag, value: value.toString() });
+    return this.answer;
+  }
+
+  report(place: number, code: number | null, offset = 0): void {
+    const [record] = this.taken.splice(place, 1);
+    this.#events?.delivery_cb(code, {
+      topic: "t",
+      partition: 0,
+      offset,
+      timestamp: 1,
+      opaque: record?.tag,
+      size: 1,
+    });
+  }
+  die(reason: string): void {
+    this.#events?.event_cb("log", {
+      severity: 0,
+      fac: "FATAL",
+      message: `[thrd:main]: Fatal error: ${reason}`,
+      name: "",
+    });
+  }
+}
+
+vi.mock("../../../src/driver/binding.js", () => ({
+  loadBinding: () => ({ Producer: Addon, err2str: (code: number) => `error ${code}` }),
+}));
+
+const topic = defineTopic("t", { value: string() });
+const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+const producerOf = (options: ProducerOptions = {}) =>
+  new Producer(resolveKafkaOptions({ brokers: "nowhere:9092", logger: silent }), options);
+const outcomeOf = (promise: Promise<unknown>): Promise<unknown> => promise.catch((error: unknown) => error);
+const values = (count: number) => Array.from({ length: count }, (_, index) => ({ value: `v${index}` }));
+
+function addon(): Addon {
+  const last = Addon.made.at(-1);
+  if (last === undefined) throw new Error("nothing was made");
+  return last;
+}
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance", "Date"] });
+});
+afterEach(() => {
+  Addon.made.length = 0;
+  vi.useRealTimers();
+});
+
+/** Lets promises and the turns of the event loop go on. */
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+}
+
+describe("a fatal error of the native client", () => {
+  it("fails what is on its way as it is reported, and everything later at once", async () => {
+    const producer = producerOf();
+    const sent = outcomeOf(producer.send(topic, values(2)));
+    await settle();
+    addon().die("Broker: Out of order sequence number: epoch bumped");
+    addon().report(0, -150);
+    addon().report(0, -151);
+    const failure = (await sent) as DeliveryError;
+    expect(failure).toMatchObject({ name: "DeliveryError", code: "FATAL", acknowledged: 0 });
+    expect(failure.message).toContain("make a new one");
+    expect(failure.results.map(({ status }) => status)).toEqual(["unknown", "unknown"]);
+    expect(await outcomeOf(producer.send(topic, { value: "x" }))).toMatchObject({
+      name: "KafkaError",
+      code: "FATAL",
+    });
+    await producer.close();
+  });
+
+  it("in a sendAll ends that one; the next has a native client of its own", async () => {
+    const producer = producerOf();
+    async function* source() {
+      yield { value: "a" };
+      addon().die("Broker: Out of order sequence number");
+      await settle();
+      yield { value: "b" };
+    }
+    expect(await outcomeOf(producer.sendAll(topic, source()))).toMatchObject({ code: "FATAL" });
+    expect(await producer.sendAll(topic, values(3))).toEqual({ records: 3 });
+    expect(Addon.made).toHaveLength(2);
+    expect(Addon.made[0]?.isDisconnected).toBe(true);
+    await producer.close();
+  });
+});
+
+describe("a full native queue", () => {
+  it("is waited for, never thrown", async () => {
+    const producer = producerOf();
+    const first = producer.send(topic, { value: "a" });
+    await settle();
+    addon().answer = -184;
+    const second = producer.send(topic, { value: "b" });
+    await settle();
+    expect(addon().taken.map(({ value }) => value)).toEqual(["a"]);
+    addon().answer = 0;
+    await vi.advanceTimersByTimeAsync(10);
+    await settle();
+    expect(addon().taken.map(({ value }) => value)).toEqual(["a", "b"]);
+    addon().report(0, null, 7);
+    addon().report(0, null, 8);
+    expect([(await first).offset, (await second).offset]).toEqual([7, 8]);
+    await producer.close();
+  });
+});
+
+describe("reports that never come", () => {
+  it("do not keep a call from settling when the producer is closed", async () => {
+    const producer = producerOf({ closeTimeoutMs: 1_000 });
+    const sent = outcomeOf(producer.send(topic, values(2)));
+    await settle();
+    addon().report(1, null, 3);
+    const closed = producer.close();
+    await vi.advanceTimersByTimeAsync(1_000);
+    await closed;
+    const failure = (await sent) as DeliveryError;
+    expect(failure.code).toBe("CLOSED");
+    expect(failure.results.map(({ status }) => status)).toEqual(["unknown", "written"]);
+    expect(addon().isDisconnected).toBe(true);
+  });
+
+  it("and then come after the close, change nothing", async () => {
+    const producer = producerOf({ closeTimeoutMs: 0 });
+    const sent = outcomeOf(producer.send(topic, { value: "a" }));
+    await settle();
+    const closed = producer.close();
+    await vi.advanceTimersByTimeAsync(1);
+    await closed;
+    addon().report(0, null, 3);
+    expect(await sent).toBeInstanceOf(DeliveryError);
+  });
+});
+
+describe("a repeated request that the broker confirms without an offset", () => {
+  it("is written, at the offset -1", async () => {
+    const producer = producerOf();
+    const sent = producer.send(topic, { value: "a" });
+    await settle();
+    addon().report(0, null, -1001);
+    expect(await sent).toMatchObject({ offset: -1 });
+    await producer.close();
+  });
+});
