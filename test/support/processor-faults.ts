@@ -100,7 +100,8 @@ export class Worker {
   /** Closes the processor politely. */
   async stop(): Promise<void> {
     if (this.#process.connected) this.#process.send("stop");
-    await this.ended();
+    // A native call that hangs (librdkafka #5456, over a minute) keeps its process from exiting.
+    await this.ended(90_000);
   }
 
   async kill(): Promise<void> {
