@@ -15,6 +15,8 @@ import type { NativeError } from "./native.js";
  * (rdkafka.h, `rd_kafka_resp_err_t`), positive ones come from a broker (the protocol's error table).
  */
 export const nativeCodes = {
+  /** No code of Kafka's: see `NativeProducer`. */
+  unconfirmed: -10_000,
   purgedInQueue: -152,
   purgedInFlight: -151,
   fatal: -150,
@@ -64,6 +66,7 @@ const codes = new Map<number, KafkaErrorCode>([
   [nativeCodes.messageTooLarge, "RECORD_TOO_LARGE"],
   [nativeCodes.fencedInstanceId, "CONSUMER_FENCED"],
   [nativeCodes.fatal, "FATAL"],
+  [nativeCodes.unconfirmed, "DELIVERY"],
 ]);
 
 const connectionCodes: readonly number[] = [

@@ -37,6 +37,8 @@ export class NativeProducer {
   readonly #what: string;
   /** A report of before the disconnect may still arrive after it. */
   #dead = false;
+  /** The partitions of which a broker has acknowledged a record of this client, with its offset. */
+  readonly #confirmed = new Map<string, Set<number>>();
 
   constructor(
     config: ClientConfig,
@@ -54,7 +56,7 @@ export class NativeProducer {
       callbacks: {
         event: {
           delivery_cb: (code, report) => {
-            if (!this.#dead) events.onReport(code ?? 0, report);
+            if (!this.#dead) events.onReport(this.#codeOf(code ?? queued, report), report);
           },
         },
       },
@@ -164,10 +166,49 @@ export class NativeProducer {
     });
   }
 
+  /**
+   * Waits until the leader of each partition of the topic answers as such, or until `timeoutMs` is over: right
+   * after a topic is made, a leader that is known may not be one yet, and refuses the first records.
+   */
+  async untilLeadersAnswer(topic: string, partitions: number, timeoutMs: number): Promise<void> {
+    const deadline = Date.now() + timeoutMs;
+    for (let partition = 0; partition < partitions; partition += 1) {
+      const left = deadline - Date.now();
+      if (left <= 0) return;
+      try {
+        await this.#call(`leader of ${topic}[${partition}]`, (native, callback) => {
+          native.queryWatermarkOffsets(topic, partition, left, callback);
+        });
+      } catch (error) {
+        // It was worth a try: what becomes of the records is told by their reports.
+        this.logger.debug(`leader of ${topic}[${partition}]: ${String(error)}`);
+      }
+    }
+  }
+
   /** Ends the native client; what it still holds is dropped and never reported. Never rejects. */
   async disconnect(): Promise<void> {
     this.#dead = true;
     await this.#client.disconnect();
+  }
+
+  /**
+   * librdkafka takes a batch for written when a later one of its partition was, although the broker had
+   * refused it: true only if the broker knows this producer there. Where it does not, it takes the later
+   * batch as the first, and the one before is lost. (Run: NOT_LEADER for the first batch to a new topic,
+   * while the second was in flight.) Such records come without an offset.
+   */
+  #codeOf(code: number, { topic, partition, offset }: NativeDeliveryReport): number {
+    if (code !== queued) return code;
+    let confirmed = this.#confirmed.get(topic);
+    if (confirmed?.has(partition) === true) return code;
+    if (offset < 0) return nativeCodes.unconfirmed;
+    if (confirmed === undefined) {
+      confirmed = new Set();
+      this.#confirmed.set(topic, confirmed);
+    }
+    confirmed.add(partition);
+    return code;
   }
 
   async #call(

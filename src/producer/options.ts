@@ -1,6 +1,7 @@
 import { checkInteger, checkKnown, checkOneOf, describe } from "../check.js";
 import type { NativeProperties } from "../driver/native.js";
 import { ConfigError } from "../errors.js";
+import { oneInFlight } from "./one-in-flight.js";
 
 /**
  * Chooses the partition of a record: a whole number from 0 to `partitionCount - 1`. It is called for every
@@ -247,6 +248,7 @@ export function resolveProducerOptions(
       options.lingerMs === undefined ? { ...properties, "linger.ms": gatheringLingerMs } : undefined,
     bulkProperties: {
       ...properties,
+      ...oneInFlight,
       "linger.ms": Math.max(lingerMs, bulkLingerMs),
       "delivery.report.only.error": true,
     },

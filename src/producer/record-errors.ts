@@ -64,6 +64,8 @@ function textOf(code: number, deliveryTimeoutMs: number): string {
       return "the topic has no such partition";
     case nativeCodes.messageTooLarge:
       return "the broker refused a batch of records as too large: its limit is the topic's `max.message.bytes` (or the broker's `message.max.bytes`); raise it, or lower `batchMaxBytes`";
+    case nativeCodes.unconfirmed:
+      return "the broker acknowledged later records of this partition, but not this one, which may have been refused: look whether it is in the log before sending it again";
     case nativeCodes.messageTimedOut:
       return `not acknowledged within deliveryTimeoutMs (${deliveryTimeoutMs} ms): it may have been written all the same`;
     default:

@@ -7,6 +7,7 @@ import type { EncodedRecord } from "../record.js";
 import { settlesWithin } from "../waiting.js";
 import { checkSizes } from "./encoded-size.js";
 import { Lanes } from "./lanes.js";
+import { Leaders } from "./leaders.js";
 import type { ResolvedProducerOptions } from "./options.js";
 import { Partitions } from "./partitions.js";
 import { deadError, recordError, statusOf } from "./record-errors.js";
@@ -28,6 +29,7 @@ export class Sender {
   /** Calls that are in no queue yet: being serialized, or waiting for what a topic looks like. */
   readonly #aside = new Set<SendCall>();
   readonly #lanes: Lanes;
+  readonly #leaders: Leaders;
   #fatal: KafkaError | undefined;
   #isConnecting = false;
   /** Whether records had to stay behind: only a report makes room for them. */
@@ -44,6 +46,7 @@ export class Sender {
       this.#handOver,
     );
     this.#lanes = new Lanes(config, options, { onReport: this.#onReport, onFatal: this.#onFatal });
+    this.#leaders = new Leaders(() => this.#lanes.connect());
     this.partitions = new Partitions({
       ask: async (topic) => (await this.#lanes.connect()).partitionCount(topic, metadataTimeoutMs),
       partitioner: options.partitioner,
@@ -93,6 +96,20 @@ export class Sender {
       if (this.#fatal !== undefined) throw this.#fatal;
       checkSizes(call.topic, records, this.#options.maxRecordBytes);
       this.#checkRoom(call);
+      const look = this.#leaders.look(call.topic);
+      if (look === undefined) this.#choose(call, records);
+      else
+        this.#setAside(call, look, () => {
+          this.#choose(call, records);
+        });
+    } catch (error) {
+      call.giveUp(error);
+    }
+  }
+
+  #choose(call: SendCall, records: readonly EncodedRecord[]): void {
+    if (call.isSettled) return;
+    try {
       const chosen = this.partitions.areNeededFor(records)
         ? this.partitions.choose(call.topic, records)
         : records;

@@ -1,6 +1,7 @@
 import { checkInteger, checkKnown, checkOneOf, checkRequiredText } from "../check.js";
 import type { NativeProperties } from "../driver/native.js";
 import type { Compression, PartitionerName } from "./options.js";
+import { oneInFlight } from "./one-in-flight.js";
 
 /** Options of a producer whose records are written in transactions. */
 export interface TransactionOptions {
@@ -81,6 +82,7 @@ export function resolveTransactionOptions(
       "socket.timeout.ms": Math.min(timeoutMs, requestTimeoutMs),
       "enable.idempotence": true,
       acks: -1,
+      ...oneInFlight,
       // Success needs no report: a commit fails if a delivery did.
       "delivery.report.only.error": true,
       "linger.ms": checkInteger("lingerMs", options.lingerMs, { min: 0, max: 1_000, otherwise: 5 }),

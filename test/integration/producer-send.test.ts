@@ -35,6 +35,24 @@ beforeAll(() => {
 });
 afterAll(() => kafka.close());
 
+describe("a topic that was made this moment", () => {
+  it("gets every record that is acknowledged, although its leaders are only beginning", async () => {
+    const producer = kafka.producer();
+    for (let round = 0; round < 40; round += 1) {
+      const texts = textsOf(await createTopic({ partitions: 4 }));
+      const records = Array.from({ length: 80 }, (_, index) => ({
+        value: String(index),
+        partition: index % 4,
+      }));
+      const written = await producer.send(texts, records);
+      expect(written.every(({ offset }) => offset >= 0)).toBe(true);
+      const values: string[] = [];
+      for await (const { value } of kafka.read(texts)) values.push(value ?? "");
+      expect(values.sort()).toEqual(records.map(({ value }) => value).sort());
+    }
+  });
+});
+
 describe("send", () => {
   it("tells where a record was written, which is there as JSON under its key", async () => {
     const students = studentsOf(await createTopic({ partitions: 3 }));

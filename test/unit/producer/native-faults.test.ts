@@ -190,13 +190,26 @@ describe("reports that never come", () => {
   });
 });
 
-describe("a repeated request that the broker confirms without an offset", () => {
-  it("is written, at the offset -1", async () => {
+describe("a record that is acknowledged without an offset", () => {
+  it("is written, at the offset -1, where the broker has acknowledged one of its partition before", async () => {
     const producer = producerOf();
-    const sent = producer.send(topic, { value: "a" });
+    const first = producer.send(topic, { value: "a" });
+    await settle();
+    addon().report(0, null, 5);
+    await first;
+    const second = producer.send(topic, { value: "b" });
     await settle();
     addon().report(0, null, -1001);
-    expect(await sent).toMatchObject({ offset: -1 });
+    expect(await second).toMatchObject({ offset: -1 });
+    await producer.close();
+  });
+
+  it("is unknown where it may be the first that the broker saw: it can have been refused", async () => {
+    const producer = producerOf();
+    const sent = outcomeOf(producer.send(topic, { value: "a" }));
+    await settle();
+    addon().report(0, null, -1001);
+    expect(await sent).toMatchObject({ code: "DELIVERY", results: [{ status: "unknown" }] });
     await producer.close();
   });
 });
