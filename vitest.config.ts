@@ -45,12 +45,23 @@ export default defineConfig({
         ...fromSource,
         test: {
           name: "faults",
-          include: ["test/faults/**/*.test.ts"],
+          include: ["test/faults/*.test.ts"],
           testTimeout: 180_000,
           hookTimeout: 120_000,
           // Each file has a cluster of three nodes: one at a time, and after everything else.
           fileParallelism: false,
           sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        ...fromSource,
+        test: {
+          name: "faults-long",
+          include: ["test/faults/long/*.test.ts"],
+          testTimeout: 180_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 3 },
         },
       },
     ],

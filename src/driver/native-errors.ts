@@ -41,6 +41,8 @@ export const nativeCodes = {
   transport: -195,
   offsetOutOfRange: 1,
   unknownTopicOrPartition: 3,
+  leaderNotAvailable: 5,
+  notLeader: 6,
   messageTooLarge: 10,
   offsetMetadataTooLarge: 12,
   invalidTopic: 17,
@@ -70,6 +72,8 @@ const codes = new Map<number, KafkaErrorCode>([
 ]);
 
 const connectionCodes: readonly number[] = [
+  nativeCodes.leaderNotAvailable,
+  nativeCodes.notLeader,
   nativeCodes.transport,
   nativeCodes.resolve,
   nativeCodes.allBrokersDown,

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ConnectionError, defineTopic, Kafka, type KafkaError, string } from "typed-kafka";
-import { type KafkaCluster, startKafka } from "../support/kafka-cluster.js";
-import { createTopic } from "../support/topics.js";
+import { type KafkaCluster, startKafka } from "../../support/kafka-cluster.js";
+import { createTopic } from "../../support/topics.js";
 
 const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 // More than the native client fetches ahead (16 MB).

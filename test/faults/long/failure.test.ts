@@ -4,11 +4,11 @@ import { fileURLToPath } from "node:url";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { bytes, defineTopic, Kafka, string } from "typed-kafka";
-import { endOf } from "../support/failure-run.js";
-import type { FailureWorkerSettings } from "../support/failure-worker.js";
-import { failedTopic } from "../support/dead-letters.js";
-import { type KafkaCluster, startKafka } from "../support/kafka-cluster.js";
-import { createTopic, uniqueName } from "../support/topics.js";
+import { endOf } from "../../support/failure-run.js";
+import type { FailureWorkerSettings } from "../../support/failure-worker.js";
+import { failedTopic } from "../../support/dead-letters.js";
+import { type KafkaCluster, startKafka } from "../../support/kafka-cluster.js";
+import { createTopic, uniqueName } from "../../support/topics.js";
 
 const partitions = 4;
 const phases = ["begun", "sending", "committing", "committed"] as const;
@@ -34,7 +34,7 @@ function start(settings: FailureWorkerSettings): ChildProcess {
       "--conditions=typed-kafka-source",
       "--import",
       "tsx",
-      fileURLToPath(new URL("../support/failure-worker.ts", import.meta.url)),
+      fileURLToPath(new URL("../../support/failure-worker.ts", import.meta.url)),
       JSON.stringify(settings),
     ],
     { stdio: ["ignore", "ignore", "inherit", "ipc"] },
@@ -163,7 +163,7 @@ test("in a consumer with retry topics whose broker dies three times, no record i
 
 test("a redrive that is killed four times sends every dead letter back once", async () => {
   const { topic, groupId } = await failedTopic(kafka, 1_500, 3, cluster.brokers);
-  const program = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+  const program = fileURLToPath(new URL("../../../src/cli/main.ts", import.meta.url));
   for (let kill = 0; kill < 4; kill += 1) {
     const redrive = spawn(
       process.execPath,

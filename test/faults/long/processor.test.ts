@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type KafkaCluster, startKafka } from "../support/kafka-cluster.js";
-import { run, type Run, type Verdict } from "../support/processor-faults.js";
+import { type KafkaCluster, startKafka } from "../../support/kafka-cluster.js";
+import { run, type Run, type Verdict } from "../../support/processor-faults.js";
 
 let kafka: KafkaCluster;
 

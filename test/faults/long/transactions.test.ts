@@ -7,9 +7,9 @@ import {
   TransactionOutcomeUnknownError,
 } from "typed-kafka";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type KafkaCluster, startKafka } from "../support/kafka-cluster.js";
-import { type Fault, ProtocolProxy, type Request } from "../support/protocol-proxy.js";
-import { createTopic, uniqueName } from "../support/topics.js";
+import { type KafkaCluster, startKafka } from "../../support/kafka-cluster.js";
+import { type Fault, ProtocolProxy, type Request } from "../../support/protocol-proxy.js";
+import { createTopic, uniqueName } from "../../support/topics.js";
 
 let cluster: KafkaCluster;
 let proxy: ProtocolProxy;
