@@ -1,3 +1,5 @@
+import { checkInteger, checkKnown } from "../check.js";
+import { ConfigError } from "../errors.js";
 import { type Delivery, type DeliveryHost, type HandlerContext, isPromise } from "./delivery.js";
 import type { RawRecord } from "../record.js";
 import type { OwnedPartition } from "./owned-partition.js";
@@ -27,6 +29,26 @@ interface Call {
   second: number;
 }
 
+/** Options with the defaults filled in. */
+type ResolvedBatchOptions = Required<{
+  readonly [Name in keyof BatchOptions]: NonNullable<BatchOptions[Name]>;
+}>;
+
+/** Checks the options of a `runBatch` and fills in the defaults. Names the field that is wrong. */
+export function resolveBatchOptions(
+  options: BatchOptions,
+  order: "partition" | "key" | "none",
+): ResolvedBatchOptions {
+  if (order !== "partition")
+    throw new ConfigError("order", `batches are in the order of the partition; "${order}" is for run`);
+  checkKnown("BatchOptions", options, ["maxRecords", "maxWaitMs", "acrossPartitions"]);
+  return {
+    maxRecords: checkInteger("maxRecords", options.maxRecords, { min: 1, max: 100_000, otherwise: 500 }),
+    maxWaitMs: checkInteger("maxWaitMs", options.maxWaitMs, { min: 0, max: 60_000, otherwise: 0 }),
+    acrossPartitions: options.acrossPartitions === true,
+  };
+}
+
 /** `runBatch`: hands records over in batches. Those of a partition never run at the same time. */
 export class BatchDelivery implements Delivery {
   readonly #host: DeliveryHost;
@@ -48,7 +70,7 @@ export class BatchDelivery implements Delivery {
   constructor(
     host: DeliveryHost,
     handler: (records: never, context: HandlerContext) => unknown,
-    options: Required<{ readonly [Name in keyof BatchOptions]: NonNullable<BatchOptions[Name]> }>,
+    options: ResolvedBatchOptions,
     second: () => number,
   ) {
     this.#host = host;

@@ -1,4 +1,4 @@
-import { checkInteger, checkKnown, describe } from "../check.js";
+import { describe } from "../check.js";
 import type { ClientConfig } from "../driver/client-config.js";
 import { ClosedError, ConfigError, KafkaError } from "../errors.js";
 import type { Logger } from "../logger.js";
@@ -9,7 +9,7 @@ import { createDecoder, type Decoder } from "../serde/decoder.js";
 import { type AnyTopicPattern, type RecordFrom, topicOf } from "../topic-pattern.js";
 import type { AnyTopic } from "../topic.js";
 import { deferred, settlesWithin } from "../waiting.js";
-import { BatchDelivery, type BatchOptions } from "./batch-delivery.js";
+import { BatchDelivery, type BatchOptions, resolveBatchOptions } from "./batch-delivery.js";
 import { SecondClock } from "./clock.js";
 import { Committer } from "./committer.js";
 import type { Delivery, DeliveryHost, HandlerContext } from "./delivery.js";
@@ -138,17 +138,7 @@ export class Consumer<T extends AnyTopic | AnyTopicPattern> implements AsyncIter
   ): Promise<void> {
     if (typeof handler !== "function")
       throw new ConfigError("handler", `expected a function, got ${describe(handler)}`);
-    if (this.#options.order !== "partition")
-      throw new ConfigError(
-        "order",
-        `batches are in the order of the partition; "${this.#options.order}" is for run`,
-      );
-    checkKnown("BatchOptions", options, ["maxRecords", "maxWaitMs", "acrossPartitions"]);
-    const resolved = {
-      maxRecords: checkInteger("maxRecords", options.maxRecords, { min: 1, max: 100_000, otherwise: 500 }),
-      maxWaitMs: checkInteger("maxWaitMs", options.maxWaitMs, { min: 0, max: 60_000, otherwise: 0 }),
-      acrossPartitions: options.acrossPartitions === true,
-    };
+    const resolved = resolveBatchOptions(options, this.#options.order);
     checkFailureUse(this.#failures?.policy, "runBatch");
     this.#session.prepareFor(resolved.maxRecords);
     await this.#serve(new BatchDelivery(this.#host(), handler, resolved, this.#second));

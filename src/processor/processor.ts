@@ -1,5 +1,5 @@
-import { checkInteger, checkKnown, describe } from "../check.js";
-import { BatchDelivery, type BatchOptions } from "../consumer/batch-delivery.js";
+import { describe } from "../check.js";
+import { BatchDelivery, type BatchOptions, resolveBatchOptions } from "../consumer/batch-delivery.js";
 import { SecondClock } from "../consumer/clock.js";
 import { type Delivery, type DeliveryHost, type HandlerContext, isPromise } from "../consumer/delivery.js";
 import type { TopicPartition } from "../consumer/options.js";
@@ -98,17 +98,7 @@ export class Processor<T extends AnyTopic> {
   ): Promise<void> {
     if (typeof handler !== "function")
       throw new ConfigError("handler", `expected a function, got ${describe(handler)}`);
-    if (this.#options.consumer.order !== "partition")
-      throw new ConfigError(
-        "order",
-        `batches are in the order of the partition; "${this.#options.consumer.order}" is for run`,
-      );
-    checkKnown("BatchOptions", options, ["maxRecords", "maxWaitMs", "acrossPartitions"]);
-    const resolved = {
-      maxRecords: checkInteger("maxRecords", options.maxRecords, { min: 1, max: 100_000, otherwise: 500 }),
-      maxWaitMs: checkInteger("maxWaitMs", options.maxWaitMs, { min: 0, max: 60_000, otherwise: 0 }),
-      acrossPartitions: options.acrossPartitions === true,
-    };
+    const resolved = resolveBatchOptions(options, this.#options.consumer.order);
     checkFailureUse(this.#failures?.policy, "runBatch");
     this.#loop.prepareFor(resolved.maxRecords);
     await this.#serve(new BatchDelivery(this.#host(), this.#collecting(handler), resolved, this.#second));

@@ -74,7 +74,8 @@ describe.each(["partition", "key", "none"] as const)("order: %s", (order) => {
       0,
       Array.from({ length: 20_000 }, (_, index) => String(index % 7)),
     );
-    while (handled < 20_000) await settled();
+    // The last record may end a turn of the event loop: then its place is given back in the next one.
+    while (handled < 20_000 || partitions[0]?.active !== 0) await settled();
     expect(partitions[0]?.committable).toBe(20_000);
     expect(partitions[0]?.active).toBe(0);
     feed(0, ["again"]);
