@@ -1,4 +1,4 @@
-import { ClosedError, type KafkaError } from "../errors.js";
+import { ClosedError, KafkaError } from "../errors.js";
 import type { Logger } from "../logger.js";
 import type { RawRecord } from "../record.js";
 import { loadBinding } from "./binding.js";
@@ -48,6 +48,8 @@ export class NativeConsumer {
   /** Some native calls crash the process once the client is disconnected, so nothing passes this latch. */
   #dead = false;
   #closing = false;
+  /** What was refused while connecting. librdkafka tells it once only, so the next fetch passes it on. */
+  #refusal: KafkaError | undefined;
 
   constructor(
     config: ClientConfig,
@@ -102,7 +104,11 @@ export class NativeConsumer {
       await this.#client.connect(() => {
         // Nothing is subscribed yet, so this brings no records: it lets error events through.
         polling = setInterval(() => {
-          this.fetch(1).catch(() => undefined);
+          this.fetch(1).catch((error: unknown) => {
+            if (!(error instanceof KafkaError) || error.retriable || error.code === "CLOSED") return;
+            this.#refusal = error;
+            this.#events.onWake();
+          });
         }, 100);
       }, signal);
     } catch (error) {
@@ -124,6 +130,11 @@ export class NativeConsumer {
   /** Whatever is there, up to `count` records; it also lets rebalances and commit outcomes through. */
   async fetch(count: number): Promise<Fetched> {
     if (this.#dead) throw this.#closed("fetch");
+    const refusal = this.#refusal;
+    if (refusal !== undefined) {
+      this.#refusal = undefined;
+      throw refusal;
+    }
     return this.#client.call<Fetched>("fetch", (callback) => {
       this.#client.native.consume(0, count, false, (error, records, ends) => {
         callback(error, { records, ends });

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { defineTopic, type KafkaError, Kafka } from "typed-kafka";
 import { z } from "zod";
-import { committedOffsets, silent, textTopic, until } from "../support/consuming.js";
+import { committedOffsets, silent, textTopic, until, within } from "../support/consuming.js";
 import { startKafka } from "../support/kafka-cluster.js";
 import { startSecureKafka } from "../support/secure-kafka.js";
 import { createTopic, uniqueName } from "../support/topics.js";
@@ -128,12 +128,10 @@ describe("a cluster that asks for credentials and permissions", async () => {
       await secure.createTopic(name);
       const topic = textTopic(name);
       await as("admin").producer().send(topic, { value: "secret" });
-      const run = () =>
-        failureOf(
-          as("alice")
-            .consumer(topic, { groupId, groupProtocol })
-            .run(() => {}),
-        );
+      const run = () => {
+        const consumer = as("alice").consumer(topic, { groupId, groupProtocol });
+        return within(30_000, "an error", failureOf(consumer.run(() => {})));
+      };
 
       // A topic that may not be seen looks as if it were not there.
       expect(await run()).toMatchObject({ code: "UNKNOWN_TOPIC", topic: name });
@@ -151,12 +149,26 @@ describe("a cluster that asks for credentials and permissions", async () => {
       });
 
       await secure.grant("alice", ["--operation", "Read", "--topic", name]);
-      for await (const { value } of as("alice").consumer(topic, { groupId, groupProtocol })) {
-        expect(value).toBe("secret");
-        break;
-      }
+      const consumer = as("alice").consumer(topic, { groupId, groupProtocol });
+      const first = consumer[Symbol.asyncIterator]().next();
+      expect(await within(30_000, "a record", first)).toMatchObject({ value: { value: "secret" } });
     },
   );
+
+  test("a group that is not theirs is told to each of many consumers that start together", async () => {
+    const name = uniqueName();
+    await secure.createTopic(name);
+    await secure.grant("alice", ["--operation", "Describe", "--topic", name]);
+    const failures = Array.from({ length: 20 }, () =>
+      failureOf(
+        as("alice")
+          .consumer(textTopic(name), { groupId: uniqueName() })
+          .run(() => {}),
+      ),
+    );
+    for (const failure of await within(60_000, "every error", Promise.all(failures)))
+      expect(failure).toMatchObject({ code: "AUTHORIZATION" });
+  });
 
   test("one topic of two that may not be read surfaces, although the other one has a backlog", async () => {
     const [allowed, denied] = [uniqueName(), uniqueName()];

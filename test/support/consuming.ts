@@ -21,6 +21,27 @@ export async function until(
   }
 }
 
+/** What `promise` resolves to; fails after `ms`, saying what did not come about and what `log` holds by then. */
+export async function within<Result>(
+  ms: number,
+  what: string,
+  promise: Promise<Result>,
+  log: readonly string[] = [],
+): Promise<Result> {
+  const timeout = new AbortController();
+  const late = sleep(ms, undefined, { signal: timeout.signal }).then(
+    () => {
+      throw new Error([`not within ${ms} ms: ${what}`, ...log.slice(-40)].join("\n"));
+    },
+    () => new Promise<never>(() => {}),
+  );
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    timeout.abort();
+  }
+}
+
 /** What a group has committed in each partition of a topic, asked past the library; -1 is nothing. */
 export async function committedOffsets(
   brokers: string,

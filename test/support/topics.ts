@@ -10,11 +10,14 @@ export interface TopicOptions {
   readonly partitions?: number;
   /** Default: the broker's, which is 1 for one node and 3 for three. */
   readonly replicationFactor?: number;
-  /** Kafka's topic settings, by Kafka's names. */
+  /** Kafka's topic settings, by Kafka's names. Default: records are kept however old they are. */
   readonly config?: Readonly<Record<string, string>>;
   /** Default: the broker of the integration tests. */
   readonly brokers?: string;
 }
+
+/** Tests write records with timestamps long ago, which brokers would delete whenever they look next. */
+const keepsOldRecords = { "retention.ms": "-1" };
 
 /** A name that no other test has: for topics, groups and transactional ids. */
 export const uniqueName = (prefix = "test"): string => `${prefix}-${randomBytes(6).toString("hex")}`;
@@ -29,7 +32,7 @@ export async function createTopic(options: TopicOptions = {}): Promise<string> {
         topic: name,
         num_partitions: options.partitions ?? 1,
         replication_factor: options.replicationFactor ?? -1,
-        config: options.config ?? {},
+        config: { ...keepsOldRecords, ...options.config },
       };
       admin.createTopic(topic, 20_000, (error) => {
         // The binding passes nothing on success, whatever its types say, and no `Error` on failure.

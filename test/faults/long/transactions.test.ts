@@ -7,6 +7,7 @@ import {
   TransactionOutcomeUnknownError,
 } from "typed-kafka";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { within } from "../../support/consuming.js";
 import { type KafkaCluster, startKafka } from "../../support/kafka-cluster.js";
 import { type Fault, ProtocolProxy, type Request } from "../../support/protocol-proxy.js";
 import { createTopic, uniqueName } from "../../support/topics.js";
@@ -48,21 +49,6 @@ async function valuesOf(topic: Awaited<ReturnType<typeof newTopic>>): Promise<st
 const faults: readonly Fault[] = ["cut", "lost answer", "silence"];
 const steps: readonly Request[] = ["init", "add partitions", "produce", "end"];
 
-async function within<Result>(ms: number, what: string, promise: Promise<Result>): Promise<Result> {
-  const timeout = new AbortController();
-  const late = sleep(ms, undefined, { signal: timeout.signal }).then(
-    () => {
-      throw new Error(`${what}: not within ${ms} ms\n${log.slice(-40).join("\n")}`);
-    },
-    () => new Promise<never>(() => {}),
-  );
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    timeout.abort();
-  }
-}
-
 describe("the outcome that is reported is the outcome in the log", () => {
   test("of a transaction, whatever request of it fails and however", async () => {
     const [debits, credits] = [await newTopic(2), await newTopic(2)];
@@ -82,15 +68,15 @@ describe("the outcome that is reported is the outcome in the log", () => {
       }
       const hit = proxy.fail(step, fault);
       try {
-        await within(60_000, name, run(name));
+        await within(60_000, name, run(name), log);
         outcomes.set(name, "committed");
       } catch (error) {
         if (error instanceof TransactionAbortedError) outcomes.set(name, "aborted");
         else if (error instanceof TransactionOutcomeUnknownError) outcomes.set(name, "unknown");
         else throw error;
       }
-      await within(5_000, `${name}: the fault`, hit);
-      await within(60_000, `after ${name}`, run(`after ${name}`));
+      await within(5_000, `${name}: the fault`, hit, log);
+      await within(60_000, `after ${name}`, run(`after ${name}`), log);
       outcomes.set(`after ${name}`, "committed");
       await producer.close();
     }
@@ -126,7 +112,7 @@ describe("the outcome that is reported is the outcome in the log", () => {
     await hit;
     expect(outcome).toBeInstanceOf(TransactionOutcomeUnknownError);
     proxy.refuse(false);
-    await within(60_000, "the next one", run("after"));
+    await within(60_000, "the next one", run("after"), log);
     await producer.close();
     const [debited, credited] = [await valuesOf(debits), await valuesOf(credits)];
     expect(debited.filter((value) => value !== "unknown").sort()).toEqual(["after", "before"]);
