@@ -1,26 +1,21 @@
 import type { SendCall } from "./send-call.js";
 
-/** A record on its way: the call it belongs to, and its place there. */
-export interface InFlightRecord {
-  readonly call: SendCall;
-  readonly index: number;
-  /** In bytes. */
-  readonly size: number;
-}
-
 /**
  * The records handed to the native client and not reported yet, by the number (the tag) that each is handed
  * over and reported with. Numbers are used again: there are never more than records were on their way at
  * once, and the native side holds small integers, which cost its garbage-collected handles nothing.
  */
 export class InFlight {
-  readonly #slots: (InFlightRecord | undefined)[] = [];
+  // An array each, not an object a record: that is less for the garbage collector, at a million a second.
+  readonly #calls: (SendCall | undefined)[] = [];
+  readonly #indexes: number[] = [];
+  readonly #sizes: number[] = [];
   readonly #free: number[] = [];
   #bytes = 0;
   #begunCalls = 0;
 
   get records(): number {
-    return this.#slots.length - this.#free.length;
+    return this.#calls.length - this.#free.length;
   }
 
   get bytes(): number {
@@ -32,28 +27,34 @@ export class InFlight {
     return this.#begunCalls;
   }
 
-  /** Returns the tag to hand the record over with. */
-  add(record: InFlightRecord): number {
-    const tag = this.#free.pop() ?? this.#slots.length;
-    this.#slots[tag] = record;
-    this.#bytes += record.size;
-    if (record.index === 0) this.#begunCalls += 1;
+  /** Returns the tag to hand the record over with. `size` in bytes. */
+  add(call: SendCall, index: number, size: number): number {
+    const tag = this.#free.pop() ?? this.#calls.length;
+    this.#calls[tag] = call;
+    this.#indexes[tag] = index;
+    this.#sizes[tag] = size;
+    this.#bytes += size;
+    if (index === 0) this.#begunCalls += 1;
     return tag;
   }
 
-  /** Frees the tag and returns whose it was; `undefined` for a tag that is not in use. */
-  remove(tag: unknown): InFlightRecord | undefined {
-    const record = typeof tag === "number" ? this.#slots[tag] : undefined;
-    if (record === undefined) return undefined;
-    this.#slots[tag as number] = undefined;
-    this.#free.push(tag as number);
-    this.#bytes -= record.size;
-    if (record.index === 0) this.#begunCalls -= 1;
-    return record;
+  /** The call whose record has this tag; `undefined` for a tag that is not in use. */
+  callOf(tag: unknown): SendCall | undefined {
+    return typeof tag === "number" ? this.#calls[tag] : undefined;
+  }
+
+  /** Frees a tag that is in use and returns its record's place in the call. */
+  remove(tag: number): number {
+    const index = this.#indexes[tag] ?? 0;
+    this.#calls[tag] = undefined;
+    this.#free.push(tag);
+    this.#bytes -= this.#sizes[tag] ?? 0;
+    if (index === 0) this.#begunCalls -= 1;
+    return index;
   }
 
   /** The calls that have records here. */
   calls(): Set<SendCall> {
-    return new Set(this.#slots.flatMap((record) => (record === undefined ? [] : [record.call])));
+    return new Set(this.#calls.filter((call) => call !== undefined));
   }
 }

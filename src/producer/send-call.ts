@@ -17,7 +17,7 @@ export class SendCall {
   /** Whether its topic was looked up, after the native client took it for missing. */
   isLookedUp = false;
   readonly #count: number;
-  /** Emptied when the call settles: a queue may hold it for a little longer. */
+  /** Emptied once all are handed over or the call has settled: the call itself is held for longer. */
   #records: readonly EncodedRecord[] = [];
   #next = 0;
   #inFlight = 0;
@@ -72,6 +72,7 @@ export class SendCall {
   handedOver(): void {
     this.#next += 1;
     this.#inFlight += 1;
+    if (this.#next === this.#count) this.#records = [];
   }
 
   /** The record of {@link SendCall.peek} was not taken over, so it is not in the log. */

@@ -80,14 +80,14 @@ export class SendQueue {
 
   /** The record of this tag was written. A tag that is not in use is ignored. */
   written(tag: unknown, partition: number, offset: number, timestamp: number): void {
-    const record = this.#inFlight.remove(tag);
-    record?.call.written(record.index, { topic: record.call.topic, partition, offset, timestamp });
+    const call = this.#inFlight.callOf(tag);
+    call?.written(this.#inFlight.remove(tag as number), { topic: call.topic, partition, offset, timestamp });
   }
 
   /** The record of this tag was refused (`failed`), or may or may not have been written (`unknown`). */
   lost(tag: unknown, status: "failed" | "unknown", errorOf: (topic: string) => KafkaError): void {
-    const record = this.#inFlight.remove(tag);
-    record?.call.lost(record.index, status, errorOf(record.call.topic));
+    const call = this.#inFlight.callOf(tag);
+    call?.lost(this.#inFlight.remove(tag as number), status, errorOf(call.topic));
   }
 
   /** Calls that have waited since before `time` without a record handed over, by the clock they were made with. */
@@ -137,7 +137,7 @@ export class SendQueue {
       const record = call.peek();
       if (record === undefined) return "done";
       if (!this.#hasRoomFor(record.size)) return "no room";
-      const tag = this.#inFlight.add({ call, index: call.next, size: record.size });
+      const tag = this.#inFlight.add(call, call.next, record.size);
       const outcome = this.#handOver(call, record, tag);
       if (outcome === "queued") {
         this.#waiting -= 1;
