@@ -144,16 +144,23 @@ describe("a transaction", () => {
   test("is rolled back when a broker refuses a record, and says which", async () => {
     const [topic, small] = [await newTopic(), await newTopic(1, { "max.message.bytes": "1000" })];
     await using producer = kafka.transactionalProducer({ transactionalId: uniqueName() });
-    const error = await errorOf(
-      producer.transaction(async (tx) => {
-        await tx.send(topic, { value: "good" });
-        await tx.send(small, { value: "x".repeat(5_000) });
-      }),
-    );
-    expect(error).toBeInstanceOf(TransactionAbortedError);
-    expect(error).toMatchObject({ topic: small.name, retriable: false, cause: { code: "RECORD_TOO_LARGE" } });
-    await producer.transaction((tx) => tx.send(topic, { value: "after" }));
-    expect(await valuesOf(topic)).toEqual(["after"]);
+    const rounds = Array.from({ length: 8 }, (_, round) => `after ${round}`);
+    for (const after of rounds) {
+      const error = await errorOf(
+        producer.transaction(async (tx) => {
+          await tx.send(topic, { value: "good" });
+          await tx.send(small, { value: "x".repeat(5_000) });
+        }),
+      );
+      expect(error).toBeInstanceOf(TransactionAbortedError);
+      expect(error).toMatchObject({
+        topic: small.name,
+        retriable: false,
+        cause: { code: "RECORD_TOO_LARGE" },
+      });
+      await producer.transaction((tx) => tx.send(topic, { value: after }));
+    }
+    expect(await valuesOf(topic)).toEqual(rounds);
   });
 
   test("is rolled back when a topic does not exist", async () => {
