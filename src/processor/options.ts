@@ -30,6 +30,13 @@ export interface ProcessorOptions
   readonly maxBatchRecords?: number | undefined;
 }
 
+/**
+ * Where the group's coordinator has left the cluster, adding offsets to a transaction waits for ever: librdkafka
+ * looks for the new one only when a connection comes up or goes down (librdkafka #5511, and #5456 for the time
+ * limit that is not kept). Connections that idle go down by themselves after this long, so it looks then.
+ */
+const maxIdleMs = 6_000;
+
 /** {@link ProcessorOptions}, checked and complete. */
 export interface ResolvedProcessorOptions {
   readonly consumer: ResolvedConsumerOptions;
@@ -50,7 +57,10 @@ export function resolveProcessorOptions(
   const given = new Set<string>(transactionOptionNames);
   const pick = (wanted: boolean): object =>
     Object.fromEntries(Object.entries(rest).filter(([name]) => given.has(name) === wanted));
-  const transaction = resolveTransactionOptions(pick(true) as TransactionOptions, shared);
+  const transaction = resolveTransactionOptions(pick(true) as TransactionOptions, {
+    "connections.max.idle.ms": maxIdleMs,
+    ...shared,
+  });
   return {
     transaction,
     consumer: resolveConsumerOptions(pick(false) as ConsumerOptions),

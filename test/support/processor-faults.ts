@@ -151,19 +151,24 @@ export class Run {
   readonly workers: Worker[] = [];
   readonly faults: Record<string, number> = {};
   readonly seed: number;
+  readonly groupId: string;
   readonly all: Worker[] = [];
-  readonly #start: (index: number) => Worker;
+  readonly #start: (index: number, identity: number) => Worker;
   readonly #random: () => number;
 
-  constructor(seed: number, start: (index: number) => Worker) {
+  constructor(seed: number, groupId: string, start: (index: number, identity: number) => Worker) {
     this.seed = seed;
+    this.groupId = groupId;
     this.#start = start;
     this.#random = randomFrom(seed);
   }
 
-  /** Starts the worker of this number, which has its own transactional id, again or for the first time. */
-  start(index: number): Worker {
-    const worker = this.#start(index);
+  /**
+   * Starts the worker of this number, again or for the first time. It has a transactional id of its own, or
+   * that of the worker `identity`.
+   */
+  start(index: number, identity = index): Worker {
+    const worker = this.#start(index, identity);
     this.workers[index] = worker;
     this.all.push(worker);
     return worker;
@@ -175,6 +180,15 @@ export class Run {
 
   count(fault: string): void {
     this.faults[fault] = (this.faults[fault] ?? 0) + 1;
+  }
+
+  /** Resolves when every worker has committed something. */
+  async underWay(withinMs = 30_000): Promise<void> {
+    const deadline = Date.now() + withinMs;
+    while (this.workers.some(({ commits }) => commits < 5)) {
+      if (Date.now() > deadline) throw new Error(`not all workers were at work within ${withinMs} ms`);
+      await sleep(50);
+    }
   }
 
   worker(index: number): Worker {
@@ -236,7 +250,8 @@ export async function run(scenario: Scenario): Promise<Verdict> {
   const began = Date.now();
   const run = new Run(
     seed,
-    (index) =>
+    groupId,
+    (index, identity) =>
       new Worker(`./${scenario.worker ?? "processor-worker.ts"}`, {
         brokers,
         input,
@@ -244,7 +259,7 @@ export async function run(scenario: Scenario): Promise<Verdict> {
         librdkafka: scenario.librdkafka,
         options: {
           groupId,
-          transactionalId: `${ids}-${index}`,
+          transactionalId: `${ids}-${identity}`,
           timeoutMs: 20_000,
           ...scenario.options,
           ...(scenario.options.groupInstanceId === undefined

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import type { KafkaCluster } from "./kafka-cluster.js";
 
-/** The requests of Kafka's protocol that a transaction consists of, by their keys. */
+/** The requests of Kafka's protocol that a transaction consists of, by their keys; `produce` is one inside a transaction. */
 export const requests = {
   produce: 0,
   "find coordinator": 10,
@@ -82,7 +82,7 @@ export class ProtocolProxy {
     };
     eachFrame(client, (frame) => {
       const armed = this.#armed;
-      if (armed?.key === frame.readInt16BE(4)) {
+      if (armed?.key === frame.readInt16BE(4) && (armed.key !== requests.produce || isOfTransaction(frame))) {
         this.#armed = undefined;
         armed.hit();
         if (armed.fault === "cut") {
@@ -111,6 +111,13 @@ export class ProtocolProxy {
       from.on("close", () => to.destroy());
     }
   }
+}
+
+/** Whether a produce request has a transactional id. Protocol: from version 9 on its length is a varint, and 0 for none. */
+function isOfTransaction(frame: Buffer): boolean {
+  const version = frame.readInt16BE(6);
+  const afterClientId = 14 + Math.max(0, frame.readInt16BE(12));
+  return version < 9 ? frame.readInt16BE(afterClientId) >= 0 : frame.readUInt8(afterClientId + 1) > 0;
 }
 
 /** Kafka's frames: a length of four bytes and as many bytes. */

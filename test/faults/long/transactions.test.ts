@@ -145,7 +145,7 @@ describe("the outcome that is reported is the outcome in the log", () => {
     await started;
     await feed(50);
     for (const fault of faults) {
-      for (const step of ["add partitions", "add offsets", "commit offsets", "end"] as const) {
+      for (const step of ["add partitions", "produce", "add offsets", "commit offsets", "end"] as const) {
         const hit = within(40_000, `${step} ${fault}`, proxy.fail(step, fault));
         await feed(50);
         await hit;
