@@ -14,7 +14,12 @@ import { SecondClock } from "./clock.js";
 import { Committer } from "./committer.js";
 import type { Delivery, DeliveryHost, HandlerContext } from "./delivery.js";
 import { GroupSession } from "./group-session.js";
-import type { ConsumerOptions, ResolvedConsumerOptions, TopicPartition } from "./options.js";
+import {
+  type ConsumerOptions,
+  placeOf,
+  type ResolvedConsumerOptions,
+  type TopicPartition,
+} from "./options.js";
 import { resolveConsumerOptions } from "./options.js";
 import type { OwnedPartition } from "./owned-partition.js";
 import { RecordDelivery } from "./record-delivery.js";
@@ -471,8 +476,4 @@ export class Consumer<T extends AnyTopic | AnyTopicPattern> implements AsyncIter
       );
     return target;
   }
-}
-
-function placeOf({ topic, partition }: TopicPartition): TopicPartition {
-  return { topic, partition };
 }

@@ -7,7 +7,7 @@ import type { Logger } from "../logger.js";
 import type { RawRecord } from "../record.js";
 import { Bell, settlesWithin, sleep } from "../waiting.js";
 import { Assignment } from "./assignment.js";
-import type { ResolvedConsumerOptions, RebalanceEvent, TopicPartition } from "./options.js";
+import { placeOf, type RebalanceEvent, type ResolvedConsumerOptions } from "./options.js";
 import { FlowControl } from "./flow-control.js";
 import { type Delay, OwnedPartition } from "./owned-partition.js";
 
@@ -523,10 +523,6 @@ export class GroupSession {
       throw error;
     }
   }
-}
-
-function placeOf({ topic, partition }: TopicPartition): TopicPartition {
-  return { topic, partition };
 }
 
 /** Patterns are subscribed to by names that begin like this, which topics' never do. */

@@ -11,6 +11,11 @@ export interface TopicPartition {
   readonly partition: number;
 }
 
+/** Only the place of something that has more to it. */
+export function placeOf({ topic, partition }: TopicPartition): TopicPartition {
+  return { topic, partition };
+}
+
 /**
  * What happened to the partitions of a consumer: `assigned` to it, `revoked` politely (its handlers have
  * finished and their offsets are committed), or `lost` (others have them already; nothing was committed).

@@ -1,5 +1,6 @@
 import type { BatchPart, Delivery } from "../consumer/delivery.js";
 import { GroupSession } from "../consumer/group-session.js";
+import { placeOf } from "../consumer/options.js";
 import type { OwnedPartition } from "../consumer/owned-partition.js";
 import type { ClientConfig } from "../driver/client-config.js";
 import {
@@ -597,10 +598,3 @@ function unordered({ topic, partition }: OwnedPartition): KafkaError {
 }
 
 const patiently = { deadline: Infinity, isPatient: true } as const;
-
-function placeOf({ topic, partition }: OwnedPartition): {
-  readonly topic: string;
-  readonly partition: number;
-} {
-  return { topic, partition };
-}
