@@ -188,6 +188,7 @@ function entryTable(row) {
     ["range", ({ low, high, good }) => (good.length > 1 ? `${number(low)}–${number(high)}` : "one pass")],
     ["of the ceiling", (entry) => ceiling && percent(ratio(entry, ceiling, row.of))],
     ["typed-kafka to it", (entry) => mine && times(ratio(mine, entry, row.of))],
+    ["p50 ms", (entry) => (row.show === "latency" ? undefined : fieldOf("p50")(entry))],
     ["p99 ms", fieldOf("p99")],
     ["p99.9 ms", fieldOf("p999")],
     ["CPU s per million", fieldOf("cpuPerMillion")],

@@ -74,6 +74,23 @@ export async function consumeBatches(job) {
   );
 }
 
+/** One of several processes of a group, which all begin at the same time. */
+export async function consumeTogether(job) {
+  let isTime = false;
+  const consumer = consumerOf(job, {
+    onRebalance: ({ type, partitions }) => {
+      if (type === "assigned" && !isTime) consumer.pause(partitions);
+    },
+  });
+  setTimeout(() => {
+    isTime = true;
+    consumer.resume();
+  }, job.startAt - Date.now());
+  await consumer.run(() => {
+    if (isTime) job.meter.record();
+  });
+}
+
 export async function consumeKeys(job) {
   await consumerOf(job, { order: "key", concurrency: job.concurrency }).run(async () => {
     await sleep(job.handlerMs);
