@@ -11,6 +11,10 @@ const roomAt = 0.25;
 const overfullAt = 1.25;
 /** How long after an assignment an error of a partition is looked out for, whatever the others bring. */
 const firstAnswerMs = 5_000;
+/** After so long the partitions that have answered make room for the answers of the others, */
+const lateAnswerMs = 100;
+/** for so long at most: the others' broker may be away. */
+const makeRoomMs = 900;
 
 /** What of the native consumer the flow depends on. */
 export type FlowSource = Pick<NativeConsumer, "knownEnd" | "pause" | "resume">;
@@ -27,6 +31,7 @@ export class FlowControl {
   #full = false;
   /** Partitions of which no broker has said anything yet, and until when that matters. */
   readonly #unanswered = new Map<OwnedPartition, number>();
+  #lateFrom = 0;
 
   constructor(bufferMaxBytes: number) {
     this.#bufferMaxBytes = bufferMaxBytes;
@@ -51,13 +56,14 @@ export class FlowControl {
   /** New partitions, whose first answer may be an error. */
   watch(partitions: readonly OwnedPartition[], now: number): void {
     for (const partition of partitions) this.#unanswered.set(partition, now + firstAnswerMs);
+    this.#lateFrom = now + lateAnswerMs;
   }
 
   /** How many records to ask for, so that large ones do not come a thousand at a time. */
   fetchSize(source: FlowSource, now: number): number {
     // An error that comes behind records is not told, and some are told once only: one at a time there is
     // nothing for it to be behind of. That is over with the first answers, within milliseconds.
-    if (this.#unanswered.size > 0 && this.#lookOut(source, now)) return 1;
+    if (this.#isLookingOut(source, now)) return 1;
     return Math.max(
       1,
       Math.min(maxFetch, Math.floor(Math.min(maxFetchBytes, this.#partitionBytes) / this.#recordBytes)),
@@ -82,11 +88,18 @@ export class FlowControl {
   }
 
   /** Whether to fetch now. Pauses and resumes partitions natively as a side effect. */
-  wantsMore(partitions: Iterable<OwnedPartition>, source: FlowSource): boolean {
+  wantsMore(partitions: Iterable<OwnedPartition>, source: FlowSource, now: number): boolean {
     const full: OwnedPartition[] = [];
+    const answered: OwnedPartition[] = [];
+    const isLate =
+      now >= this.#lateFrom && now < this.#lateFrom + makeRoomMs && this.#isLookingOut(source, now);
     let starving = false;
     for (const partition of partitions) {
       if (!partition.wanted) continue;
+      if (isLate && source.knownEnd(partition) !== undefined) {
+        answered.push(partition);
+        continue;
+      }
       if (partition.held && this.#hasRoom(partition)) {
         partition.held = false;
         source.resume([partition]);
@@ -94,6 +107,9 @@ export class FlowControl {
       if (this.fills(partition)) full.push(partition);
       else if (this.#hasRoom(partition) && hasMore(partition, source)) starving = true;
     }
+    // A single large batch of theirs may stand in front of the others' first answers: a hundred thousand
+    // small records, where they are compressed.
+    this.#hold(answered, source);
     this.#full = full.length > 0;
     if (!this.#full) return true;
     if (!starving) return false;
@@ -123,7 +139,7 @@ export class FlowControl {
     return queue.length <= this.#maxWaiting * roomAt && queue.bytes <= this.#partitionBytes * roomAt;
   }
 
-  #lookOut(source: FlowSource, now: number): boolean {
+  #isLookingOut(source: FlowSource, now: number): boolean {
     for (const [partition, until] of this.#unanswered) {
       if (partition.wanted && now < until && source.knownEnd(partition) === undefined) return true;
       this.#unanswered.delete(partition);

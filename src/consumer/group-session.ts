@@ -241,7 +241,7 @@ export class GroupSession {
       if (this.#ended) return 0;
       const now = performance.now();
       if (!this.#exclusive) {
-        const wanted = this.#flow.wantsMore(this.#assignment, this.native);
+        const wanted = this.#flow.wantsMore(this.#assignment, this.native, now);
         if (wanted && this.#woken) return this.#fetchSize();
         if (now - this.#lastFetch >= this.#pollEveryMs(wanted)) {
           if (wanted) return this.#fetchSize();
@@ -263,7 +263,11 @@ export class GroupSession {
   }
 
   #mayFetch(): boolean {
-    return !this.#exclusive && !this.#ended && this.#flow.wantsMore(this.#assignment, this.native);
+    return (
+      !this.#exclusive &&
+      !this.#ended &&
+      this.#flow.wantsMore(this.#assignment, this.native, performance.now())
+    );
   }
 
   async #fetch(count: number): Promise<Arrival> {

@@ -32,7 +32,7 @@ test("stops fetching when a partition is full and the others have nothing more t
   const flow = new FlowControl(2 ** 25);
   other.position = 10;
   ends.set(1, 10);
-  expect(flow.wantsMore([full, other], source)).toBe(false);
+  expect(flow.wantsMore([full, other], source, 0)).toBe(false);
   expect(natively).toEqual(new Set());
 });
 
@@ -40,11 +40,11 @@ test("pauses a full partition natively where another one starves behind it, and 
   const flow = new FlowControl(2 ** 25);
   other.position = 10;
   ends.set(1, 11);
-  expect(flow.wantsMore([full, other], source)).toBe(true);
+  expect(flow.wantsMore([full, other], source, 0)).toBe(true);
   expect(natively).toEqual(new Set([0]));
   while (full.queue.length > 500) full.take();
   expect(flow.waitsFor(full)).toBe(true);
-  expect(flow.wantsMore([full, other], source)).toBe(true);
+  expect(flow.wantsMore([full, other], source, 0)).toBe(true);
   expect(natively).toEqual(new Set());
 });
 
@@ -82,4 +82,31 @@ test("fetches one record at a time until every new partition has had an answer, 
   ends.delete(1);
   expect(flow.fetchSize(source, 4_999)).toBe(1);
   expect(flow.fetchSize(source, 5_000)).toBe(1_000);
+});
+
+test("partitions that have answered make room for those that have not, after a while", () => {
+  const flow = new FlowControl(2 ** 25);
+  const answered = new OwnedPartition({ topic: "topic", partition: 0 });
+  flow.watch([answered, other], 0);
+  expect(flow.fetchSize(source, 10)).toBe(1);
+  expect(flow.wantsMore([answered, other], source, 10)).toBe(true);
+  expect(natively).toEqual(new Set());
+  expect(flow.wantsMore([answered, other], source, 200)).toBe(true);
+  expect(natively).toEqual(new Set([0]));
+  expect(flow.wantsMore([answered, other], source, 210)).toBe(true);
+  expect(natively).toEqual(new Set([0]));
+  ends.set(1, 10);
+  expect(flow.fetchSize(source, 220)).toBe(1_000);
+  expect(flow.wantsMore([answered, other], source, 220)).toBe(true);
+  expect(natively).toEqual(new Set());
+});
+
+test("they do not wait for long for those that never answer", () => {
+  const flow = new FlowControl(2 ** 25);
+  flow.watch([full, other], 0);
+  full.queue.clear();
+  expect(flow.wantsMore([full, other], source, 200)).toBe(true);
+  expect(natively).toEqual(new Set([0]));
+  expect(flow.wantsMore([full, other], source, 1_000)).toBe(true);
+  expect(natively).toEqual(new Set());
 });
