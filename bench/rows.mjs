@@ -371,6 +371,6 @@ export const rows = [
     show: "start",
     job: { records: 1 },
     entries: without("python"),
-    notes: { "confluent-kafkajs-api": "does not ask who leads before the first record" },
+    notes: { kafkajs: "loads no native library" },
   },
 ];

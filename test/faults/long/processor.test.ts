@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { coordinatorOf, moveCoordinators } from "../../support/coordinators.js";
 import { type KafkaCluster, startKafka } from "../../support/kafka-cluster.js";
 import { run, type Run, type Verdict } from "../../support/processor-faults.js";
 
@@ -113,5 +114,28 @@ describe("a processor delivers exactly once", () => {
     });
     expectExactlyOnce(verdict);
     expect(verdict.longestGapMs).toBeLessThan(30_000);
+  });
+
+  test("while the coordinators of its group and its transactions move to other brokers", async () => {
+    const verdict = await run({
+      brokers: kafka.brokers,
+      records: 6_000,
+      rate: 300,
+      options: { sessionTimeoutMs: 6_000 },
+      faults: async (run) => {
+        await run.underWay();
+        for (let moves = 1; moves <= 3; moves += 1) {
+          const before = await coordinatorOf(kafka, run.groupId);
+          await moveCoordinators(kafka);
+          run.count("coordinator move");
+          await expect
+            .poll(() => coordinatorOf(kafka, run.groupId).catch(() => before), { timeout: 20_000 })
+            .not.toBe(before);
+          await sleep(1_000);
+        }
+      },
+    });
+    expectExactlyOnce(verdict);
+    expect(verdict.longestGapMs).toBeLessThan(15_000);
   });
 });
