@@ -17,10 +17,10 @@ import { GroupSession } from "./group-session.js";
 import {
   type ConsumerOptions,
   placeOf,
+  resolveConsumerOptions,
   type ResolvedConsumerOptions,
   type TopicPartition,
 } from "./options.js";
-import { resolveConsumerOptions } from "./options.js";
 import type { OwnedPartition } from "./owned-partition.js";
 import { RecordDelivery } from "./record-delivery.js";
 import { checkFailureUse, ConsumerFailures, type Movers } from "./record-failures.js";

@@ -2,13 +2,11 @@
  * A cluster that grows under load: partitions are added, a fourth broker joins, partitions move onto it,
  * and then one of the first three goes. The clients are not told; they find out.
  */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { defineTopic, integer, Kafka } from "typed-kafka";
 import { type KafkaCluster, startKafka } from "../support/kafka-cluster.js";
+import { reassign } from "../support/reassignment.js";
 
 const perSecond = 10_000;
 const batchesPerSecond = 20;
@@ -133,12 +131,7 @@ async function moveOnto(broker: number, topics: readonly string[]): Promise<void
       replicas: partition % 3 === 0 ? [broker, 2, 3] : partition % 3 === 1 ? [2, 3, broker] : [3, broker, 2],
     })),
   );
-  const folder = mkdtempSync(join(tmpdir(), "typed-kafka-move-"));
-  const file = join(folder, "move.json");
-  writeFileSync(file, JSON.stringify({ version: 1, partitions: wanted }));
-  const tool = "org.apache.kafka.tools.reassign.ReassignPartitionsCommand";
-  await cluster.tool(tool, ["--execute", "--reassignment-json-file", file]);
-  rmSync(folder, { recursive: true });
+  await reassign(cluster, wanted);
   await expect
     .poll(
       async () => {

@@ -1,9 +1,9 @@
 /** What becomes of processors when the broker that coordinates their group goes, or another one has their transactional id. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { coordinatorOf } from "../support/coordinators.js";
+import { coordinatorOf } from "../support/reassignment.js";
 import { type KafkaCluster, startKafka } from "../support/kafka-cluster.js";
-import { run, type Verdict } from "../support/processor-faults.js";
+import { expectExactlyOnce, run } from "../support/processor-faults.js";
 
 let cluster: KafkaCluster;
 
@@ -14,16 +14,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await cluster.close();
 });
-
-function expectExactlyOnce(verdict: Verdict, stopped: readonly string[] = []): void {
-  expect(verdict).toMatchObject({
-    lost: 0,
-    doubled: 0,
-    disordered: 0,
-    live: { doubled: 0, disordered: 0, seen: verdict.records },
-    stopped,
-  });
-}
 
 describe("processors go on by themselves, exactly once", () => {
   test("when the broker that coordinates their group dies and stays away", async () => {

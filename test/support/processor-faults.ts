@@ -7,6 +7,7 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { setTimeout as sleep } from "node:timers/promises";
 import { defineTopic, Kafka, type ProcessorOptions, string } from "typed-kafka";
+import { expect } from "vitest";
 import { createTopic, uniqueName } from "./topics.js";
 import type { WorkerSettings } from "./processor-worker.js";
 
@@ -144,6 +145,20 @@ export interface Verdict {
   readonly seconds: number;
   /** Workers that stopped by themselves. */
   readonly stopped: readonly string[];
+}
+
+/**
+ * Nothing lost, doubled or out of order, neither in the end nor for a reader on the way. `stopped` are the
+ * errors that workers stopped with.
+ */
+export function expectExactlyOnce(verdict: Verdict, stopped: readonly string[] = []): void {
+  expect(verdict).toMatchObject({
+    lost: 0,
+    doubled: 0,
+    disordered: 0,
+    live: { doubled: 0, disordered: 0, seen: verdict.records },
+    stopped,
+  });
 }
 
 /** A run under way: the workers, and chance. */

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { coordinatorOf, moveCoordinators } from "../../support/coordinators.js";
+import { coordinatorOf, moveCoordinators } from "../../support/reassignment.js";
 import { type KafkaCluster, startKafka } from "../../support/kafka-cluster.js";
-import { run, type Run, type Verdict } from "../../support/processor-faults.js";
+import { expectExactlyOnce, run, type Run } from "../../support/processor-faults.js";
 
 let kafka: KafkaCluster;
 
@@ -19,17 +19,6 @@ afterAll(async () => {
 
 const sessionTimeoutMs = 3_000;
 const pastSessionMs = 5_000;
-
-/** Nothing lost, doubled or out of order, neither in the end nor for a reader on the way. */
-function expectExactlyOnce(verdict: Verdict): void {
-  expect(verdict).toMatchObject({
-    lost: 0,
-    doubled: 0,
-    disordered: 0,
-    live: { doubled: 0, disordered: 0, seen: verdict.records },
-    stopped: [],
-  });
-}
 
 /** One of each fault, inside transactions. */
 async function everyFault(run: Run): Promise<void> {

@@ -22,12 +22,27 @@ export async function moveCoordinators(cluster: KafkaCluster): Promise<void> {
       replicas: [leader, leader + 1, leader + 2].map((id) => (id % 3) + 1),
     })),
   );
-  const folder = mkdtempSync(join(tmpdir(), "typed-kafka-move-"));
-  const file = join(folder, "move.json");
-  writeFileSync(file, JSON.stringify({ version: 1, partitions }));
-  const reassign = "org.apache.kafka.tools.reassign.ReassignPartitionsCommand";
-  await cluster.tool(reassign, ["--execute", "--reassignment-json-file", file]);
-  rmSync(folder, { recursive: true });
+  await reassign(cluster, partitions);
   const elect = "org.apache.kafka.tools.LeaderElectionCommand";
   await cluster.tool(elect, ["--election-type", "preferred", "--all-topic-partitions"]);
+}
+
+/** Gives partitions these replicas, the first of them the preferred leader. The tool only starts the move. */
+export async function reassign(
+  cluster: KafkaCluster,
+  partitions: readonly {
+    readonly topic: string;
+    readonly partition: number;
+    readonly replicas: readonly number[];
+  }[],
+): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "typed-kafka-move-"));
+  try {
+    const file = join(folder, "move.json");
+    writeFileSync(file, JSON.stringify({ version: 1, partitions }));
+    const tool = "org.apache.kafka.tools.reassign.ReassignPartitionsCommand";
+    await cluster.tool(tool, ["--execute", "--reassignment-json-file", file]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
