@@ -94,6 +94,9 @@ export class BatchDelivery implements Delivery {
     for (const { resolve } of this.#returning.splice(0)) resolve();
   };
 
+  /** Never: while batches are handled, the next ones fill. */
+  isBusy = (): boolean => false;
+
   oldest = (): { seconds: number; partition: OwnedPartition; offset: number } | undefined => {
     let oldest: Call | undefined;
     for (const call of this.#calls) if (oldest === undefined || call.second < oldest.second) oldest = call;

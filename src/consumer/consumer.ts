@@ -94,6 +94,7 @@ export class Consumer<T extends AnyTopic | AnyTopicPattern> implements AsyncIter
       onRelease: (partitions) => this.#drain(partitions),
       beforeSubscribing: this.#failures?.prepare,
       dueAt: this.#failures?.policy.dueAtOf,
+      isBusy: () => this.#delivery?.isBusy() ?? false,
       awaitsCommit: () => this.#committer.isWaiting,
       onCommit: (error) => {
         this.#committer.settle(error);

@@ -19,6 +19,8 @@ export interface Delivery {
   readonly offer: (partition: OwnedPartition) => void;
   /** Hands nothing more over; what is in flight goes on. */
   readonly stop: () => void;
+  /** Whether every place for a handler is taken, so that more records would only wait. */
+  readonly isBusy: () => boolean;
   /** How long the oldest call in flight has run, in whole seconds, and for what. */
   readonly oldest: () =>
     { readonly seconds: number; readonly partition: OwnedPartition; readonly offset: number } | undefined;

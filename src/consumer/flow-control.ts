@@ -9,6 +9,12 @@ const defaultMaxWaiting = 2_000;
 const roomAt = 0.25;
 /** Polling while full brings a few records more: a partition this full is paused natively, lest they add up. */
 const overfullAt = 1.25;
+/** While every handler is at work, this many records wait for them at most, of all partitions together, */
+const enoughForBusy = 1_000;
+/** and more are fetched when so many are left, */
+const fewForBusy = 500;
+/** or when a partition has had none for so long although its log goes on. */
+const patienceMs = 2_000;
 /** How long after an assignment an error of a partition is looked out for, whatever the others bring. */
 const firstAnswerMs = 5_000;
 /** After so long the partitions that have answered make room for the answers of the others, */
@@ -25,20 +31,26 @@ export type FlowSource = Pick<NativeConsumer, "knownEnd" | "pause" | "resume">;
  */
 export class FlowControl {
   readonly #bufferMaxBytes: number;
+  readonly #isBusy: () => boolean;
   #maxWaiting = defaultMaxWaiting;
   #partitionBytes: number;
   #recordBytes = 1_000;
   #full = false;
+  /** Handlers are at work and have enough: how many more they take before the next fetch. */
+  #untilFew: number | undefined;
+  readonly #emptySince = new WeakMap<OwnedPartition, number>();
   /** Partitions of which no broker has said anything yet, and until when that matters. */
   readonly #unanswered = new Map<OwnedPartition, number>();
   #lateFrom = 0;
 
-  constructor(bufferMaxBytes: number) {
+  /** `isBusy`: whether every handler is at work, so that what is fetched now would only wait. */
+  constructor(bufferMaxBytes: number, isBusy: () => boolean = () => false) {
     this.#bufferMaxBytes = bufferMaxBytes;
+    this.#isBusy = isBusy;
     this.#partitionBytes = bufferMaxBytes;
   }
 
-  /** Whether some partition was full when last looked at. */
+  /** Whether there was enough of some partition, or of all together, when last looked at. */
   get isFull(): boolean {
     return this.#full;
   }
@@ -77,9 +89,12 @@ export class FlowControl {
     this.#recordBytes = 0.8 * this.#recordBytes + 0.2 * Math.max(1, bytes / records.length);
   }
 
-  /** Whether the loop waits for this partition's queue, which has just become short enough. */
+  /** A record of this partition was taken: whether the loop has waited for that. */
   waitsFor(partition: OwnedPartition): boolean {
-    return this.#full && this.#hasRoom(partition);
+    if (!this.#full) return false;
+    if (this.#untilFew === undefined) return this.#hasRoom(partition);
+    this.#untilFew -= 1;
+    return this.#untilFew <= 0 || partition.queue.length === 0;
   }
 
   /** Whether so much of the partition is waiting that no more of it is fetched. */
@@ -94,8 +109,12 @@ export class FlowControl {
     const isLate =
       now >= this.#lateFrom && now < this.#lateFrom + makeRoomMs && this.#isLookingOut(source, now);
     let starving = false;
+    let waiting = 0;
+    let hungry = false;
     for (const partition of partitions) {
       if (!partition.wanted) continue;
+      if (partition.open) waiting += partition.queue.length;
+      hungry = this.#isHungry(partition, source, now) || hungry;
       if (isLate && source.knownEnd(partition) !== undefined) {
         answered.push(partition);
         continue;
@@ -110,8 +129,12 @@ export class FlowControl {
     // A single large batch of theirs may stand in front of the others' first answers: a hundred thousand
     // small records, where they are compressed.
     this.#hold(answered, source);
-    this.#full = full.length > 0;
+    // Beyond what keeps the handlers going, records cost less memory and less work in the native queue.
+    const hasEnough = waiting >= enoughForBusy && !hungry && this.#isBusy();
+    this.#untilFew = hasEnough ? waiting - fewForBusy : undefined;
+    this.#full = hasEnough || full.length > 0;
     if (!this.#full) return true;
+    if (hasEnough) return false;
     if (!starving) return false;
     this.#hold(full, source);
     return true;
@@ -133,6 +156,17 @@ export class FlowControl {
     const toHold = partitions.filter(({ held }) => !held);
     for (const partition of toHold) partition.held = true;
     source.pause(toHold);
+  }
+
+  /** Whether nothing of the partition has come for too long. */
+  #isHungry(partition: OwnedPartition, source: FlowSource, now: number): boolean {
+    if (partition.queue.length > 0 || !hasMore(partition, source)) {
+      this.#emptySince.delete(partition);
+      return false;
+    }
+    const since = this.#emptySince.get(partition) ?? now;
+    this.#emptySince.set(partition, since);
+    return now - since >= patienceMs;
   }
 
   #hasRoom({ queue }: OwnedPartition): boolean {

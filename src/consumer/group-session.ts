@@ -29,6 +29,8 @@ export interface SessionEvents {
   readonly onCommit: (error: KafkaError | undefined) => void;
   /** The session cannot go on. */
   readonly onFailure: (error: KafkaError) => void;
+  /** Whether every handler is at work: records that are fetched now would only wait. */
+  readonly isBusy: () => boolean;
   /** Whether the outcome of a commit is waited for: then it is looked for although no records are wanted. */
   readonly awaitsCommit?: () => boolean;
 }
@@ -93,7 +95,7 @@ export class GroupSession {
     this.#topics = topics;
     this.#events = events;
     this.#logger = config.logger;
-    this.#flow = new FlowControl(options.bufferMaxBytes);
+    this.#flow = new FlowControl(options.bufferMaxBytes, events.isBusy);
     const properties = topics.some(isPattern)
       ? { ...options.properties, "topic.blacklist": kafkasOwnTopics }
       : options.properties;

@@ -75,6 +75,8 @@ export class RecordDelivery implements Delivery {
     for (const { resolve } of this.#returning.splice(0)) resolve();
   };
 
+  isBusy = (): boolean => !this.#hasPlace();
+
   oldest = (): { seconds: number; partition: OwnedPartition; offset: number } | undefined => {
     let oldest: { seconds: number; partition: OwnedPartition; offset: number } | undefined;
     for (const { partition, offset, second } of this.#places) {

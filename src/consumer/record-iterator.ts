@@ -63,6 +63,8 @@ export class RecordIterator<Record> implements Delivery, AsyncIterableIterator<R
     this.stop();
   }
 
+  isBusy = (): boolean => this.#inHand !== undefined;
+
   oldest = (): { seconds: number; partition: OwnedPartition; offset: number } | undefined => {
     if (this.#inHand === undefined) return undefined;
     const { partition, record, second } = this.#inHand;

@@ -472,6 +472,7 @@ export class ExactlyOnceLoop {
       onRelease: (partitions) => this.#release(partitions),
       beforeSubscribing: this.#failurePolicy?.prepare,
       dueAt: this.#failurePolicy?.policy.dueAtOf,
+      isBusy: () => this.#delivery?.isBusy() ?? false,
       onCommit: () => undefined,
       onFailure: (error) => {
         if (session === this.#session) this.#onSessionFailure(error);

@@ -110,3 +110,51 @@ test("they do not wait for long for those that never answer", () => {
   expect(flow.wantsMore([full, other], source, 1_000)).toBe(true);
   expect(natively).toEqual(new Set());
 });
+
+test("while every handler is at work it fetches no more than they need next", () => {
+  let isBusy = true;
+  const flow = new FlowControl(2 ** 25, () => isBusy);
+  full.queue.clear();
+  full.queue.push(rawRecords(700), 0, 700);
+  other.queue.push(rawRecords(299), 0, 299);
+  other.position = 299;
+  ends.set(1, 1_000);
+  expect(flow.wantsMore([full, other], source, 0)).toBe(true);
+  full.queue.push(rawRecords(1, 700), 0, 1);
+  expect(flow.wantsMore([full, other], source, 0)).toBe(false);
+  expect(natively).toEqual(new Set());
+  for (let taken = 1; taken < 500; taken += 1) {
+    full.take();
+    expect(flow.waitsFor(full)).toBe(false);
+  }
+  full.take();
+  expect(flow.waitsFor(full)).toBe(true);
+  expect(flow.wantsMore([full, other], source, 0)).toBe(true);
+  full.queue.push(rawRecords(500, 701), 0, 500);
+  expect(flow.wantsMore([full, other], source, 0)).toBe(false);
+  isBusy = false;
+  expect(flow.wantsMore([full, other], source, 0)).toBe(true);
+});
+
+test("a partition that has had nothing for long is fetched although every handler is at work", () => {
+  const flow = new FlowControl(2 ** 25, () => true);
+  other.position = 10;
+  ends.set(1, 11);
+  expect(flow.wantsMore([full, other], source, 1_000)).toBe(false);
+  expect(flow.wantsMore([full, other], source, 2_999)).toBe(false);
+  expect(natively).toEqual(new Set());
+  expect(flow.wantsMore([full, other], source, 3_000)).toBe(true);
+  expect(natively).toEqual(new Set([0]));
+  other.queue.push(rawRecords(1, 10), 0, 1);
+  other.position = 11;
+  expect(flow.wantsMore([full, other], source, 3_001)).toBe(false);
+});
+
+test("what the user has paused does not count as enough", () => {
+  const flow = new FlowControl(2 ** 25, () => true);
+  full.queue.clear();
+  full.queue.push(rawRecords(1_500), 0, 1_500);
+  expect(flow.wantsMore([full], source, 0)).toBe(false);
+  full.paused = true;
+  expect(flow.wantsMore([full], source, 0)).toBe(true);
+});
