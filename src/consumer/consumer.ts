@@ -10,10 +10,10 @@ import { type AnyTopicPattern, type RecordFrom, topicOf } from "../topic-pattern
 import type { AnyTopic } from "../topic.js";
 import { deferred, settlesWithin } from "../waiting.js";
 import { BatchDelivery, type BatchOptions, resolveBatchOptions } from "./batch-delivery.js";
-import { SecondClock } from "./clock.js";
 import { Committer } from "./committer.js";
 import type { Delivery, DeliveryHost, HandlerContext } from "./delivery.js";
 import { GroupSession } from "./group-session.js";
+import { HandlerWatch } from "./handler-watch.js";
 import {
   type ConsumerOptions,
   placeOf,
@@ -64,8 +64,8 @@ export class Consumer<T extends AnyTopic | AnyTopicPattern> implements AsyncIter
   readonly #starting = new AbortController();
   readonly #onClosed: () => void;
   readonly #failures: ConsumerFailures | undefined;
+  readonly #watch: HandlerWatch;
   #delivery: Delivery | undefined;
-  #clock: SecondClock | undefined;
   #failure: { readonly error: unknown } | undefined;
   #closing: Promise<void> | undefined;
   #drained = false;
@@ -81,6 +81,9 @@ export class Consumer<T extends AnyTopic | AnyTopicPattern> implements AsyncIter
   ) {
     this.#options = resolveConsumerOptions(options);
     this.#logger = config.logger;
+    this.#watch = new HandlerWatch("consumer", this.#options, this.#logger, (error) => {
+      this.#fail(error);
+    });
     this.#onClosed = onClosed;
     if (topics.length === 0) throw new ConfigError("topics", "expected a topic or an array of them");
     this.#topics = [...topics];
@@ -128,7 +131,7 @@ export class Consumer<T extends AnyTopic | AnyTopicPattern> implements AsyncIter
   async run(handler: (record: RecordFrom<T>, context: HandlerContext) => unknown): Promise<void> {
     if (typeof handler !== "function")
       throw new ConfigError("handler", `expected a function, got ${describe(handler)}`);
-    await this.#serve(new RecordDelivery(this.#host(), handler, this.#options.order, this.#second));
+    await this.#serve(new RecordDelivery(this.#host(), handler, this.#options.order, this.#watch.second));
   }
 
   /**
@@ -147,7 +150,7 @@ export class Consumer<T extends AnyTopic | AnyTopicPattern> implements AsyncIter
     const resolved = resolveBatchOptions(options, this.#options.order);
     checkFailureUse(this.#failures?.policy, "runBatch");
     this.#session.prepareFor(resolved.maxRecords);
-    await this.#serve(new BatchDelivery(this.#host(), handler, resolved, this.#second));
+    await this.#serve(new BatchDelivery(this.#host(), handler, resolved, this.#watch.second));
   }
 
   /**
@@ -157,7 +160,7 @@ export class Consumer<T extends AnyTopic | AnyTopicPattern> implements AsyncIter
   [Symbol.asyncIterator](): AsyncIterableIterator<RecordFrom<T>> {
     checkFailureUse(this.#failures?.policy, "for await");
     const iterator: RecordIterator<RecordFrom<T>> = new RecordIterator(this.#host(), {
-      second: this.#second,
+      second: this.#watch.second,
       close: () => this.close(),
       start: async () => {
         this.#begin(iterator);
@@ -266,7 +269,7 @@ export class Consumer<T extends AnyTopic | AnyTopicPattern> implements AsyncIter
     if (this.#delivery !== undefined)
       throw new ConfigError("consumer", "is running already; make another one for another run");
     this.#delivery = delivery;
-    this.#clock = new SecondClock(this.#watch);
+    this.#watch.start(delivery);
   }
 
   /** The consumer stops with this error, unless it is closing: then nobody needs what failed any more. */
@@ -296,7 +299,7 @@ export class Consumer<T extends AnyTopic | AnyTopicPattern> implements AsyncIter
     }
     await this.#failures?.close();
     this.#committer.stop();
-    this.#clock?.stop();
+    this.#watch.stop();
     this.#onClosed();
     this.#ended.resolve();
   }
@@ -326,36 +329,6 @@ export class Consumer<T extends AnyTopic | AnyTopicPattern> implements AsyncIter
       });
     }
   }
-
-  /** Looks every second for a handler that hangs. */
-  readonly #watch = (): void => {
-    const oldest = this.#delivery?.oldest();
-    if (oldest === undefined) return;
-    const { seconds, partition, offset } = oldest;
-    const limit = this.#options.maxPollIntervalMs / 1_000;
-    const place = {
-      topic: partition.topic,
-      partition: partition.partition,
-      offset,
-      groupId: this.#options.groupId,
-    };
-    if (seconds === Math.max(1, Math.floor(limit / 2)))
-      this.#logger.warn(
-        `a handler has been running for ${seconds} s; the consumer stops at maxPollIntervalMs`,
-        place,
-      );
-    if (seconds <= limit) return;
-    const error = new KafkaError(
-      "HANDLER_TIMEOUT",
-      `${place.topic}[${place.partition}] offset ${offset}: the handler has been running for more than maxPollIntervalMs ` +
-        `(${this.#options.maxPollIntervalMs} ms). Give its calls a deadline, or raise the option`,
-      place,
-    );
-    partition.abort(error);
-    this.#fail(error);
-  };
-
-  readonly #second = (): number => this.#clock?.now ?? 0;
 
   #host(): DeliveryHost {
     return {

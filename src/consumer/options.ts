@@ -125,7 +125,7 @@ export interface ResolvedConsumerOptions {
 }
 
 /** The names of the options, for refusing others. */
-const names = [
+export const consumerOptionNames = [
   "groupId",
   "from",
   "groupInstanceId",
@@ -147,7 +147,7 @@ const hourMs = 3_600_000;
 
 /** Checks the options of a consumer and fills in the defaults. Names the field that is wrong. */
 export function resolveConsumerOptions(options: ConsumerOptions): ResolvedConsumerOptions {
-  checkKnown("ConsumerOptions", options, names);
+  checkKnown("ConsumerOptions", options, consumerOptionNames);
   const { onRebalance } = options;
   if (onRebalance !== undefined && typeof onRebalance !== "function")
     throw new ConfigError("onRebalance", `expected a function, got ${describe(onRebalance)}`);

@@ -1,12 +1,12 @@
 import { checkInteger, checkKnown } from "../check.js";
 import {
+  consumerOptionNames,
   type ConsumerOptions,
   type ResolvedConsumerOptions,
   resolveConsumerOptions,
 } from "../consumer/options.js";
 import type { NativeProperties } from "../driver/native.js";
 import { ConfigError } from "../errors.js";
-import { failureOptionNames } from "../failure/options.js";
 import {
   type ResolvedTransactionOptions,
   resolveTransactionOptions,
@@ -50,7 +50,11 @@ export function resolveProcessorOptions(
   options: ProcessorOptions,
   shared: NativeProperties,
 ): ResolvedProcessorOptions {
-  checkKnown("ProcessorOptions", options, [...optionNames]);
+  checkKnown("ProcessorOptions", options, [
+    ...transactionOptionNames,
+    ...consumerOptionNames,
+    "maxBatchRecords",
+  ]);
   const { commitIntervalMs, maxBatchRecords, ...rest } = options;
   if ("isolation" in rest)
     throw new ConfigError("isolation", "a processor reads read_committed, or it would not be exactly once");
@@ -76,27 +80,3 @@ export function resolveProcessorOptions(
     }),
   };
 }
-
-const optionNames = [
-  "transactionalId",
-  "timeoutMs",
-  "lingerMs",
-  "compression",
-  "partitioner",
-  "groupId",
-  "from",
-  "groupInstanceId",
-  "groupProtocol",
-  "assignor",
-  "sessionTimeoutMs",
-  "maxPollIntervalMs",
-  "order",
-  "concurrency",
-  "drainTimeoutMs",
-  "isolation",
-  "bufferMaxBytes",
-  "onRebalance",
-  "commitIntervalMs",
-  "maxBatchRecords",
-  ...failureOptionNames,
-] as const satisfies readonly (keyof ProcessorOptions | "isolation")[];

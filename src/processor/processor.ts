@@ -1,12 +1,12 @@
 import { describe } from "../check.js";
 import { BatchDelivery, type BatchOptions, resolveBatchOptions } from "../consumer/batch-delivery.js";
-import { SecondClock } from "../consumer/clock.js";
 import { type Delivery, type DeliveryHost, type HandlerContext, isPromise } from "../consumer/delivery.js";
+import { HandlerWatch } from "../consumer/handler-watch.js";
 import type { TopicPartition } from "../consumer/options.js";
 import { RecordDelivery } from "../consumer/record-delivery.js";
 import { checkFailureUse } from "../consumer/record-failures.js";
 import type { ClientConfig } from "../driver/client-config.js";
-import { ClosedError, ConfigError, KafkaError } from "../errors.js";
+import { ClosedError, ConfigError } from "../errors.js";
 import type { TransactionRecord } from "../producer/transaction-runner.js";
 import { Encoders, type Transaction, TransactionSends } from "../producer/transaction.js";
 import { FailurePolicy } from "../failure/failure-policy.js";
@@ -43,8 +43,8 @@ export class Processor<T extends AnyTopic> {
   readonly #encoders = new Encoders();
   readonly #onClosed: () => void;
   readonly #failures: ProcessorFailures | undefined;
+  readonly #watch: HandlerWatch;
   #delivery: Delivery | undefined;
-  #clock: SecondClock | undefined;
   #failure: { readonly error: unknown } | undefined;
   #closing: Promise<void> | undefined;
   readonly #ended = deferred();
@@ -54,6 +54,9 @@ export class Processor<T extends AnyTopic> {
     this.#config = config;
     this.#options = resolveProcessorOptions(options, config.properties);
     this.#onClosed = onClosed;
+    this.#watch = new HandlerWatch("processor", this.#options.consumer, config.logger, (error) => {
+      this.#fail(error);
+    });
     if (topics.length === 0) throw new ConfigError("topics", "expected a topic or an array of them");
     this.#decoders = new Map(topics.map((topic) => [topic.name, createDecoder(topic)]));
     if (this.#decoders.size < topics.length) throw new ConfigError("topics", "a topic is named twice");
@@ -82,7 +85,9 @@ export class Processor<T extends AnyTopic> {
     if (typeof handler !== "function")
       throw new ConfigError("handler", `expected a function, got ${describe(handler)}`);
     const call = this.#collecting(handler);
-    await this.#serve(new RecordDelivery(this.#host(), call, this.#options.consumer.order, this.#second));
+    await this.#serve(
+      new RecordDelivery(this.#host(), call, this.#options.consumer.order, this.#watch.second),
+    );
   }
 
   /**
@@ -101,7 +106,9 @@ export class Processor<T extends AnyTopic> {
     const resolved = resolveBatchOptions(options, this.#options.consumer.order);
     checkFailureUse(this.#failures?.policy, "runBatch");
     this.#loop.prepareFor(resolved.maxRecords);
-    await this.#serve(new BatchDelivery(this.#host(), this.#collecting(handler), resolved, this.#second));
+    await this.#serve(
+      new BatchDelivery(this.#host(), this.#collecting(handler), resolved, this.#watch.second),
+    );
   }
 
   /** The partitions assigned to this member now. */
@@ -130,7 +137,7 @@ export class Processor<T extends AnyTopic> {
     if (this.#delivery !== undefined)
       throw new ConfigError("processor", "is running already; make another one for another run");
     this.#delivery = delivery;
-    this.#clock = new SecondClock(this.#watch);
+    this.#watch.start(delivery);
     this.#loop.start(delivery);
     await this.#ended.promise;
     if (this.#failure !== undefined) throw this.#failure.error;
@@ -186,36 +193,10 @@ export class Processor<T extends AnyTopic> {
       await this.#loop.drain(this.#loop.partitions, drainTimeoutMs);
       await this.#loop.stop(Math.max(1_000, drainTimeoutMs - (Date.now() - began)));
     }
-    this.#clock?.stop();
+    this.#watch.stop();
     this.#onClosed();
     this.#ended.resolve();
   }
-
-  /** Looks every second for a handler that hangs. */
-  readonly #watch = (): void => {
-    const oldest = this.#delivery?.oldest();
-    if (oldest === undefined) return;
-    const { seconds, partition, offset } = oldest;
-    const { maxPollIntervalMs, groupId } = this.#options.consumer;
-    const limit = maxPollIntervalMs / 1_000;
-    const place = { topic: partition.topic, partition: partition.partition, offset, groupId };
-    if (seconds === Math.max(1, Math.floor(limit / 2)))
-      this.#config.logger.warn(
-        `a handler has been running for ${seconds} s; the processor stops at maxPollIntervalMs`,
-        place,
-      );
-    if (seconds <= limit) return;
-    const error = new KafkaError(
-      "HANDLER_TIMEOUT",
-      `${place.topic}[${place.partition}] offset ${offset}: the handler has been running for more than maxPollIntervalMs ` +
-        `(${maxPollIntervalMs} ms). Give its calls a deadline, or raise the option`,
-      place,
-    );
-    partition.abort(error);
-    this.#fail(error);
-  };
-
-  readonly #second = (): number => this.#clock?.now ?? 0;
 
   #host(): DeliveryHost {
     return {

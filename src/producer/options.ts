@@ -221,12 +221,7 @@ export function resolveProducerOptions(
     "request.timeout.ms": requestTimeoutMs,
     retries: integer("retries", 1, 2_147_483_647, 2_147_483_647),
     "linger.ms": lingerMs,
-    "compression.type": checkOneOf(
-      "compression",
-      options.compression,
-      ["none", "gzip", "snappy", "lz4", "zstd"],
-      "none",
-    ),
+    "compression.type": checkCompression(options.compression),
     partitioner: typeof partitioner === "string" ? partitioner : "murmur2_random",
     "message.max.bytes": maxRecordBytes,
     "batch.size": batchMaxBytes,
@@ -255,12 +250,20 @@ export function resolveProducerOptions(
   };
 }
 
+export function checkCompression(compression: unknown): Compression {
+  return checkOneOf("compression", compression, ["none", "gzip", "snappy", "lz4", "zstd"], "none");
+}
+
+export function checkPartitioner(partitioner: unknown): PartitionerName {
+  return checkOneOf("partitioner", partitioner, partitioners, "murmur2_random");
+}
+
 function resolvePartitioner(partitioner: unknown): PartitionerName | PartitionerFunction {
   if (typeof partitioner === "function") return partitioner as PartitionerFunction;
   if (partitioner !== undefined && typeof partitioner !== "string") {
     throw new ConfigError("partitioner", `expected a name or a function, got ${describe(partitioner)}`);
   }
-  return checkOneOf("partitioner", partitioner, partitioners, "murmur2_random");
+  return checkPartitioner(partitioner);
 }
 
 /** The native queue's limit of bytes, never below one record: librdkafka takes 1 to 2,147,483,647. */

@@ -1,6 +1,6 @@
-import { checkInteger, checkKnown, checkOneOf, checkRequiredText } from "../check.js";
+import { checkInteger, checkKnown, checkRequiredText } from "../check.js";
 import type { NativeProperties } from "../driver/native.js";
-import type { Compression, PartitionerName } from "./options.js";
+import { checkCompression, checkPartitioner, type Compression, type PartitionerName } from "./options.js";
 import { oneInFlight } from "./one-in-flight.js";
 
 /** Options of a producer whose records are written in transactions. */
@@ -86,18 +86,8 @@ export function resolveTransactionOptions(
       // Success needs no report: a commit fails if a delivery did.
       "delivery.report.only.error": true,
       "linger.ms": checkInteger("lingerMs", options.lingerMs, { min: 0, max: 1_000, otherwise: 5 }),
-      "compression.type": checkOneOf(
-        "compression",
-        options.compression,
-        ["none", "gzip", "snappy", "lz4", "zstd"],
-        "none",
-      ),
-      partitioner: checkOneOf(
-        "partitioner",
-        options.partitioner,
-        ["murmur2_random", "murmur2", "consistent_random", "consistent", "fnv1a_random", "fnv1a", "random"],
-        "murmur2_random",
-      ),
+      "compression.type": checkCompression(options.compression),
+      partitioner: checkPartitioner(options.partitioner),
     },
   };
 }
