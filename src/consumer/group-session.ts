@@ -10,6 +10,7 @@ import { Assignment } from "./assignment.js";
 import { placeOf, type RebalanceEvent, type ResolvedConsumerOptions } from "./options.js";
 import { FlowControl } from "./flow-control.js";
 import { type Delay, OwnedPartition } from "./owned-partition.js";
+import { isPattern, TopicPresence } from "./topic-presence.js";
 
 /** What hands the records over, as the session sees it. */
 export interface SessionEvents {
@@ -43,7 +44,6 @@ const outcomeMs = 20;
 const errorPauseMs = 100;
 /** While partitions are full, others may get their first records without any wake-up. */
 const fullMs = 100;
-const unknownTopicMs = 10_000;
 /** What a pattern never fits. */
 const kafkasOwnTopics = "^__consumer_offsets$,^__transaction_state$,^__share_group_state$";
 const seekTimeoutMs = 5_000;
@@ -66,7 +66,7 @@ interface Arrival extends Partial<Fetched> {
 export class GroupSession {
   readonly native: NativeConsumer;
   readonly #options: ResolvedConsumerOptions;
-  readonly #topics: readonly string[];
+  readonly #topics: TopicPresence;
   readonly #events: SessionEvents;
   readonly #logger: Logger;
   readonly #assignment = new Assignment<OwnedPartition>();
@@ -83,7 +83,6 @@ export class GroupSession {
   #leaving = false;
   #ended = false;
   #loop: Promise<void> = Promise.resolve();
-  #missingSince: number | undefined;
 
   constructor(
     config: ClientConfig,
@@ -92,7 +91,6 @@ export class GroupSession {
     events: SessionEvents,
   ) {
     this.#options = options;
-    this.#topics = topics;
     this.#events = events;
     this.#logger = config.logger;
     this.#flow = new FlowControl(options.bufferMaxBytes, events.isBusy);
@@ -112,15 +110,18 @@ export class GroupSession {
         this.#fail(error);
       },
     });
+    this.#topics = new TopicPresence(topics, this.native, (error) => {
+      this.#fail(error);
+    });
   }
 
   /** Joins the group. Resolves when subscribed; partitions come later. */
   async start(signal: AbortSignal): Promise<void> {
     await this.native.connect(signal);
-    await this.#waitForTopics(signal);
+    await this.#topics.wait(signal);
     const more = (await this.#events.beforeSubscribing?.(this.native, signal)) ?? [];
     signal.throwIfAborted();
-    this.native.subscribe([...this.#topics, ...more]);
+    this.native.subscribe([...this.#topics.names, ...more]);
     this.#loop = this.#poll();
   }
 
@@ -209,6 +210,7 @@ export class GroupSession {
     }
     await this.#changes;
     this.#ended = true;
+    this.#topics.stop();
     this.#bell.ring();
     await settlesWithin(this.#loop, leaveTimeoutMs);
     if (!(await settlesWithin(this.native.disconnect(), leaveTimeoutMs)))
@@ -321,7 +323,7 @@ export class GroupSession {
         ? error
         : new KafkaError("FATAL", "the native consumer failed", { cause: error });
     if (failure.code === "CLOSED") return;
-    if (failure.nativeCode === nativeCodes.unknownTopicOrPartition) void this.#watchMissingTopics();
+    if (failure.nativeCode === nativeCodes.unknownTopicOrPartition) this.#topics.look();
     else if (
       failure.code === "FATAL" ||
       failure.code === "CONSUMER_FENCED" ||
@@ -476,70 +478,4 @@ export class GroupSession {
       }
     }
   }
-
-  async #waitForTopics(signal: AbortSignal): Promise<void> {
-    const deadline = Date.now() + unknownTopicMs;
-    for (const topic of this.#topics.filter((name) => !isPattern(name))) {
-      for (;;) {
-        signal.throwIfAborted();
-        if (await this.#exists(topic)) break;
-        if (Date.now() >= deadline) throw unknownTopic(topic);
-        await sleep(500, signal);
-      }
-    }
-  }
-
-  async #watchMissingTopics(): Promise<void> {
-    if (this.#missingSince !== undefined) return;
-    const since = Date.now();
-    this.#missingSince = since;
-    while (!this.#ended && this.#missingSince === since) {
-      await sleep(500);
-      const missing = await this.#firstMissing();
-      if (missing === undefined) this.#missingSince = undefined;
-      else if (Date.now() - since >= unknownTopicMs) {
-        this.#fail(unknownTopic(missing));
-        return;
-      }
-    }
-  }
-
-  async #firstMissing(): Promise<string | undefined> {
-    for (const topic of this.#topics) {
-      try {
-        if (!isPattern(topic) && !(await this.#exists(topic))) return topic;
-      } catch (error) {
-        if (error instanceof KafkaError) this.#fail(error);
-      }
-    }
-    return undefined;
-  }
-
-  /** Asking fails while brokers are down; that says nothing about the topic. */
-  async #exists(topic: string): Promise<boolean> {
-    try {
-      return (await this.native.partitionsOf(topic, 2_000)).length > 0;
-    } catch (error) {
-      if (
-        error instanceof KafkaError &&
-        (error.code === "UNKNOWN_TOPIC" || error.code === "UNKNOWN_PARTITION")
-      )
-        return false;
-      if (error instanceof KafkaError && error.retriable) return true;
-      throw error;
-    }
-  }
-}
-
-/** Patterns are subscribed to by names that begin like this, which topics' never do. */
-function isPattern(name: string): boolean {
-  return name.startsWith("^");
-}
-
-function unknownTopic(topic: string): KafkaError {
-  return new KafkaError(
-    "UNKNOWN_TOPIC",
-    `${topic}: the topic does not exist, or this principal may not see it. Create it, or grant DESCRIBE on it`,
-    { topic },
-  );
 }
