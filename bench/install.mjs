@@ -41,12 +41,12 @@ function npm(node) {
 /** `undefined` where Python or its package is not to be had: that peer is then left out. */
 function installPython() {
   const requirements = join(here, "requirements.txt");
-  const version = readFileSync(requirements, "utf8").trim().replace("==", "-");
+  const versions = readFileSync(requirements, "utf8").trim().replaceAll("==", "-").split("\n").join("-");
   const caches = process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache");
   const root = process.env.TYPED_KAFKA_CACHE ?? join(caches, "typed-kafka");
-  const folder = join(root, `bench-${version}`);
+  const folder = join(root, `bench-${versions}`);
   const python = join(folder, "bin", "python");
-  const works = () => spawnSync(python, ["-c", "import confluent_kafka"], { stdio: "ignore" }).status === 0;
+  const works = () => spawnSync(python, ["-c", "import confluent_kafka, pydantic"], { stdio: "ignore" }).status === 0;
   if (works()) return python;
   try {
     run("python3", ["-m", "venv", folder]);

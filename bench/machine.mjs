@@ -45,9 +45,10 @@ function versions() {
       break;
     }
   }
-  found["confluent-kafka (Python)"] = readFileSync(join(here, "requirements.txt"), "utf8")
-    .trim()
-    .split("==")[1];
+  for (const line of readFileSync(join(here, "requirements.txt"), "utf8").trim().split("\n")) {
+    const [name, version] = line.split("==");
+    found[`${name} (Python)`] = version;
+  }
   return found;
 }
 

@@ -95,7 +95,8 @@ function head({ machine, command, minutes }) {
           "runtimes",
           [
             `Node ${machine.node}`,
-            machine.node24 &&
+            machine.node24 !== machine.node &&
+              machine.node24 &&
               `Node ${machine.node24} for @platformatic/kafka and kafka-crab-js, which need it`,
             machine.python,
           ]

@@ -116,7 +116,7 @@ export const rows = [
     notes: {
       kafkajs: "decodes in JavaScript: no crossing into C++ for each record",
       platformatic: "decodes in JavaScript, as kafkajs does",
-      python: "no validation",
+      python: "validates in Rust, with no event loop in between",
     },
   },
   {
@@ -127,7 +127,7 @@ export const rows = [
     topic: backlog,
     job: { records: million },
     entries: without("platformatic"),
-    notes: { kafkajs: "decodes in JavaScript", python: "no validation" },
+    notes: { kafkajs: "decodes in JavaScript", python: "validates in Rust, with no event loop in between" },
   },
   {
     id: "consume-iterate",
@@ -148,7 +148,7 @@ export const rows = [
     job: { records: 200_000, handlerMs: 1, concurrency: 100 },
     entries: ["typed-kafka", "bare", "confluent-kafkajs-api", "kafkajs", "platformatic", "kafka-crab"],
     notes: {
-      platformatic: "in no order",
+      platformatic: "decodes in JavaScript; the order of keys by hand",
       kafkajs: "keys side by side within a batch, by hand",
       bare: "keys side by side within a batch, by hand",
     },
@@ -176,9 +176,23 @@ export const rows = [
     job: { records: 1e9, rate: 10_000, seconds: 3 },
     entries: everyone,
     notes: {
-      platformatic: "decodes in JavaScript",
+      platformatic: "one request for all eight partitions; librdkafka makes one for each",
       kafkajs: "what is due in a millisecond goes in one call, for everyone",
     },
+  },
+  {
+    id: "latency-partitions",
+    section: "End to end",
+    title: "From the call to the handler, at 10,000 records a second, by the number of partitions",
+    call: "endToEnd",
+    show: "series",
+    value: "latency",
+    axis: "partitions",
+    passes: 1,
+    job: { records: 1e9, rate: 10_000, seconds: 2 },
+    entries: [1, 2, 4, 8].flatMap((x) =>
+      ["typed-kafka", "platformatic"].map((peer) => ({ peer, x, topic: { partitions: x, own: true } })),
+    ),
   },
   {
     id: "exactly-once",
@@ -268,7 +282,7 @@ export const rows = [
     topic: { ...backlog, fill: 400_000 },
     job: { records: million },
     entries: ["typed-kafka", "bare", "python"],
-    notes: { python: "no validation" },
+    notes: { python: "validates in Rust, with no event loop in between" },
   },
   ...["none", "zstd"].flatMap((compression) => [
     {

@@ -1,4 +1,4 @@
-"""confluent-kafka for Python, with json.loads and no schema: one measurement, as measure.mjs makes them."""
+"""confluent-kafka for Python, with pydantic: one measurement, as measure.mjs makes them."""
 
 import json
 import resource
@@ -7,9 +7,25 @@ import threading
 import time
 
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from pydantic import TypeAdapter
+from typing_extensions import TypedDict
 
 job = json.loads(sys.argv[1])
 topic = job.get("topic")
+
+
+class Student(TypedDict):
+    """The same schema as in workload.mjs."""
+
+    id: int
+    name: str
+    course: str
+    when: float
+    ok: bool
+    note: str
+
+
+schema = TypeAdapter(Student)
 
 
 def make_values(size=100, count=10_000):
@@ -20,7 +36,7 @@ def make_values(size=100, count=10_000):
             "id": number,
             "name": f"student {number}",
             "course": "Data Engineering",
-            "when": number * 1000,
+            "when": float(number * 1000),
             "ok": True,
             "note": "",
         }
@@ -32,7 +48,12 @@ def make_values(size=100, count=10_000):
 
 
 def encode(value):
-    return json.dumps(value, separators=(",", ":")).encode()
+    return schema.dump_json(schema.validate_python(value))
+
+
+def decode(message):
+    message.key().decode()
+    return schema.validate_json(message.value())
 
 
 def key_of(value):
@@ -219,8 +240,7 @@ def consume(size):
         for message in consumer.consume(size, 0.1):
             if meter.records == 0:
                 meter.start()
-            json.loads(message.value())
-            message.key().decode()
+            decode(message)
             if pause:
                 time.sleep(pause)
             meter.records += 1
@@ -241,8 +261,7 @@ def replay():
         for message in consumer.consume(1000, 0.1):
             if meter.records == 0:
                 meter.start()
-            json.loads(message.value())
-            message.key().decode()
+            decode(message)
             meter.records += 1
             left -= 1
         if meter.records > 0 and meter.is_over():
@@ -262,7 +281,7 @@ def end_to_end():
             message = consumer.poll(0.1)
             if message is None or message.error():
                 continue
-            value = json.loads(message.value())
+            value = decode(message)
             if not value["ok"]:
                 state["ready"] = True
                 continue
@@ -271,7 +290,7 @@ def end_to_end():
             state["received"] += 1
 
     threading.Thread(target=receive, daemon=True).start()
-    value = {"id": 0, "name": "student", "course": "Data Engineering", "when": 0, "ok": False, "note": ""}
+    value = {"id": 0, "name": "student", "course": "Data Engineering", "when": 0.0, "ok": False, "note": ""}
     while not state["ready"]:
         producer.produce(topic, encode(value), key_of(value))
         producer.poll(0.1)

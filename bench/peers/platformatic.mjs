@@ -23,7 +23,7 @@ async function producerOf(job) {
   const messageOf = (value) => ({ topic: job.topic, key: keyOf(value), value: encode(value) });
   const send = (messages) => producer.send({ messages });
   await send(values.slice(0, job.batch ?? 1000).map(messageOf));
-  return { producer, send, values, messageOf };
+  return { send, values, messageOf };
 }
 
 export async function produceBatches(job) {
@@ -79,16 +79,24 @@ export async function iterate(job) {
   }
 }
 
-/** As its README handles records at the same time: so many, and in no order. */
+/** So many at the same time, as its README does it; that a key's records wait for each other is by hand. */
 export async function consumeKeys(job) {
   const stream = await streamOf(job);
   const records = stream[Symbol.asyncIterator]();
+  const last = new Map();
+  const handle = async (before) => {
+    await before;
+    await sleep(job.handlerMs);
+    job.meter.record();
+  };
   const work = async () => {
     for (;;) {
-      const { done } = await records.next();
+      const { done, value } = await records.next();
       if (done) return;
-      await sleep(job.handlerMs);
-      job.meter.record();
+      const handled = handle(last.get(value.key));
+      last.set(value.key, handled);
+      await handled;
+      if (last.get(value.key) === handled) last.delete(value.key);
     }
   };
   await Promise.all(Array.from({ length: job.concurrency }, work));
