@@ -87,7 +87,11 @@ export class Redrive {
         await this.#runner.open(this.#signal, { deadline: Date.now() + startTimeoutMs, isPatient: false });
       await this.#redrive(await this.#begin());
     } catch (error) {
-      throw error instanceof TransactionFailure ? this.#stoppedBy(error) : error;
+      if (!(error instanceof TransactionFailure)) throw error;
+      const stopped = this.#stoppedBy(error);
+      // Readers of the source wait for the end of what is open. Closing ends it too, only later.
+      if (error.remedy === "abort") await this.#runner.abort().catch(() => undefined);
+      throw stopped;
     } finally {
       await this.#runner.close(queryTimeoutMs);
       await this.#consumer.disconnect();
@@ -220,7 +224,7 @@ export class Redrive {
       return new ProducerFencedError(`${what}: another redrive of the same dead letters has begun`, {
         cause,
       });
-    if (failure.remedy === "stop") return cause;
+    if (failure.remedy === "stop" || this.#runner.failure?.isPermanent === true) return cause;
     const message = `${what}: the last transaction did not end well: ${cause.message}. Run it again: it goes on where it stopped, and sends nothing twice`;
     return new TransactionAbortedError(message, { cause, nativeCode: cause.nativeCode });
   }

@@ -155,8 +155,6 @@ export class TransactionalRecordMover {
       guard,
     );
     guard();
-    if (this.#runner.failure !== undefined)
-      throw new TransactionFailure("commit", "abort", this.#runner.failure.error);
     await this.#runner.commit();
   }
 

@@ -50,6 +50,7 @@ export const transactionOptionNames = [
 
 /** How long a topic may be missing before its records fail, for one that is just being made. */
 const topicPropagationMs = 5_000;
+const maxRecordBytes = 60_000_000;
 /** A request that gets no answer is made again after this long, within the transaction's own time. */
 const requestTimeoutMs = 10_000;
 
@@ -75,6 +76,8 @@ export function resolveTransactionOptions(
       "retry.backoff.max.ms": 200,
       "queue.buffering.max.messages": 100_000,
       "queue.buffering.max.kbytes": 65_536,
+      // How large a record may be is the topic's to say; here, what the native queue can hold.
+      "message.max.bytes": maxRecordBytes,
       "topic.metadata.propagation.max.ms": Math.min(topicPropagationMs, timeoutMs),
       ...shared,
       "transactional.id": transactionalId,

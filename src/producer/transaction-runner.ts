@@ -181,10 +181,13 @@ export class TransactionRunner {
   }
 
   /**
-   * Commits, repeating until the outcome is known or the transaction's time is over.
+   * Commits, repeating until the outcome is known or the transaction's time is over. After a record was refused
+   * it must not: the native client would commit what is left, for it counts only what it had taken over.
    * @throws TransactionFailure
    */
   async commit(): Promise<void> {
+    await this.drained();
+    if (this.#failure !== undefined) throw new TransactionFailure("commit", "abort", this.#failure.error);
     this.#step("committing");
     await this.#call("commit", this.#deadline + commitGraceMs, (native) =>
       native.commitTransaction(callTimeoutMs),

@@ -43,6 +43,8 @@ export class TransactionSends implements Transaction {
   #unfinished: Promise<unknown>[] | undefined;
   #failure: { readonly error: unknown } | undefined;
   #hasEnded = false;
+  /** What is still being encoded belongs to nothing any more. */
+  #isDropped = false;
 
   /** `pass` takes each encoded record, in the order of the calls as far as serdes are synchronous; a promise makes the sender wait. */
   constructor(encoders: Encoders, pass: (topic: string, record: EncodedRecord) => Promise<void> | undefined) {
@@ -93,9 +95,10 @@ export class TransactionSends implements Transaction {
     });
   }
 
-  /** Takes no more sends, whatever became of the ones before. */
+  /** Takes no more sends, and drops those that are still being encoded: the next transaction must not get them. */
   end(): void {
     this.#hasEnded = true;
+    this.#isDropped = true;
   }
 
   #check(): void {
@@ -104,7 +107,7 @@ export class TransactionSends implements Transaction {
 
   #sendOne(topic: AnyTopic, record: ProducerRecord<AnyTopic>): Promise<void> | undefined {
     const encoded = this.#encoders.of(topic)(record, undefined);
-    if (encoded instanceof Promise) return encoded.then((ready) => this.#pass(topic.name, ready));
+    if (encoded instanceof Promise) return encoded.then((ready) => this.#passAll(topic.name, [ready]));
     return this.#pass(topic.name, encoded);
   }
 
@@ -121,6 +124,7 @@ export class TransactionSends implements Transaction {
 
   #passAll(topic: string, records: readonly EncodedRecord[]): Promise<void> | undefined {
     let waiting: Promise<void> | undefined;
+    if (this.#isDropped) throw new ClosedError(`send to ${topic}: the transaction has ended`, { topic });
     for (const record of records) waiting = this.#pass(topic, record) ?? waiting;
     return waiting;
   }

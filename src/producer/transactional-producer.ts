@@ -160,12 +160,6 @@ export class TransactionalProducer {
   }
 
   async #commit(): Promise<void> {
-    await this.#runner.drained();
-    const { failure } = this.#runner;
-    if (failure !== undefined) {
-      await this.#abort();
-      throw this.#aborted(failure.error, !failure.isPermanent);
-    }
     try {
       await this.#runner.commit();
     } catch (error) {

@@ -107,6 +107,20 @@ describe("redrive", () => {
     expect(values).toEqual(Array.from({ length: 300 }, (_, index) => String(index)));
   });
 
+  test("of a dead letter that is refused fails with the reason, and loses none", async () => {
+    const { topic, groupId, letters } = await failedTopic(kafka, 3, 1);
+    const producer = kafka.producer();
+    const big = defineTopic(letters, { value: string() });
+    const [letter] = await contentsOf(letters);
+    await producer.send(big, { value: "x".repeat(3_000), headers: letter?.headers ?? {} });
+    await using small = new Kafka({ brokers, logger: silent, librdkafka: { "message.max.bytes": 2_000 } });
+    await expect(small.redrive(topic, { groupId })).rejects.toMatchObject({ code: "RECORD_TOO_LARGE" });
+    expect(await contentsOf(letters)).toHaveLength(4);
+    expect(await contentsOf(topic.name)).toHaveLength(3);
+    expect(await kafka.redrive(topic, { groupId })).toEqual({ redriven: 4, kept: 0 });
+    expect(await contentsOf(topic.name)).toHaveLength(7);
+  });
+
   test("of dead letters that are not there, and with wrong options, is refused", async () => {
     const topic = textTopic(await createTopic());
     await expect(kafka.redrive(topic, { groupId: uniqueName() })).rejects.toMatchObject({

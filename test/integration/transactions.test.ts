@@ -163,6 +163,13 @@ describe("a transaction", () => {
     expect(await valuesOf(topic)).toEqual(rounds);
   });
 
+  test("takes records as large as their topic does", async () => {
+    const topic = await newTopic(1, { "max.message.bytes": "4000000" });
+    await using producer = kafka.transactionalProducer({ transactionalId: uniqueName() });
+    await producer.transaction((tx) => tx.send(topic, { value: "x".repeat(3_000_000) }));
+    expect((await valuesOf(topic)).map(({ length }) => length)).toEqual([3_000_000]);
+  });
+
   test("is rolled back when a topic does not exist", async () => {
     const topic = await newTopic();
     const missing = defineTopic(uniqueName("missing"), { value: string() });

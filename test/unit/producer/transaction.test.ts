@@ -1,0 +1,30 @@
+import { expect, test } from "vitest";
+import { ClosedError } from "../../../src/errors.js";
+import { Encoders, TransactionSends } from "../../../src/producer/transaction.js";
+import type { Serde } from "../../../src/serde/serde.js";
+import { defineTopic } from "../../../src/topic.js";
+import { deferred } from "../../../src/waiting.js";
+
+test("what is still being serialized when a transaction is rolled back is dropped", async () => {
+  const gate = deferred();
+  const slow: Serde<string> = {
+    serialize: async (text) => {
+      await gate.promise;
+      return Buffer.from(text);
+    },
+    deserialize: String,
+  };
+  const topic = defineTopic("slow", { value: slow });
+  const passed: unknown[] = [];
+  const tx = new TransactionSends(new Encoders(), (_, { value }) => {
+    passed.push(value);
+    return undefined;
+  });
+  const sends = [tx.send(topic, { value: "one" }), tx.send(topic, [{ value: "a" }, { value: "b" }])];
+  const outcomes = Promise.allSettled(sends);
+  tx.end();
+  gate.resolve();
+  for (const outcome of await outcomes)
+    expect(outcome).toMatchObject({ status: "rejected", reason: expect.any(ClosedError) as unknown });
+  expect(passed).toEqual([]);
+});
