@@ -82,7 +82,7 @@ export class BatchDelivery implements Delivery {
   }
 
   offer = (partition: OwnedPartition): void => {
-    if (partition.queue.length === 0 || this.#busy.has(partition)) return;
+    if (!partition.hasMore || this.#busy.has(partition)) return;
     this.#ready.add(partition);
     this.#drive();
   };
@@ -285,5 +285,5 @@ export class BatchDelivery implements Delivery {
 }
 
 function hasWork(partition: OwnedPartition): boolean {
-  return partition.open && partition.queue.length > 0;
+  return partition.open && partition.hasMore;
 }

@@ -21,6 +21,8 @@ export interface SessionEvents {
    * resolves within the time for draining; never rejects.
    */
   readonly onRelease: (partitions: readonly OwnedPartition[]) => Promise<void>;
+  /** The partitions are no longer ours: nothing that finishes of them counts. */
+  readonly onGone?: ((partitions: readonly OwnedPartition[]) => void) | undefined;
   /** The topics are there, and nothing is subscribed to yet. Resolves to topics to subscribe to beside them. */
   readonly beforeSubscribing?:
     ((native: NativeConsumer, signal: AbortSignal) => Promise<readonly string[]>) | undefined;
@@ -435,6 +437,7 @@ export class GroupSession {
       this.#flow.share(this.#assignment.size);
       this.native.unassign(partitions);
     });
+    this.#events.onGone?.(owned);
   }
 
   async #tell(event: RebalanceEvent): Promise<void> {

@@ -44,6 +44,8 @@ export class OwnedPartition implements TopicPartition {
   paused = false;
   /** Paused natively, because too much of it is waiting while other partitions have nothing. */
   held = false;
+  /** No more records are taken for now; those that were taken go on, behind others of their key too. */
+  throttled = false;
   /** An offset of it is being committed in a transaction: until that has ended, nobody else commits for it. */
   transacting = false;
   readonly #delay: Delay | undefined;
@@ -95,6 +97,11 @@ export class OwnedPartition implements TopicPartition {
     return this.wanted && this.#early === undefined;
   }
 
+  /** Whether there are records to be taken. Only to be asked of one that is `open`. */
+  get hasMore(): boolean {
+    return this.queue.length > 0 && !this.throttled;
+  }
+
   /** Whether its records may be handed over as soon as their time has come. */
   get wanted(): boolean {
     return !this.releasing && !this.seeking && !this.paused && this.holding === 0;
@@ -102,7 +109,7 @@ export class OwnedPartition implements TopicPartition {
 
   /** The next record, which counts as started; `undefined` where there is none to hand over. */
   take(): RawRecord | undefined {
-    if (!this.open) return undefined;
+    if (!this.open || this.throttled) return undefined;
     if (this.#delay !== undefined && this.#isEarly(this.#delay)) return undefined;
     const record = this.queue.shift();
     if (record !== undefined) this.#tracker.start(record.offset);

@@ -267,7 +267,7 @@ export class RecordDelivery implements Delivery {
   }
 
   #hasWork(partition: OwnedPartition): boolean {
-    return partition.queue.length > 0 || (this.#lanes.get(partition)?.postponed.length ?? 0) > 0;
+    return partition.hasMore || (this.#lanes.get(partition)?.postponed.length ?? 0) > 0;
   }
 
   #lanesOf(partition: OwnedPartition): Lanes {

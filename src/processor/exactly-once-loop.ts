@@ -75,8 +75,7 @@ export class ExactlyOnceLoop {
   readonly #stale = new WeakSet<OwnedPartition>();
   /** The first offset seen of each partition, where the group may have committed none yet. */
   readonly #firstOffsets = new WeakMap<OwnedPartition, number>();
-  /** Partitions from which nothing is handed over because too much is waiting. */
-  readonly #throttled = new Set<OwnedPartition>();
+  /** No more records are taken because too much is waiting. */
   #isThrottled = false;
 
   #due: Deferred<void> | undefined;
@@ -470,6 +469,11 @@ export class ExactlyOnceLoop {
         this.#offer(partition);
       },
       onRelease: (partitions) => this.#release(partitions),
+      onGone: (partitions) => {
+        // What was sent for them belongs to whoever has them now.
+        for (const partition of partitions) this.#held.drop(partition);
+        this.#throttle();
+      },
       beforeSubscribing: this.#failurePolicy?.prepare,
       dueAt: this.#failurePolicy?.policy.dueAtOf,
       isBusy: () => this.#delivery?.isBusy() ?? false,
@@ -500,7 +504,7 @@ export class ExactlyOnceLoop {
     const first = partition.queue.peek();
     if (first !== undefined && !this.#firstOffsets.has(partition))
       this.#firstOffsets.set(partition, first.offset);
-    if (this.#isThrottled) this.#holdBack(partition);
+    partition.throttled = this.#isThrottled;
     this.#delivery?.offer(partition);
   }
 
@@ -526,24 +530,12 @@ export class ExactlyOnceLoop {
     const isFull = this.#waitingRecords >= maxWaiting || this.#held.size >= maxWaiting || this.#runner.isFull;
     if (isFull === this.#isThrottled) return;
     this.#isThrottled = isFull;
-    if (isFull) {
-      for (const partition of this.#session.partitions) this.#holdBack(partition);
-      if (this.#runner.isFull)
-        void this.#runner.drained().then(() => {
-          this.#throttle();
-        });
-      return;
-    }
-    const throttled = [...this.#throttled];
-    this.#throttled.clear();
-    for (const partition of throttled) partition.holding -= 1;
-    for (const partition of throttled) if (!partition.gone) this.#delivery?.offer(partition);
-  }
-
-  #holdBack(partition: OwnedPartition): void {
-    if (this.#throttled.has(partition)) return;
-    this.#throttled.add(partition);
-    partition.holding += 1;
+    for (const partition of this.#session.partitions) partition.throttled = isFull;
+    if (!isFull) for (const partition of this.#session.partitions) this.#delivery?.offer(partition);
+    else if (this.#runner.isFull)
+      void this.#runner.drained().then(() => {
+        this.#throttle();
+      });
   }
 
   #isDue(): boolean {

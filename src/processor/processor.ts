@@ -175,12 +175,19 @@ export class Processor<T extends AnyTopic> {
     return new ProcessorFailures(policy, this.#config);
   }
 
+  /** The processor stops with this error, unless it is closing: then nobody needs what failed any more. */
   #fail(error: unknown): void {
+    if (this.#closing === undefined) this.#failHandling(error);
     // Closing while still connecting is no failure.
-    if (this.#closing !== undefined) return;
-    this.#failure = { error };
+    else if (!(error instanceof ClosedError))
+      this.#config.logger.warn("while closing", { groupId: this.#options.consumer.groupId, error });
+  }
+
+  /** As {@link Processor.#fail}, for what a handler threw: that is told even while closing waits for it. */
+  #failHandling(error: unknown): void {
+    this.#failure ??= { error };
     this.#config.logger.debug("the processor stops", { groupId: this.#options.consumer.groupId, error });
-    this.#closing = this.#shutDown();
+    this.#closing ??= this.#shutDown();
   }
 
   async #shutDown(): Promise<void> {
@@ -212,7 +219,7 @@ export class Processor<T extends AnyTopic> {
         this.#loop.finished(parts, result as Sent);
       },
       failed: (error) => {
-        this.#fail(error);
+        this.#failHandling(error);
       },
       isFull: (partition) => this.#loop.isFull(partition),
       rewind: (partition) => {

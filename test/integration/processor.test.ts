@@ -11,6 +11,7 @@ import {
   string,
 } from "typed-kafka";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { deferred } from "../../src/waiting.js";
 import { createTopic, uniqueName } from "../support/topics.js";
 
 let kafka: Kafka;
@@ -57,6 +58,13 @@ async function until(condition: () => boolean | Promise<boolean>, withinMs = 20_
     await sleep(20);
   }
 }
+
+const aborted = (signal: AbortSignal): Promise<never> =>
+  new Promise((_, reject) => {
+    signal.addEventListener("abort", () => {
+      reject(signal.reason as Error);
+    });
+  });
 
 const names = (): Pick<ProcessorOptions, "groupId" | "transactionalId"> => ({
   groupId: uniqueName("group"),
@@ -204,6 +212,94 @@ describe("a processor", () => {
     expect(error).toBeInstanceOf(KafkaError);
     expect(error).toMatchObject({ topic: small.name });
     expect(await valuesOf(small)).toEqual([]);
+  });
+
+  test("order: key, one slow key holds up the others for a while and not for ever", async () => {
+    const [source, target] = [await newTopic(), await newTopic()];
+    await using producer = kafka.producer();
+    const count = 12_000;
+    await producer.send(
+      source,
+      Array.from({ length: count }, (_, index) => ({
+        key: index === 0 || index === 100 ? "slow" : `k${index}`,
+        value: String(index),
+      })),
+    );
+    const gate = deferred();
+    let handled = 0;
+    const processor = kafka.processor(source, { ...names(), order: "key", concurrency: 50 });
+    const running = processor.run(async ({ value }, tx) => {
+      if (value === "0") await gate.promise;
+      handled += 1;
+      await tx.send(target, { value });
+    });
+    // What is behind the slow one in the log cannot be committed; so much of it may wait.
+    await until(() => handled >= 5_000);
+    await sleep(500);
+    expect(handled).toBeLessThan(8_000);
+    gate.resolve();
+    await until(() => handled === count);
+    await processor.close();
+    await running;
+    expect(numbers(await valuesOf(target))).toEqual(upTo(count));
+  });
+
+  test("what was done ahead in a partition that is taken away holds up no other", async () => {
+    const [source, target] = [await newTopic(2), await newTopic()];
+    await using producer = kafka.producer();
+    const each = 4_000;
+    for (const partition of [0, 1])
+      await producer.send(
+        source,
+        Array.from({ length: each }, (_, index) => ({
+          key: `${partition} ${index}`,
+          value: String(partition * each + index),
+          partition,
+        })),
+      );
+    const gate = deferred();
+    const options = { groupId: uniqueName(), order: "key", concurrency: 50, drainTimeoutMs: 500 } as const;
+    const handled = [0, 0];
+    const start = (number: number) => {
+      const processor = kafka.processor(source, { ...options, transactionalId: uniqueName() });
+      const running = processor.run(async ({ value }, tx, { signal }) => {
+        if (Number(value) % each === 0) await Promise.race([gate.promise, aborted(signal)]);
+        handled[number] = (handled[number] ?? 0) + 1;
+        await tx.send(target, { value });
+      });
+      return { processor, running };
+    };
+    const first = start(0);
+    await until(() => (handled[0] ?? 0) >= 5_000);
+    const before = handled[0] ?? 0;
+    const second = start(1);
+    await until(() => first.processor.assignment.length === 1 && second.processor.assignment.length === 1);
+    await until(() => (handled[0] ?? 0) > before + 100 || (handled[0] ?? 0) >= 2 * each - 2);
+    gate.resolve();
+    await until(async () => (await valuesOf(target)).length >= 2 * each);
+    for (const { processor, running } of [first, second]) {
+      await processor.close();
+      await running;
+    }
+    expect(numbers(await valuesOf(target))).toEqual(upTo(2 * each));
+  });
+
+  test("a handler that fails while closing waits for it is told", async () => {
+    const source = await newTopic();
+    await fill(source, 1);
+    const begun = deferred();
+    const processor = kafka.processor(source, names());
+    const error = new Error("too late");
+    const running = errorOf(
+      processor.run(async () => {
+        begun.resolve();
+        await sleep(200);
+        throw error;
+      }),
+    );
+    await begun.promise;
+    await processor.close();
+    expect(await running).toBe(error);
   });
 
   test("stops with ProducerFencedError when another live instance takes its transactional id", async () => {

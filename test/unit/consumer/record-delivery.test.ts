@@ -269,3 +269,29 @@ test("any schedule: order holds within a key or a partition, concurrency is boun
     { numRuns: 60 },
   );
 });
+
+test("order: key, while no more records are taken, those behind others of their key go on", async () => {
+  const slow = deferred();
+  const handled: number[] = [];
+  const { delivery, feed, partitions } = setUp(
+    async ({ offset }) => {
+      if (offset === 0) await slow.promise;
+      handled.push(offset);
+    },
+    { order: "key", limit: 10 },
+  );
+  feed(0, ["a", "a", "b"]);
+  await settled();
+  expect(handled).toEqual([2]);
+  const [partition] = partitions;
+  if (partition === undefined) throw new Error("there is none");
+  partition.throttled = true;
+  feed(0, ["a", "c"]);
+  slow.resolve();
+  await settled();
+  expect(handled).toEqual([2, 0, 1]);
+  partition.throttled = false;
+  delivery.offer(partition);
+  await settled();
+  expect(handled.toSorted()).toEqual([0, 1, 2, 3, 4]);
+});
