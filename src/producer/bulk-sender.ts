@@ -1,7 +1,7 @@
 import type { ClientConfig } from "../driver/client-config.js";
 import { ClosedError, ConfigError } from "../errors.js";
 import type { Encoder } from "../serde/encoder.js";
-import { limitConcurrency, settlesWithin } from "../waiting.js";
+import { deferred, limitConcurrency, settlesWithin } from "../waiting.js";
 import { BulkClient } from "./bulk-client.js";
 import { BulkRun, type Source } from "./bulk-run.js";
 import type { ResolvedProducerOptions } from "./options.js";
@@ -55,14 +55,16 @@ export class BulkSender {
       return this.#send(topic, source, encode, stop);
     });
     this.#calls.add(call);
+    const stopped = deferred<never>();
+    const onStop = (): void => {
+      if (!hasBegun) stopped.reject(stop.reason);
+    };
+    stop.addEventListener("abort", onStop);
     try {
-      return await new Promise((resolve, reject) => {
-        call.then(resolve, reject);
-        stop.addEventListener("abort", () => {
-          if (!hasBegun) reject(stop.reason as Error);
-        });
-      });
+      return await Promise.race([call, stopped.promise]);
     } finally {
+      // Node keeps a combined signal as long as anybody listens to it, and with it what the listener refers to.
+      stop.removeEventListener("abort", onStop);
       this.#calls.delete(call);
     }
   }
@@ -89,6 +91,7 @@ export class BulkSender {
       isClean = true;
       return records;
     } finally {
+      stop.removeEventListener("abort", onStop);
       if (isClean && this.#idle === undefined && !this.#closed.signal.aborted) this.#idle = client;
       // The caller need not wait for it: what is left in it is of nobody any more.
       else void this.#disconnect(client);

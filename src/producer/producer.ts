@@ -28,8 +28,9 @@ export interface SendAllResult {
  * number of topics and concurrent calls. Made by `kafka.producer()`.
  *
  * Records of one partition are written in the order of their calls, if each call was made after the one
- * before it was made. Two things need an `await` between them to be in order: a call of more than 1,000
- * records, which lets others in between, and `sendAll`, which has a connection of its own.
+ * before it was made. Three things need an `await` after them to be in order with what follows: a call of more
+ * than 1,000 records, which lets others in between; `sendAll`, which has a connection of its own; and a topic
+ * whose serde or schema is asynchronous, because each call goes on when it is serialized.
  *
  * @example
  * ```ts
@@ -180,6 +181,8 @@ export class Producer {
     records: readonly EncodedRecord[] | Promise<readonly EncodedRecord[]>,
     options: CallOptions | undefined,
   ): void {
+    // If the call is refused below, nobody asks for what is being serialized.
+    if (records instanceof Promise) records.catch(() => undefined);
     if (options !== undefined) {
       const { signal, timeoutMs } = checkCallOptions(options);
       if (signal !== undefined || timeoutMs !== undefined) {

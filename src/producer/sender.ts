@@ -28,6 +28,9 @@ export class Sender {
   readonly #queue: SendQueue;
   /** Calls that are in no queue yet: being serialized, or waiting for what a topic looks like. */
   readonly #aside = new Set<SendCall>();
+  #recordsAside = 0;
+  /** By topic: when the last of those that wait to know it has been added to the queue. */
+  readonly #lines = new Map<string, Promise<void>>();
   readonly #lanes: Lanes;
   readonly #leaders: Leaders;
   #fatal: KafkaError | undefined;
@@ -62,11 +65,11 @@ export class Sender {
 
   /** Takes a call over: from here it settles by itself. */
   add(call: SendCall, records: readonly EncodedRecord[] | Promise<readonly EncodedRecord[]>): void {
-    if (records instanceof Promise)
+    if (!(records instanceof Promise)) this.#check(call, records);
+    else if (this.#hasRoomFor(call))
       this.#setAside(call, records, (encoded) => {
         this.#check(call, encoded);
       });
-    else this.#check(call, records);
   }
 
   /** Every call that has not settled. */
@@ -95,7 +98,7 @@ export class Sender {
     try {
       if (this.#fatal !== undefined) throw this.#fatal;
       checkSizes(call.topic, records, this.#options.maxRecordBytes);
-      this.#checkRoom(call);
+      if (!this.#hasRoomFor(call)) return;
       const look = this.#leaders.look(call.topic);
       if (look === undefined) this.#choose(call, records);
       else
@@ -107,20 +110,44 @@ export class Sender {
     }
   }
 
+  /** Calls that need to know the topic wait for that, and those after them behind them. */
   #choose(call: SendCall, records: readonly EncodedRecord[]): void {
     if (call.isSettled) return;
+    const { topic } = call;
     try {
-      const chosen = this.partitions.areNeededFor(records)
-        ? this.partitions.choose(call.topic, records)
-        : records;
-      if (chosen instanceof Promise)
-        this.#setAside(call, chosen, (ready) => {
-          this.#enqueue(call, ready);
+      const before = this.#lines.get(topic);
+      const chosen =
+        before === undefined
+          ? this.#chosenFor(call, records)
+          : before.then(() => this.#chosenFor(call, records));
+      if (!(chosen instanceof Promise)) {
+        this.#enqueue(call, chosen);
+        return;
+      }
+      this.#setAside(call, chosen, (ready) => {
+        this.#enqueue(call, ready);
+      });
+      const line: Promise<void> = chosen
+        .then(
+          () => undefined,
+          () => undefined,
+        )
+        .finally(() => {
+          if (this.#lines.get(topic) === line) this.#lines.delete(topic);
         });
-      else this.#enqueue(call, chosen);
+      this.#lines.set(topic, line);
     } catch (error) {
       call.giveUp(error);
     }
+  }
+
+  #chosenFor(
+    call: SendCall,
+    records: readonly EncodedRecord[],
+  ): readonly EncodedRecord[] | Promise<readonly EncodedRecord[]> {
+    return call.isSettled || !this.partitions.areNeededFor(records)
+      ? records
+      : this.partitions.choose(call.topic, records);
   }
 
   #enqueue(call: SendCall, records: readonly EncodedRecord[]): void {
@@ -137,13 +164,22 @@ export class Sender {
 
   #setAside<Result>(call: SendCall, work: Promise<Result>, go: (result: Result) => void): void {
     this.#aside.add(call);
-    void work
-      .then(go, (error: unknown) => {
+    this.#recordsAside += call.remaining;
+    const comeBack = (): void => {
+      this.#aside.delete(call);
+      this.#recordsAside -= call.remaining;
+    };
+    work.then(
+      (result) => {
+        comeBack();
+        // It may be set aside once more.
+        go(result);
+      },
+      (error: unknown) => {
+        comeBack();
         call.giveUp(error);
-      })
-      .finally(() => {
-        this.#aside.delete(call);
-      });
+      },
+    );
   }
 
   /** Connects, and sends what waits for it or rejects it. */
@@ -248,13 +284,15 @@ export class Sender {
     return this.#fatal ?? recordError(code, topic, partition, this.#options.deliveryTimeoutMs);
   }
 
-  #checkRoom(call: SendCall): void {
-    const { waiting } = this.#queue;
+  /** Whether the call may wait with those that do; if not, it is given up. */
+  #hasRoomFor(call: SendCall): boolean {
+    const waiting = this.#queue.waiting + this.#recordsAside;
     const { maxWaitingRecords } = this.#options;
-    if (waiting === 0 || waiting + call.remaining <= maxWaitingRecords) return;
+    if (waiting === 0 || waiting + call.remaining <= maxWaitingRecords) return true;
     const message = `send to ${call.topic}: ${waiting} records wait for room already, of maxWaitingRecords ${maxWaitingRecords}: await what \`send\` returns before sending more`;
     const error = new KafkaError("DELIVERY", message, { topic: call.topic, retriable: true });
     const results = Array.from({ length: call.remaining }, () => ({ status: "failed", error }) as const);
-    throw deliveryError(call.topic, error, undefined, results);
+    call.giveUp(deliveryError(call.topic, error, undefined, results));
+    return false;
   }
 }

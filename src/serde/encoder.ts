@@ -37,13 +37,23 @@ export function createEncoder(topic: AnyTopic): Encoder {
     let key: Later<Buffer | null> | undefined;
     try {
       const value = encodeValue(record.value);
-      if (value instanceof Promise) return encodeLater(record, index, value);
+      if (value instanceof Promise) {
+        // All parts are begun now: the caller may change the record while one is awaited.
+        const laterKey = begin(() => encodeKey(record));
+        return encodeLater(
+          { ...record },
+          index,
+          value,
+          laterKey,
+          begin(() => headersOf(record.headers)),
+        );
+      }
       part = "key";
       key = encodeKey(record);
       part = "headers";
       const headers = headersOf(record.headers);
       if (key instanceof Promise || headers instanceof Promise) {
-        return encodeLater(record, index, value, key, headers);
+        return encodeLater({ ...record }, index, value, key, headers);
       }
       return encoded(record, key, value, headers);
     } catch (error) {
@@ -52,16 +62,13 @@ export function createEncoder(topic: AnyTopic): Encoder {
     }
   }
 
-  /**
-   * The rest of a record of which a part is a promise. The parts are awaited in order, so that the
-   * error names the first; what was not begun yet is begun when those before it are there.
-   */
+  /** The rest of a record of which a part is a promise. The parts are awaited in order, so that the error names the first. */
   async function encodeLater(
     record: ProducerRecord<AnyTopic>,
     index: number | undefined,
     laterValue: Later<Buffer | null>,
-    laterKey?: Later<Buffer | null>,
-    laterHeaders?: Later<EncodedHeaders>,
+    laterKey: Later<Buffer | null>,
+    laterHeaders: Later<EncodedHeaders>,
   ): Promise<EncodedRecord> {
     ignoreRejection(laterKey);
     ignoreRejection(laterHeaders);
@@ -69,9 +76,9 @@ export function createEncoder(topic: AnyTopic): Encoder {
     try {
       const value = await laterValue;
       part = "key";
-      const key = await (laterKey === undefined ? encodeKey(record) : laterKey);
+      const key = await laterKey;
       part = "headers";
-      const headers = await (laterHeaders ?? headersOf(record.headers));
+      const headers = await laterHeaders;
       return encoded(record, key, value, headers);
     } catch (error) {
       throw refused(name, part, index, error);
@@ -212,6 +219,11 @@ function checkBytes(bytes: unknown): Buffer {
 
 function checkLater(bytes: Later<Buffer>): Later<Buffer> {
   return bytes instanceof Promise ? bytes.then(checkBytes) : checkBytes(bytes);
+}
+
+/** What `make` gives or throws, as a promise. */
+async function begin<T>(make: () => Later<T>): Promise<T> {
+  return make();
 }
 
 /** A promise that is not awaited yet when another part fails would be an unhandled rejection. */

@@ -6,10 +6,12 @@ import {
   Kafka,
   type KafkaError,
   SerializationError,
+  type Serde,
   string,
 } from "typed-kafka";
 import { z } from "zod";
 import { javaPartition, murmur2 } from "../support/murmur2.js";
+import { freePort } from "../support/ports.js";
 import { readLog } from "../support/read-log.js";
 import { createTopic, uniqueName } from "../support/topics.js";
 
@@ -181,6 +183,71 @@ describe("send", () => {
       expect(log.every((record) => record.value === value)).toBe(true);
     }
     await producer.close();
+  });
+});
+
+describe("the first calls for a topic", () => {
+  it("are written in their order, where one names partitions and the next one need not wait for them", async () => {
+    await using producer = kafka.producer();
+    await producer.send(textsOf(await createTopic()), { value: "connected" });
+    for (let round = 0; round < 5; round += 1) {
+      const texts = textsOf(await createTopic());
+      await Promise.all([
+        producer.send(texts, [
+          { value: "1a", partition: 0 },
+          { value: "1b", partition: 0 },
+        ]),
+        producer.send(texts, { value: "2", partition: 0 }),
+        producer.send(texts, { value: "3" }),
+      ]);
+      const values: unknown[] = [];
+      for await (const { value } of kafka.read(texts)) values.push(value);
+      expect(values).toEqual(["1a", "1b", "2", "3"]);
+    }
+  });
+
+  it("are waited for by flush and close, whatever they wait for themselves", async () => {
+    const slowly: Serde<string> = {
+      serialize: async (text) => Promise.resolve(Buffer.from(text)),
+      deserialize: String,
+    };
+    const texts = defineTopic(await createTopic(), { value: slowly });
+    const producer = kafka.producer();
+    const settled: number[] = [];
+    const send = (number: number) =>
+      producer.send(texts, [{ value: "a", partition: 0 }, { value: "b" }]).then(() => settled.push(number));
+    void send(1);
+    await Promise.resolve();
+    await producer.flush();
+    expect(settled).toEqual([1]);
+    const last = send(2);
+    await producer.close();
+    await last;
+    expect(settled).toEqual([1, 2]);
+  });
+
+  it("count against maxWaitingRecords before a broker was reached", async () => {
+    const away = new Kafka({ brokers: `127.0.0.1:${await freePort()}`, connectTimeoutMs: 1_000 });
+    const producer = away.producer({ maxWaitingRecords: 10 });
+    const texts = textsOf("nowhere");
+    const sends = Array.from({ length: 12 }, (_, index) => producer.send(texts, { value: String(index) }));
+    const codes = await Promise.all(sends.map(async (sent) => (await failureOf(sent)).code));
+    expect(codes.filter((code) => code === "DELIVERY")).toHaveLength(2);
+    await away.close();
+  });
+
+  it("that are refused at once leave no rejection behind that nobody handles", async () => {
+    const refusing: Serde<string> = {
+      serialize: async () => Promise.reject(new Error("no")),
+      deserialize: String,
+    };
+    const producer = kafka.producer();
+    const sent = producer.send(
+      defineTopic("t", { value: refusing }),
+      { value: "x" },
+      { signal: AbortSignal.abort() },
+    );
+    expect((await failureOf(sent)).name).toBe("AbortError");
   });
 });
 

@@ -361,6 +361,28 @@ describe("a serde of the user's", () => {
     }
   });
 
+  it("may be asynchronous while the caller changes the record: what was given is sent", async () => {
+    const later = z.object({ id: z.number(), name: z.string() }).refine(async () => Promise.resolve(true));
+    const topic = defineTopic("later", { value: later, keyOf: ({ id }) => String(id) });
+    const record = {
+      value: { id: 1, name: "Samwel" },
+      headers: { from: "a" } as Record<string, string>,
+      partition: 0,
+      timestamp: 1_000,
+    };
+    const encoding = createEncoder(topic)(record, undefined);
+    record.value.id = 2;
+    record.headers["from"] = "b";
+    record.partition = 1;
+    record.timestamp = 2_000;
+    expect(await encoding).toMatchObject({
+      key: Buffer.from("1"),
+      headers: [{ from: "a" }],
+      partition: 0,
+      timestamp: 1_000,
+    });
+  });
+
   it("that rejects gives the record's error, and no unhandled rejection", async () => {
     const failing = (what: string): Serde<string> => ({
       serialize: async () => Promise.reject(new Error(what)),
