@@ -46,7 +46,8 @@ function installPython() {
   const root = process.env.TYPED_KAFKA_CACHE ?? join(caches, "typed-kafka");
   const folder = join(root, `bench-${versions}`);
   const python = join(folder, "bin", "python");
-  const works = () => spawnSync(python, ["-c", "import confluent_kafka, pydantic"], { stdio: "ignore" }).status === 0;
+  const works = () =>
+    spawnSync(python, ["-c", "import confluent_kafka, pydantic"], { stdio: "ignore" }).status === 0;
   if (works()) return python;
   try {
     run("python3", ["-m", "venv", folder]);

@@ -36,7 +36,9 @@ import { deferred } from "./waiting.js";
  */
 export class Kafka {
   readonly #config: ClientConfig;
-  readonly #clients = new Set<{ close: () => Promise<void> }>();
+  /** What has handlers, or a loop of the user's: what runs in there may be using the others. */
+  readonly #readers = new Set<Closable>();
+  readonly #others = new Set<Closable>();
   #closed = false;
 
   /** @throws `ConfigError` that names the option which is wrong */
@@ -46,12 +48,12 @@ export class Kafka {
 
   /** A producer: idempotent, `acks=all`. One is enough for a process, whatever the number of topics. */
   producer(options: ProducerOptions = {}): Producer {
-    return this.#add((onClosed) => new Producer(this.#config, options, onClosed));
+    return this.#add(this.#others, (onClosed) => new Producer(this.#config, options, onClosed));
   }
 
   /** A producer that writes in transactions: what is sent in one becomes visible together, or never. */
   transactionalProducer(options: TransactionalProducerOptions): TransactionalProducer {
-    return this.#add((onClosed) => new TransactionalProducer(this.#config, options, onClosed));
+    return this.#add(this.#others, (onClosed) => new TransactionalProducer(this.#config, options, onClosed));
   }
 
   /**
@@ -63,7 +65,10 @@ export class Kafka {
     options: ConsumerOptions,
   ): Consumer<T> {
     const list = Array.isArray(topics) ? (topics as readonly T[]) : [topics as T];
-    return this.#add((onClosed) => new Consumer(this.#config, list, options, this.#movers, onClosed));
+    return this.#add(
+      this.#readers,
+      (onClosed) => new Consumer(this.#config, list, options, this.#movers, onClosed),
+    );
   }
 
   /**
@@ -72,7 +77,7 @@ export class Kafka {
    */
   processor<T extends AnyTopic>(topics: T | readonly T[], options: ProcessorOptions): Processor<T> {
     const list = Array.isArray(topics) ? (topics as readonly T[]) : [topics as T];
-    return this.#add((onClosed) => new Processor(this.#config, list, options, onClosed));
+    return this.#add(this.#readers, (onClosed) => new Processor(this.#config, list, options, onClosed));
   }
 
   /**
@@ -86,12 +91,12 @@ export class Kafka {
    */
   read<T extends AnyTopic>(topics: T | readonly T[], options: ReadOptions = {}): Reader<T> {
     const list = Array.isArray(topics) ? (topics as readonly T[]) : [topics as T];
-    return this.#add((onClosed) => new Reader(this.#config, list, options, onClosed));
+    return this.#add(this.#readers, (onClosed) => new Reader(this.#config, list, options, onClosed));
   }
 
   /** Makes, changes and looks at topics and groups. */
   admin(options: AdminOptions = {}): Admin {
-    return this.#add((onClosed) => new Admin(this.#config, options, onClosed));
+    return this.#add(this.#others, (onClosed) => new Admin(this.#config, options, onClosed));
   }
 
   /**
@@ -140,7 +145,7 @@ export class Kafka {
       closing.signal,
     );
     const running = deferred();
-    const { done } = this.#add((onClosed) => ({
+    const { done } = this.#add(this.#readers, (onClosed) => ({
       done: onClosed,
       close: async () => {
         closing.abort(new ClosedError("this Kafka was closed"));
@@ -155,10 +160,13 @@ export class Kafka {
     }
   }
 
-  /** Closes every client made here, each politely: handlers finish, offsets are committed, records in flight are delivered. */
+  /**
+   * Closes every client made here, each politely: handlers finish, offsets are committed, records in flight are
+   * delivered. Producers go last, so that handlers can send until they have finished.
+   */
   async close(): Promise<void> {
     this.#closed = true;
-    const results = await Promise.allSettled([...this.#clients].map((client) => client.close()));
+    const results = [...(await closeAll(this.#readers)), ...(await closeAll(this.#others))];
     const failed = results.find((result) => result.status === "rejected");
     if (failed !== undefined) throw failed.reason;
   }
@@ -174,10 +182,18 @@ export class Kafka {
       new TransactionalRecordMover(this.#config, groupId, name),
   };
 
-  #add<Client extends { close: () => Promise<void> }>(make: (onClosed: () => void) => Client): Client {
+  #add<Client extends Closable>(to: Set<Closable>, make: (onClosed: () => void) => Client): Client {
     if (this.#closed) throw new ClosedError("this Kafka is closed: make a new one");
-    const client = make(() => this.#clients.delete(client));
-    this.#clients.add(client);
+    const client = make(() => to.delete(client));
+    to.add(client);
     return client;
   }
+}
+
+interface Closable {
+  readonly close: () => Promise<void>;
+}
+
+function closeAll(clients: Iterable<Closable>): Promise<PromiseSettledResult<void>[]> {
+  return Promise.allSettled([...clients].map((client) => client.close()));
 }

@@ -1,8 +1,10 @@
-import { describe, expect, it } from "vitest";
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, expect, inject, it, test } from "vitest";
 import { ClosedError, ConnectionError, defineTopic, Kafka, string } from "typed-kafka";
+import { deferred } from "../../src/waiting.js";
 import { freePort } from "../support/ports.js";
 import { runProgram } from "../support/run-example.js";
-import { uniqueName } from "../support/topics.js";
+import { createTopic, uniqueName } from "../support/topics.js";
 
 const topic = defineTopic("nobody-is-there", { value: string() });
 const silent = {
@@ -60,6 +62,26 @@ describe("a closed Kafka", () => {
     expect(await program.ended).toBe(0);
     expect(program.output()).toContain("closed");
   });
+});
+
+test("closing a Kafka lets handlers finish, which may be sending", async () => {
+  const kafka = new Kafka({ brokers: inject("brokers"), logger: silent });
+  const input = defineTopic(await createTopic(), { value: string() });
+  const output = defineTopic(await createTopic(), { value: string() });
+  const producer = kafka.producer();
+  await producer.send(input, { value: "x" });
+  const begun = deferred();
+  const consumer = kafka.consumer(input, { groupId: uniqueName(), deadLetter: true });
+  let outcome: unknown;
+  const running = consumer.run(async ({ value }) => {
+    begun.resolve();
+    await sleep(300);
+    outcome = await producer.send(output, { value }).catch((error: unknown) => error);
+  });
+  await begun.promise;
+  await kafka.close();
+  await running;
+  expect(outcome).toMatchObject({ topic: output.name, offset: 0 });
 });
 
 describe("on a worker thread", () => {
