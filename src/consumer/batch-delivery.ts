@@ -3,6 +3,7 @@ import { ConfigError } from "../errors.js";
 import { type Delivery, type DeliveryHost, type HandlerContext, isPromise } from "./delivery.js";
 import type { RawRecord } from "../record.js";
 import type { OwnedPartition } from "./owned-partition.js";
+import { deferred } from "../waiting.js";
 import type { Settled } from "./record-failures.js";
 
 /** Options of {@link Consumer.runBatch}. */
@@ -63,7 +64,7 @@ export class BatchDelivery implements Delivery {
   readonly #since = new WeakMap<OwnedPartition, number>();
   readonly #calls = new Set<Call>();
   /** Batches that gave their place away while they waited, and want one again. */
-  readonly #returning: { readonly call: Call; readonly resolve: () => void }[] = [];
+  readonly #returning = new Set<{ readonly call: Call; readonly resolve: () => void }>();
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
 
@@ -91,7 +92,7 @@ export class BatchDelivery implements Delivery {
     this.#stopped = true;
     clearTimeout(this.#timer);
     this.#ready.clear();
-    for (const { resolve } of this.#returning.splice(0)) resolve();
+    for (const { resolve } of this.#returning) resolve();
   };
 
   /** Never: while batches are handled, the next ones fill. */
@@ -111,9 +112,9 @@ export class BatchDelivery implements Delivery {
 
   #drive(): void {
     const limit = this.#limit();
-    while (this.#calls.size < limit) {
-      const returning = this.#returning.shift();
-      if (returning === undefined) break;
+    for (const returning of this.#returning) {
+      if (this.#calls.size >= limit) break;
+      this.#returning.delete(returning);
       this.#calls.add(returning.call);
       returning.resolve();
     }
@@ -174,9 +175,7 @@ export class BatchDelivery implements Delivery {
           // What stops because it was told to has not failed. The partitions that stay begin it again.
           for (const { partition, offsets } of taken)
             if (!partition.seeking) this.#host.rewind(partition, offsets[0] ?? 0);
-          return;
-        }
-        this.#host.batchFinished(taken, settled.result);
+        } else this.#host.batchFinished(taken, settled.result);
       }
     } catch (error) {
       this.#host.failed(error);
@@ -224,13 +223,19 @@ export class BatchDelivery implements Delivery {
     this.#calls.delete(call);
     this.#drive();
     await Promise.race(group.map((partition) => partition.wait(ms)));
-    if (!this.#stopped && this.#calls.size >= this.#limit()) {
-      await new Promise<void>((resolve) => {
-        this.#returning.push({ call, resolve });
-      });
+    const isOver = (): boolean =>
+      this.#stopped || group.some(({ releasing, seeking }) => releasing || seeking);
+    if (!isOver() && this.#calls.size >= this.#limit()) {
+      const place = deferred();
+      const waiting = { call, resolve: place.resolve };
+      this.#returning.add(waiting);
+      const takeBack = group.map((partition) => partition.onEnd(place.resolve));
+      await place.promise;
+      for (const end of takeBack) end();
+      this.#returning.delete(waiting);
     } else this.#calls.add(call);
     call.second = this.#second();
-    return !this.#stopped && !group.some(({ releasing, seeking }) => releasing || seeking);
+    return !isOver();
   }
 
   #limit(): number {

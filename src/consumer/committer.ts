@@ -1,4 +1,4 @@
-import { AuthorizationError, type KafkaError, TimeoutError } from "../errors.js";
+import { AuthorizationError, KafkaError, TimeoutError } from "../errors.js";
 import type { NativeOffset } from "../driver/native.js";
 import type { Logger } from "../logger.js";
 import { sleep } from "../waiting.js";
@@ -7,6 +7,8 @@ import type { OwnedPartition } from "./owned-partition.js";
 /** A crash repeats no more than this many finished records. */
 const maxUncommitted = 10_000;
 const retryMs = 200;
+/** How soon to look again whether a transaction has ended that commits for a partition. */
+const transactionMs = 20;
 
 interface InFlight {
   readonly partition: OwnedPartition;
@@ -29,6 +31,7 @@ export class Committer {
   #timer: NodeJS.Timeout | undefined;
   #lastError: KafkaError | undefined;
   #onOutcome: (() => void)[] = [];
+  #isStopped = false;
 
   constructor(options: {
     readonly send: (offsets: readonly NativeOffset[]) => void;
@@ -57,7 +60,7 @@ export class Committer {
 
   /** Says that records of the partition were finished. */
   finished(partition: OwnedPartition, count: number): void {
-    if (partition.gone) return;
+    if (partition.gone || this.#isStopped) return;
     this.#dirty.add(partition);
     this.#uncommitted += count;
     if (this.#uncommitted >= maxUncommitted && this.#inFlight === undefined) this.#commit();
@@ -78,7 +81,7 @@ export class Committer {
       }
     } else if (error instanceof AuthorizationError) this.#onDenied(error);
     else this.#logger.info(`a commit failed and will be repeated: ${error.message}`);
-    if (this.#dirty.size > 0) {
+    if (this.#dirty.size > 0 && !this.#isStopped) {
       clearTimeout(this.#timer);
       this.#timer = setTimeout(this.#commit, error === undefined ? this.#intervalMs : retryMs);
     }
@@ -88,29 +91,31 @@ export class Committer {
   }
 
   /**
-   * Commits everything finished in these partitions and waits for the outcome.
+   * Commits everything finished in these partitions and waits for the outcome. Gives one that was lost before,
+   * if there is any.
    * @throws the last error, or `TimeoutError`, where it is not committed after `timeoutMs`
    */
-  async flush(partitions: Iterable<OwnedPartition>, timeoutMs: number): Promise<void> {
+  async flush(partitions: Iterable<OwnedPartition>, timeoutMs: number): Promise<OwnedPartition | undefined> {
     const wanted = [...partitions].map((partition) => {
       const { committable, generation } = partition;
       return { partition, committable, generation };
     });
     const deadline = Date.now() + timeoutMs;
-    const open = (): boolean =>
-      wanted.some(
-        ({ partition, committable, generation }) =>
-          committable !== undefined &&
-          this.#dirty.has(partition) &&
-          !partition.gone &&
-          partition.generation === generation &&
-          (partition.committed ?? -1) < committable,
-      );
-    while (open()) {
+    const isUncommitted = ({ partition, committable, generation }: (typeof wanted)[number]): boolean =>
+      committable !== undefined &&
+      partition.generation === generation &&
+      (partition.committed ?? -1) < committable;
+    const isOpen = (one: (typeof wanted)[number]): boolean =>
+      this.#dirty.has(one.partition) && !one.partition.gone && isUncommitted(one);
+    while (wanted.some(isOpen)) {
       const left = deadline - Date.now();
       if (left <= 0) throw this.#lastError ?? new TimeoutError(`commit: no answer within ${timeoutMs} ms`);
       if (this.#inFlight === undefined && this.#lastError !== undefined) await sleep(Math.min(left, retryMs));
       this.#commit();
+      if (this.#inFlight === undefined) {
+        await sleep(Math.min(left, transactionMs));
+        continue;
+      }
       const stop = new AbortController();
       const outcome = new Promise<void>((resolve) => {
         this.#onOutcome.push(resolve);
@@ -118,9 +123,12 @@ export class Committer {
       await Promise.race([outcome, sleep(Math.max(1, deadline - Date.now()), stop.signal)]);
       stop.abort();
     }
+    return wanted.find((one) => one.partition.gone && isUncommitted(one))?.partition;
   }
 
+  /** Nothing is committed from here on. */
   stop(): void {
+    this.#isStopped = true;
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#dirty.clear();
@@ -129,7 +137,7 @@ export class Committer {
   readonly #commit = (): void => {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#inFlight !== undefined) return;
+    if (this.#inFlight !== undefined || this.#isStopped) return;
     const batch: InFlight[] = [];
     for (const partition of this.#dirty) {
       const offset = partition.committable;
@@ -144,7 +152,11 @@ export class Committer {
     try {
       this.#send(batch.map(({ partition: { topic, partition }, offset }) => ({ topic, partition, offset })));
     } catch (error) {
-      this.settle(error as KafkaError);
+      this.settle(
+        error instanceof KafkaError
+          ? error
+          : new KafkaError("BROKER", "a commit could not be asked for", { cause: error, retriable: true }),
+      );
     }
   };
 }

@@ -200,15 +200,15 @@ export class Consumer<T extends AnyTopic | AnyTopicPattern> implements AsyncIter
     const [partition] = this.#owned([place]);
     if (partition === undefined) return;
     partition.holding += 1;
-    let offset: number;
     try {
-      offset = await this.#offsetOf(place, target);
+      const offset = await this.#offsetOf(place, target);
+      // It may have gone, and come back as another assignment.
+      if (this.#owned([place])[0] !== partition) throw this.#notOurs(place);
+      this.#session.seek(partition, offset);
     } finally {
       partition.holding -= 1;
       this.#delivery?.offer(partition);
     }
-    this.#owned([place]);
-    this.#session.seek(partition, offset);
   }
 
   /** How far behind this member is, for each partition assigned to it. Asks the brokers. */
@@ -231,10 +231,12 @@ export class Consumer<T extends AnyTopic | AnyTopicPattern> implements AsyncIter
 
   /**
    * Commits what is finished now and waits for the brokers' answer, instead of within `commitIntervalMs`.
-   * @throws `KafkaError` where it could not be committed within 10 s
+   * @throws `KafkaError` where it could not be committed within 10 s, or with the code `UNKNOWN_PARTITION` where
+   *   a partition went to another member before
    */
   async commit(): Promise<void> {
-    await this.#committer.flush(this.#session.partitions, commitTimeoutMs);
+    const lost = await this.#committer.flush(this.#session.partitions, commitTimeoutMs);
+    if (lost !== undefined) throw this.#notOurs(lost);
   }
 
   /**
@@ -405,17 +407,17 @@ export class Consumer<T extends AnyTopic | AnyTopicPattern> implements AsyncIter
     if (partitions === undefined) return this.#session.partitions;
     return partitions.map(({ topic, partition }) => {
       const owned = this.#session.get(topic, partition);
-      if (owned === undefined)
-        throw new KafkaError(
-          "UNKNOWN_PARTITION",
-          `${topic}[${partition}] is not assigned to this member of the group`,
-          {
-            topic,
-            partition,
-            groupId: this.#options.groupId,
-          },
-        );
+      if (owned === undefined) throw this.#notOurs({ topic, partition });
       return owned;
+    });
+  }
+
+  #notOurs({ topic, partition }: TopicPartition): KafkaError {
+    const message = `${topic}[${partition}] is not assigned to this member of the group`;
+    return new KafkaError("UNKNOWN_PARTITION", message, {
+      topic,
+      partition,
+      groupId: this.#options.groupId,
     });
   }
 

@@ -15,6 +15,8 @@ const enoughForBusy = 1_000;
 const fewForBusy = 500;
 /** or when a partition has had none for so long although its log goes on. */
 const patienceMs = 2_000;
+/** Then it has so long to give what it has. */
+const turnMs = 2_000;
 /** How long after an assignment an error of a partition is looked out for, whatever the others bring. */
 const firstAnswerMs = 5_000;
 /** After so long the partitions that have answered make room for the answers of the others, */
@@ -38,7 +40,13 @@ export class FlowControl {
   #full = false;
   /** Handlers are at work and have enough: how many more they take before the next fetch. */
   #untilFew: number | undefined;
-  readonly #emptySince = new WeakMap<OwnedPartition, number>();
+  /** Since when partitions have had nothing, and how far they had come. */
+  readonly #emptyAt = new WeakMap<
+    OwnedPartition,
+    { readonly position: number | undefined; readonly since: number }
+  >();
+  /** Where partitions gave nothing although their log goes on: behind the last record are markers of transactions. */
+  readonly #barren = new WeakMap<OwnedPartition, Place>();
   /** Partitions of which no broker has said anything yet, and until when that matters. */
   readonly #unanswered = new Map<OwnedPartition, number>();
   #lateFrom = 0;
@@ -104,17 +112,14 @@ export class FlowControl {
 
   /** Whether to fetch now. Pauses and resumes partitions natively as a side effect. */
   wantsMore(partitions: Iterable<OwnedPartition>, source: FlowSource, now: number): boolean {
+    const wanted = [...partitions].filter((partition) => partition.wanted);
     const full: OwnedPartition[] = [];
     const answered: OwnedPartition[] = [];
     const isLate =
       now >= this.#lateFrom && now < this.#lateFrom + makeRoomMs && this.#isLookingOut(source, now);
-    let starving = false;
     let waiting = 0;
-    let hungry = false;
-    for (const partition of partitions) {
-      if (!partition.wanted) continue;
+    for (const partition of wanted) {
       if (partition.open) waiting += partition.queue.length;
-      hungry = this.#isHungry(partition, source, now) || hungry;
       if (isLate && source.knownEnd(partition) !== undefined) {
         answered.push(partition);
         continue;
@@ -124,18 +129,23 @@ export class FlowControl {
         source.resume([partition]);
       }
       if (this.fills(partition)) full.push(partition);
-      else if (this.#hasRoom(partition) && hasMore(partition, source)) starving = true;
     }
     // A single large batch of theirs may stand in front of the others' first answers: a hundred thousand
     // small records, where they are compressed.
     this.#hold(answered, source);
-    // Beyond what keeps the handlers going, records cost less memory and less work in the native queue.
-    const hasEnough = waiting >= enoughForBusy && !hungry && this.#isBusy();
-    this.#untilFew = hasEnough ? waiting - fewForBusy : undefined;
-    this.#full = hasEnough || full.length > 0;
+    const isBusy = waiting >= enoughForBusy && this.#isBusy();
+    this.#untilFew = undefined;
+    this.#full = isBusy || full.length > 0;
     if (!this.#full) return true;
-    if (hasEnough) return false;
-    if (!starving) return false;
+    const { isStarving, isHungry } = this.#needsOf(wanted, source, now);
+    // Beyond what keeps the handlers going, records cost less memory and less work in the native queue.
+    if (isBusy && !isHungry) {
+      this.#untilFew = waiting - fewForBusy;
+      return false;
+    }
+    this.#full = full.length > 0;
+    if (!this.#full) return true;
+    if (!isStarving) return false;
     this.#hold(full, source);
     return true;
   }
@@ -158,15 +168,34 @@ export class FlowControl {
     source.pause(toHold);
   }
 
-  /** Whether nothing of the partition has come for too long. */
-  #isHungry(partition: OwnedPartition, source: FlowSource, now: number): boolean {
-    if (partition.queue.length > 0 || !hasMore(partition, source)) {
-      this.#emptySince.delete(partition);
-      return false;
+  /** Whether some partition could do with more records (starving), and whether one has had none for too long (hungry). */
+  #needsOf(
+    partitions: readonly OwnedPartition[],
+    source: FlowSource,
+    now: number,
+  ): { readonly isStarving: boolean; readonly isHungry: boolean } {
+    let isStarving = false;
+    let isHungry = false;
+    for (const partition of partitions) {
+      const place = { position: partition.position, end: source.knownEnd(partition) };
+      if (partition.holding > 0 || !this.#hasRoom(partition) || !this.#hasMore(partition, place)) continue;
+      isStarving = true;
+      if (partition.queue.length > 0) continue;
+      const seen = this.#emptyAt.get(partition);
+      const since = seen?.position === place.position ? (seen?.since ?? now) : now;
+      this.#emptyAt.set(partition, { position: place.position, since });
+      if (now - since >= patienceMs) isHungry = true;
+      // It has had its time, and nothing came: what its log ends with is no record for us.
+      if (now - since >= patienceMs + turnMs) this.#barren.set(partition, place);
     }
-    const since = this.#emptySince.get(partition) ?? now;
-    this.#emptySince.set(partition, since);
-    return now - since >= patienceMs;
+    return { isStarving, isHungry };
+  }
+
+  /** Whether the log goes on beyond what was fetched, as far as the native client knows. */
+  #hasMore(partition: OwnedPartition, { position, end }: Place): boolean {
+    const barren = this.#barren.get(partition);
+    if (barren !== undefined && barren.position === position && barren.end === end) return false;
+    return position === undefined || end === undefined || end > position;
   }
 
   #hasRoom({ queue }: OwnedPartition): boolean {
@@ -182,9 +211,8 @@ export class FlowControl {
   }
 }
 
-/** Whether the log goes on beyond what was fetched, as far as the native client knows. */
-function hasMore(partition: OwnedPartition, source: FlowSource): boolean {
-  if (partition.position === undefined) return true;
-  const end = source.knownEnd(partition);
-  return end === undefined || end > partition.position;
+/** How far a partition was fetched, and how far its log goes. */
+interface Place {
+  readonly position: number | undefined;
+  readonly end: number | undefined;
 }

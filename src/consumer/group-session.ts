@@ -205,12 +205,14 @@ export class GroupSession {
       this.#logger.debug(`unsubscribe: ${String(error)}`);
     }
     const deadline = Date.now() + leaveTimeoutMs;
-    while (this.#assignment.size > 0 && Date.now() < deadline) {
+    // After a fatal error nobody asks for them any more.
+    while (this.#assignment.size > 0 && this.native.fatal === undefined && Date.now() < deadline) {
       this.#woken = true;
       this.#bell.ring();
       await sleep(10);
     }
     await this.#changes;
+    for (const partition of this.#assignment) partition.gone = true;
     this.#ended = true;
     this.#topics.stop();
     this.#bell.ring();
@@ -227,6 +229,8 @@ export class GroupSession {
       if (next === undefined) {
         const count = await this.#untilWorthFetching();
         if (this.#ended) return;
+        // What rang the bell may have begun a change meanwhile.
+        if (this.#exclusive) continue;
         next = this.#fetch(count);
       }
       const arrival = await next;
@@ -435,6 +439,8 @@ export class GroupSession {
         this.#assignment.end(partition.topic, partition.partition);
       }
       this.#flow.share(this.#assignment.size);
+      // The native client remembers a pause beyond the assignment, and nobody would end it when one comes back.
+      this.native.resume(owned.filter(({ held, paused }) => held || paused).map(placeOf));
       this.native.unassign(partitions);
     });
     this.#events.onGone?.(owned);

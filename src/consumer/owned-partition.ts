@@ -94,7 +94,7 @@ export class OwnedPartition implements TopicPartition {
 
   /** Whether its records may be handed over. */
   get open(): boolean {
-    return this.wanted && this.#early === undefined;
+    return this.wanted && this.holding === 0 && this.#early === undefined;
   }
 
   /** Whether there are records to be taken. Only to be asked of one that is `open`. */
@@ -102,9 +102,9 @@ export class OwnedPartition implements TopicPartition {
     return this.queue.length > 0 && !this.throttled;
   }
 
-  /** Whether its records may be handed over as soon as their time has come. */
+  /** Whether more of it is to be fetched, as far as there is room. */
   get wanted(): boolean {
-    return !this.releasing && !this.seeking && !this.paused && this.holding === 0;
+    return !this.releasing && !this.seeking && !this.paused;
   }
 
   /** The next record, which counts as started; `undefined` where there is none to hand over. */
@@ -134,6 +134,14 @@ export class OwnedPartition implements TopicPartition {
       const timer = setTimeout(end, Math.min(ms, maxTimerMs));
       this.#sleeping.add(end);
     });
+  }
+
+  /** Has `end` called when the partition is given up or moves, until the function that it gives is called. */
+  onEnd(end: () => void): () => void {
+    this.#sleeping.add(end);
+    return () => {
+      this.#sleeping.delete(end);
+    };
   }
 
   /** Waits until every record before this one is finished: `false` where the partition is given up or moves before that. */

@@ -15,12 +15,11 @@ const appearPauseMs = 100;
 
 /**
  * What the topics are made with that the library names: dead letters stay until somebody deals with them,
- * and both are logs of their own, whatever the broker's defaults are.
+ * and both are logs of their own, whatever the broker's defaults are. They take whatever their source takes,
+ * and the headers that say what happened.
  */
-const configs = {
-  "dead-letter": { "cleanup.policy": "delete", "retention.ms": "-1" },
-  retry: { "cleanup.policy": "delete" },
-} as const;
+const common = { "cleanup.policy": "delete", "max.message.bytes": "100000000" } as const;
+const configs = { "dead-letter": { ...common, "retention.ms": "-1" }, retry: common } as const;
 
 /**
  * Makes the topics that the policy writes to where they are missing, with as many partitions as their source

@@ -2,6 +2,7 @@ import type { RawRecord } from "../record.js";
 import { type Delivery, type DeliveryHost, type HandlerContext, isPromise } from "./delivery.js";
 import { KeyLanes } from "./key-lanes.js";
 import type { OwnedPartition } from "./owned-partition.js";
+import { deferred } from "../waiting.js";
 import type { Settled } from "./record-failures.js";
 
 /** How long handlers that finish at once may keep the event loop to themselves. */
@@ -22,6 +23,8 @@ interface Place {
   offset: number;
   /** `undefined` while nothing is being waited for. */
   second: number | undefined;
+  /** It was given to others, while its record waited. */
+  isAway: boolean;
 }
 
 /** The keys of a partition, since its last seek. */
@@ -47,7 +50,7 @@ export class RecordDelivery implements Delivery {
   readonly #contexts = new WeakMap<OwnedPartition, HandlerContext>();
   readonly #places = new Set<Place>();
   /** Records in hand that gave their place away while they waited, and want one again. */
-  readonly #returning: { readonly place: Place; readonly resolve: () => void }[] = [];
+  readonly #returning = new Set<{ readonly place: Place; readonly resolve: () => void }>();
   #driving = false;
   #stopped = false;
 
@@ -72,7 +75,7 @@ export class RecordDelivery implements Delivery {
   stop = (): void => {
     this.#stopped = true;
     this.#ready.clear();
-    for (const { resolve } of this.#returning.splice(0)) resolve();
+    for (const { resolve } of this.#returning) resolve();
   };
 
   isBusy = (): boolean => !this.#hasPlace();
@@ -91,9 +94,9 @@ export class RecordDelivery implements Delivery {
   #drive(): void {
     if (this.#driving) return;
     this.#driving = true;
-    while (this.#hasPlace()) {
-      const returning = this.#returning.shift();
-      if (returning === undefined) break;
+    for (const returning of this.#returning) {
+      if (!this.#hasPlace()) break;
+      this.#returning.delete(returning);
       this.#places.add(returning.place);
       returning.resolve();
     }
@@ -137,7 +140,7 @@ export class RecordDelivery implements Delivery {
     partition: OwnedPartition,
     next: (previous: RawRecord | undefined) => RawRecord | undefined,
   ): Promise<void> {
-    const place: Place = { partition, offset: 0, second: undefined };
+    const place: Place = { partition, offset: 0, second: undefined, isAway: false };
     this.#places.add(place);
     partition.enter();
     try {
@@ -169,6 +172,7 @@ export class RecordDelivery implements Delivery {
           ({ result } = settled);
         }
         this.#host.finished(partition, record.offset, result);
+        if (place.isAway) await this.#returnTo(place);
         handled += 1;
         if (handled % recordsBetweenLooks === 0 && performance.now() > turnEnds) {
           await nextTurn();
@@ -214,14 +218,12 @@ export class RecordDelivery implements Delivery {
       if (outcome.action === "fail") throw outcome.error;
       if (outcome.action === "skip") return failures.skip(record, error);
       this.#places.delete(place);
+      place.isAway = true;
       this.#drive();
-      try {
-        if (outcome.action === "move") return await failures.move(partition, record, outcome, error);
-        await partition.wait(outcome.delayMs);
-      } finally {
-        await this.#returnTo(place);
-      }
-      if (this.#stopped || partition.releasing || partition.seeking) return undefined;
+      // What was moved is finished, whether there is a place for what comes after it or not.
+      if (outcome.action === "move") return failures.move(partition, record, outcome, error);
+      await partition.wait(outcome.delayMs);
+      if (!(await this.#returnTo(place))) return undefined;
       attempt += 1;
       this.#begin(place, record);
       try {
@@ -236,14 +238,24 @@ export class RecordDelivery implements Delivery {
     }
   }
 
-  async #returnTo(place: Place): Promise<void> {
-    if (this.#stopped || this.#hasPlace()) {
-      this.#places.add(place);
-      return;
+  /** Waits for a place to be free again. Gives `false` where the partition is given up or moves before that. */
+  async #returnTo(place: Place): Promise<boolean> {
+    const { partition } = place;
+    const isOver = (): boolean => this.#stopped || partition.releasing || partition.seeking;
+    if (isOver()) return false;
+    if (!this.#hasPlace()) {
+      const free = deferred();
+      const waiting = { place, resolve: free.resolve };
+      this.#returning.add(waiting);
+      const takeBack = partition.onEnd(free.resolve);
+      await free.promise;
+      takeBack();
+      this.#returning.delete(waiting);
+      if (isOver()) return false;
     }
-    await new Promise<void>((resolve) => {
-      this.#returning.push({ place, resolve });
-    });
+    this.#places.add(place);
+    place.isAway = false;
+    return true;
   }
 
   /** Whether nothing more of the partition is to be handled. */

@@ -27,7 +27,7 @@ const maxRetryAfterMs = 86_400_000;
 export class RetryAfterError extends Error {
   /** The name of the class. */
   override readonly name: string = "RetryAfterError";
-  /** How long to wait before the next attempt, in milliseconds. */
+  /** How long to wait before the next attempt, in whole milliseconds. */
   readonly retryAfterMs: number;
 
   /**
@@ -40,6 +40,6 @@ export class RetryAfterError extends Error {
         `RetryAfterError: expected 0 to ${maxRetryAfterMs} milliseconds, got ${retryAfterMs}`,
       );
     super(message ?? `try again after ${retryAfterMs} ms`, options);
-    this.retryAfterMs = retryAfterMs;
+    this.retryAfterMs = Math.ceil(retryAfterMs);
   }
 }

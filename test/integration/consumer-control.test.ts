@@ -88,6 +88,25 @@ describe("pause and resume", () => {
 });
 
 describe("seek", () => {
+  test("hands over nothing of what was fetched before, from the call on", async () => {
+    const topic = await filledTopic(50);
+    const place = { topic: topic.name, partition: 0 };
+    const handled: number[] = [];
+    const consumer = kafka.consumer(topic, { groupId: uniqueName() });
+    const ended = consumer.run(({ offset }) => {
+      handled.push(offset);
+      if (offset === 0) consumer.pause();
+    });
+    await until("the first was handled", () => handled.length === 1);
+    const moved = consumer.seek(place, 40);
+    consumer.resume();
+    await moved;
+    await until("handled to the end", () => handled.at(-1) === 49);
+    await consumer.close();
+    await ended;
+    expect(handled).toEqual([0, ...Array.from({ length: 10 }, (_, index) => 40 + index)]);
+  });
+
   test.each([
     ["an offset", 2, 2],
     ["earliest", "earliest" as const, 0],

@@ -190,3 +190,31 @@ describe("members that do not leave politely", () => {
     expect(await committedOffsets(brokers, groupId, topic, partitions)).toEqual(sending.ends);
   }, 120_000);
 });
+
+test("a partition that was paused when it was taken away is read again when it comes back", async () => {
+  const topic = textTopic(await createTopic({ partitions: 2 }));
+  const groupId = uniqueName();
+  const handled: string[] = [];
+  const start = () => {
+    const consumer = kafka.consumer(topic, { groupId, assignor: "range", sessionTimeoutMs: 6_000 });
+    const ended = consumer.run(({ value }) => void handled.push(String(value)));
+    return { consumer, ended };
+  };
+  const first = start();
+  await until("the first has both", () => first.consumer.assignment.length === 2);
+  first.consumer.pause();
+  const second = start();
+  await until("each has one", () =>
+    [first, second].every(({ consumer }) => consumer.assignment.length === 1),
+  );
+  await second.consumer.close();
+  await second.ended;
+  await until("the first has both again", () => first.consumer.assignment.length === 2);
+  await producer.send(topic, [
+    { value: "a", partition: 0 },
+    { value: "b", partition: 1 },
+  ]);
+  await until("both are handled", () => handled.length === 2);
+  await first.consumer.close();
+  await first.ended;
+});

@@ -258,6 +258,22 @@ describe("deadLetter", () => {
     expect(letter?.headers["dead-letter.attempts"]).toBe("1");
   });
 
+  test("a record as large as its topic takes goes there too", async () => {
+    const topic = textTopic(await createTopic({ config: { "max.message.bytes": "4000000" } }));
+    await using large = kafka.producer({ maxRecordBytes: 4_000_000 });
+    await large.send(topic, { value: "x".repeat(3_500_000) });
+    const groupId = uniqueName();
+    const consumer = kafka.consumer(topic, { groupId, deadLetter: true });
+    const running = consumer.run(() => {
+      throw new Error("no");
+    });
+    await until("it is moved", async () => (await committedOffsets(brokers, groupId, topic.name))[0] === 1);
+    await consumer.close();
+    await running;
+    const [letter] = await contentsOf(`${topic.name}.${groupId}.dead-letter`);
+    expect(letter?.value?.length).toBe(3_500_000);
+  });
+
   test("if the dead letter cannot be written the consumer stops, and nothing is skipped", async () => {
     const letters = textTopic(await createTopic({ config: { "max.message.bytes": "200" } }));
     const topic = await topicWith(["x".repeat(500), "b"]);

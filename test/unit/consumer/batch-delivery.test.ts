@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { BatchDelivery } from "../../../src/consumer/batch-delivery.js";
 import type { BatchPart, DeliveryHost, HandlerContext } from "../../../src/consumer/delivery.js";
 import { OwnedPartition } from "../../../src/consumer/owned-partition.js";
+import type { RecordFailures } from "../../../src/consumer/record-failures.js";
 import type { RawRecord } from "../../../src/record.js";
 import { deferred } from "../../../src/waiting.js";
 import { rawRecord } from "./records.js";
@@ -113,4 +114,36 @@ test("goes ahead before maxWaitMs when as much is waiting as may be", async () =
   feed(0, range(10));
   await settled();
   expect(batches).toEqual([10]);
+});
+
+/** Calls again after a minute, which none of these tests waits. */
+const retrying = {
+  failures: {
+    policy: { onBatchFailure: () => ({ action: "retry", delayMs: 60_000 }) },
+  } as unknown as RecordFailures,
+};
+
+test("a batch that is given up while it waits leaves the other partitions their turn", async () => {
+  const gate = deferred();
+  const batches: string[] = [];
+  const { feed, partitions, rewound } = setUp(
+    (records) => {
+      batches.push(records.map(({ partition, offset }) => `${partition}:${offset}`).join(" "));
+      if (records[0]?.partition === 0) throw new Error("not yet");
+      return records[0]?.partition === 2 ? gate.promise : undefined;
+    },
+    { acrossPartitions: true, maxRecords: 2, partitions: 3 },
+    retrying,
+  );
+  feed(2, [0]);
+  feed(0, [0, 1]);
+  feed(1, [0]);
+  gate.resolve();
+  await settled();
+  expect(batches).toEqual(["2:0", "0:0 0:1"]);
+  partitions[0]?.release();
+  await settled();
+  expect(rewound).toEqual([[0, 0]]);
+  expect(batches).toEqual(["2:0", "0:0 0:1", "1:0"]);
+  expect(partitions[1]?.committable).toBe(1);
 });

@@ -232,3 +232,42 @@ test("no schedule of completions, failures, revokes and seeks commits past an un
     { numRuns: 500 },
   );
 });
+
+test("waits for a transaction that commits in its place, and no longer", async () => {
+  const committer = committerOf(() => {});
+  const partition = partitionWith(10);
+  handle(partition, committer, 3);
+  partition.transacting = true;
+  const flushing = committer.flush([partition], 10_000);
+  await vi.advanceTimersByTimeAsync(500);
+  partition.committed = 3;
+  partition.transacting = false;
+  await vi.advanceTimersByTimeAsync(100);
+  expect(await flushing).toBeUndefined();
+});
+
+test("says which partition was lost before what is finished in it was committed", async () => {
+  const committer = committerOf(() => {});
+  const partition = partitionWith(10);
+  handle(partition, committer, 3);
+  const flushing = committer.flush([partition], 10_000);
+  partition.gone = true;
+  committer.settle(refusal);
+  await vi.advanceTimersByTimeAsync(300);
+  expect(await flushing).toBe(partition);
+});
+
+test("commits nothing once it was stopped, whatever finishes late", async () => {
+  let sent = 0;
+  const committer = committerOf(() => {
+    sent += 1;
+    throw new Error("the native client has gone");
+  });
+  const partition = partitionWith(10);
+  handle(partition, committer, 3);
+  committer.stop();
+  handle(partition, committer, 3);
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(sent).toBe(0);
+  expect(vi.getTimerCount()).toBe(0);
+});

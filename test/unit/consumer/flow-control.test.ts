@@ -158,3 +158,23 @@ test("what the user has paused does not count as enough", () => {
   full.paused = true;
   expect(flow.wantsMore([full], source, 0)).toBe(true);
 });
+
+test("a partition whose log ends with markers, or that nothing is known of, is waited for only once", () => {
+  const flow = new FlowControl(2 ** 25);
+  other.position = 10;
+  ends.set(1, 11);
+  const rounds = [0, 1_999, 2_001, 3_999].map((now) => flow.wantsMore([full, other], source, now));
+  expect(rounds).toEqual([true, true, true, true]);
+  flow.wantsMore([full, other], source, 4_000);
+  expect(flow.wantsMore([full, other], source, 4_001)).toBe(false);
+  ends.set(1, 12);
+  expect(flow.wantsMore([full, other], source, 4_002)).toBe(true);
+});
+
+test("a partition from which nothing is handed over for now fills, and no further", () => {
+  const flow = new FlowControl(2 ** 25);
+  full.holding = 1;
+  expect(flow.wantsMore([full], source, 0)).toBe(false);
+  full.queue.clear();
+  expect(flow.wantsMore([full], source, 0)).toBe(true);
+});

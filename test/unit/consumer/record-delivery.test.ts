@@ -1,8 +1,10 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { DeliveryHost, HandlerContext } from "../../../src/consumer/delivery.js";
 import { OwnedPartition } from "../../../src/consumer/owned-partition.js";
 import { RecordDelivery } from "../../../src/consumer/record-delivery.js";
+import type { RecordFailures } from "../../../src/consumer/record-failures.js";
 import type { RawRecord } from "../../../src/record.js";
 import { deferred, type Deferred } from "../../../src/waiting.js";
 import { rawRecord } from "./records.js";
@@ -22,6 +24,7 @@ function setUp(
     limit?: number;
     partitions?: number;
     decode?: DeliveryHost["decode"];
+    failures?: DeliveryHost["failures"];
   } = {},
 ): Setup {
   const { order = "partition", partitions: count = 1, limit = count } = options;
@@ -45,6 +48,7 @@ function setUp(
     isFull: () => false,
     rewind: () => {},
     limit: () => limit,
+    failures: options.failures,
   };
   const delivery = new RecordDelivery(host, handler, order, () => 0);
   const feed = (partition: number, keys: readonly (string | null)[]): void => {
@@ -294,4 +298,37 @@ test("order: key, while no more records are taken, those behind others of their 
   delivery.offer(partition);
   await settled();
   expect(handled.toSorted()).toEqual([0, 1, 2, 3, 4]);
+});
+
+test("a failed record that waits for a place gives it up with its partition", async () => {
+  const working = deferred();
+  const failures = {
+    policy: {
+      onFailure: () => ({ action: "retry", delayMs: 1 }),
+      callsBefore: () => 0,
+      isRetryTopic: () => false,
+    },
+  } as unknown as RecordFailures;
+  const { feed, partitions } = setUp(
+    ({ partition }) => {
+      if (partition === 0) throw new Error("not yet");
+      return working.promise;
+    },
+    { limit: 1, partitions: 2, failures },
+  );
+  const [failing, busy] = partitions;
+  if (failing === undefined || busy === undefined) return;
+  busy.paused = true;
+  feed(1, ["b"]);
+  busy.paused = false;
+  feed(0, ["a"]);
+  feed(1, ["c"]);
+  await sleep(20);
+  expect([failing.active, busy.active]).toEqual([1, 1]);
+  failing.release();
+  await failing.idle();
+  expect(failing.committable).toBeUndefined();
+  working.resolve();
+  await settled();
+  expect(busy.committable).toBe(3);
 });

@@ -68,6 +68,7 @@ test("what retryIf throws stops the consumer", () => {
 });
 
 test("a RetryAfterError sets the delay, and skips retry topics that are too soon", () => {
+  expect(new RetryAfterError(6_999.2).retryAfterMs).toBe(7_000);
   const error = new RetryAfterError(7_000);
   expect(decide(policyOf({ retry }), call({ error }))).toEqual({ action: "retry", delayMs: 7_000 });
   const topics = policyOf({ retryTopics: { delaysMs: [5_000, 60_000] } });
