@@ -141,7 +141,7 @@ export class Kafka {
     const redrive = new Redrive(
       this.#config,
       resolved,
-      (from) => this.read(letters, { from }),
+      (from, signal) => this.read(letters, { from, signal }),
       closing.signal,
     );
     const running = deferred();

@@ -22,7 +22,7 @@ import { type EnsuredTopic, differencesOf } from "./topic-differences.js";
 /** Options of {@link Kafka.admin}. */
 export interface AdminOptions {
   /**
-   * How long a call may take, in milliseconds; 1,000 to 600,000. Past it the call fails with a
+   * How long a request to the brokers may take, in milliseconds; 1,000 to 600,000. Past it the call fails with a
    * `TimeoutError`; what it asked for may still happen.
    * @default 30_000
    */
@@ -59,8 +59,8 @@ const topicAlreadyExists = 36;
 
 /**
  * Makes, changes and looks at topics and groups; made by {@link Kafka.admin}. Connects when it is first
- * used. Each call ends within `timeoutMs`, and where several things are asked for at once all of them
- * are tried before it fails.
+ * used. Every request ends within `timeoutMs`; a call that makes several, one for each topic or step, takes as
+ * many times that at most. Where several things are asked for at once all of them are tried before it fails.
  */
 export class Admin {
   readonly #config: ClientConfig;

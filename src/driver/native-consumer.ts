@@ -224,7 +224,7 @@ export class NativeConsumer {
   }
 
   resume(partitions: readonly NativePartition[]): void {
-    if (partitions.length > 0) this.#check("resume", this.#client.native.resume(partitions));
+    if (partitions.length > 0 && !this.#dead) this.#check("resume", this.#client.native.resume(partitions));
   }
 
   /** The partitions of a topic; none where it does not exist. */

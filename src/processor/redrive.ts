@@ -23,7 +23,10 @@ export type LetterRecord = Pick<
 >;
 
 /** Reads the dead-letter topic from these offsets to its end as of now. */
-export type ReadLetters = (from: Readonly<Record<number, number>>) => AsyncIterable<LetterRecord>;
+export type ReadLetters = (
+  from: Readonly<Record<number, number>>,
+  signal: AbortSignal,
+) => AsyncIterable<LetterRecord>;
 
 const queryTimeoutMs = 10_000;
 const startTimeoutMs = 30_000;
@@ -130,7 +133,7 @@ export class Redrive {
   async #redrive(from: Readonly<Record<number, number>>): Promise<void> {
     const { limit, dryRun, ratePerSecond, filter } = this.#options;
     const began = performance.now();
-    for await (const record of this.#read(from)) {
+    for await (const record of this.#read(from, this.#signal)) {
       this.#signal.throwIfAborted();
       const letter = this.#letterOf(record);
       const isChosen = letter !== undefined && (filter === undefined || (await filter(letter)));

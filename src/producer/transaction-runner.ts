@@ -141,6 +141,8 @@ export class TransactionRunner {
     this.#startedAt = undefined;
     this.#failure = undefined;
     this.#backlog = [];
+    // What is still emptying the backlog of the one before would go on where it was, in this one's.
+    await this.#draining;
     await this.#call("begin", this.#deadline, (native) => native.beginTransaction());
     this.#step("begun");
   }
