@@ -100,7 +100,7 @@ function head({ machine, command, minutes }) {
               `Node ${machine.node24} for @platformatic/kafka and kafka-crab-js, which need it`,
             machine.python,
           ]
-            .filter((part) => part !== undefined)
+            .filter(Boolean)
             .join("; "),
         ],
         [

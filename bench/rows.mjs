@@ -385,6 +385,9 @@ export const rows = [
     show: "start",
     job: { records: 1 },
     entries: without("python"),
-    notes: { kafkajs: "loads no native library" },
+    notes: {
+      kafkajs: "loads no native library",
+      "confluent-kafkajs-api": "does not ask who leads the topic's partitions",
+    },
   },
 ];
