@@ -335,15 +335,12 @@ export class TransactionRunner {
     native: NativeProducer,
     start: (native: NativeProducer) => Promise<void>,
   ): Promise<(CallFailure & { readonly error: KafkaError }) | undefined> {
-    const isOutlived =
-      this.#startedAt !== undefined &&
-      Date.now() - this.#startedAt >= this.#options.timeoutMs - clockMarginMs;
     const calling = start(native);
     const limitMs = (call === "init" ? initTimeoutMs : callTimeoutMs) + stuckAfterMs;
     if (!(await settlesWithin(calling, limitMs))) {
       this.#stuck = Promise.allSettled([this.#stuck, calling]);
       const error = new TimeoutError(`${this.#what}: ${call} has not returned after ${limitMs} ms`);
-      return { ...noFlags, code: 0, isStuck: true, isOutlived, error };
+      return { ...noFlags, code: 0, isStuck: true, isOutlived: this.#isOutlived(), error };
     }
     try {
       await calling;
@@ -352,8 +349,15 @@ export class TransactionRunner {
       // What the guard throws is judged already.
       if (!(error instanceof KafkaError)) throw error;
       const code = error.nativeCode ?? -1;
-      return { ...transactionFlagsOf(error), code, isStuck: false, isOutlived, error };
+      // As of the answer: the transaction's time may have ended while the call was repeated in the native client.
+      return { ...transactionFlagsOf(error), code, isStuck: false, isOutlived: this.#isOutlived(), error };
     }
+  }
+
+  /** Whether the broker may have ended the transaction because its time was over. */
+  #isOutlived(): boolean {
+    if (this.#startedAt === undefined) return false;
+    return Date.now() - this.#startedAt >= this.#options.timeoutMs - clockMarginMs;
   }
 
   #initFailure(error: unknown): TransactionFailure {
