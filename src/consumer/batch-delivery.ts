@@ -3,8 +3,8 @@ import { ConfigError } from "../errors.js";
 import { type Delivery, type DeliveryHost, type HandlerContext, isPromise } from "./delivery.js";
 import type { RawRecord } from "../record.js";
 import type { OwnedPartition } from "./owned-partition.js";
-import { deferred } from "../waiting.js";
 import type { Settled } from "./record-failures.js";
+import { Returning } from "./returning.js";
 
 /** Options of {@link Consumer.runBatch}. */
 export interface BatchOptions {
@@ -64,7 +64,7 @@ export class BatchDelivery implements Delivery {
   readonly #since = new WeakMap<OwnedPartition, number>();
   readonly #calls = new Set<Call>();
   /** Batches that gave their place away while they waited, and want one again. */
-  readonly #returning = new Set<{ readonly call: Call; readonly resolve: () => void }>();
+  readonly #returning = new Returning<Call>();
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
 
@@ -92,7 +92,7 @@ export class BatchDelivery implements Delivery {
     this.#stopped = true;
     clearTimeout(this.#timer);
     this.#ready.clear();
-    for (const { resolve } of this.#returning) resolve();
+    this.#returning.release();
   };
 
   /** Never: while batches are handled, the next ones fill. */
@@ -112,12 +112,7 @@ export class BatchDelivery implements Delivery {
 
   #drive(): void {
     const limit = this.#limit();
-    for (const returning of this.#returning) {
-      if (this.#calls.size >= limit) break;
-      this.#returning.delete(returning);
-      this.#calls.add(returning.call);
-      returning.resolve();
-    }
+    this.#returning.admit(this.#calls, () => this.#calls.size < limit);
     for (const partition of this.#ready) {
       if (this.#stopped || this.#calls.size >= limit) return;
       if (!hasWork(partition)) {
@@ -225,15 +220,8 @@ export class BatchDelivery implements Delivery {
     await Promise.race(group.map((partition) => partition.wait(ms)));
     const isOver = (): boolean =>
       this.#stopped || group.some(({ releasing, seeking }) => releasing || seeking);
-    if (!isOver() && this.#calls.size >= this.#limit()) {
-      const place = deferred();
-      const waiting = { call, resolve: place.resolve };
-      this.#returning.add(waiting);
-      const takeBack = group.map((partition) => partition.onEnd(place.resolve));
-      await place.promise;
-      for (const end of takeBack) end();
-      this.#returning.delete(waiting);
-    } else this.#calls.add(call);
+    if (!isOver() && this.#calls.size >= this.#limit()) await this.#returning.wait(call, group);
+    else this.#calls.add(call);
     call.second = this.#second();
     return !isOver();
   }

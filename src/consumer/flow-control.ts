@@ -177,8 +177,9 @@ export class FlowControl {
     let isStarving = false;
     let isHungry = false;
     for (const partition of partitions) {
+      if (partition.holding > 0 || !this.#hasRoom(partition)) continue;
       const place = { position: partition.position, end: source.knownEnd(partition) };
-      if (partition.holding > 0 || !this.#hasRoom(partition) || !this.#hasMore(partition, place)) continue;
+      if (!this.#hasMore(partition, place)) continue;
       isStarving = true;
       if (partition.queue.length > 0) continue;
       const seen = this.#emptyAt.get(partition);

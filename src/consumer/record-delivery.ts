@@ -2,8 +2,8 @@ import type { RawRecord } from "../record.js";
 import { type Delivery, type DeliveryHost, type HandlerContext, isPromise } from "./delivery.js";
 import { KeyLanes } from "./key-lanes.js";
 import type { OwnedPartition } from "./owned-partition.js";
-import { deferred } from "../waiting.js";
 import type { Settled } from "./record-failures.js";
+import { Returning } from "./returning.js";
 
 /** How long handlers that finish at once may keep the event loop to themselves. */
 const turnMs = 20;
@@ -23,8 +23,6 @@ interface Place {
   offset: number;
   /** `undefined` while nothing is being waited for. */
   second: number | undefined;
-  /** It was given to others, while its record waited. */
-  isAway: boolean;
 }
 
 /** The keys of a partition, since its last seek. */
@@ -50,7 +48,7 @@ export class RecordDelivery implements Delivery {
   readonly #contexts = new WeakMap<OwnedPartition, HandlerContext>();
   readonly #places = new Set<Place>();
   /** Records in hand that gave their place away while they waited, and want one again. */
-  readonly #returning = new Set<{ readonly place: Place; readonly resolve: () => void }>();
+  readonly #returning = new Returning<Place>();
   #driving = false;
   #stopped = false;
 
@@ -75,7 +73,7 @@ export class RecordDelivery implements Delivery {
   stop = (): void => {
     this.#stopped = true;
     this.#ready.clear();
-    for (const { resolve } of this.#returning) resolve();
+    this.#returning.release();
   };
 
   isBusy = (): boolean => !this.#hasPlace();
@@ -94,12 +92,7 @@ export class RecordDelivery implements Delivery {
   #drive(): void {
     if (this.#driving) return;
     this.#driving = true;
-    for (const returning of this.#returning) {
-      if (!this.#hasPlace()) break;
-      this.#returning.delete(returning);
-      this.#places.add(returning.place);
-      returning.resolve();
-    }
+    this.#returning.admit(this.#places, this.#hasPlace);
     for (const partition of this.#ready) {
       if (this.#stopped || !this.#hasPlace()) break;
       this.#ready.delete(partition);
@@ -140,7 +133,7 @@ export class RecordDelivery implements Delivery {
     partition: OwnedPartition,
     next: (previous: RawRecord | undefined) => RawRecord | undefined,
   ): Promise<void> {
-    const place: Place = { partition, offset: 0, second: undefined, isAway: false };
+    const place: Place = { partition, offset: 0, second: undefined };
     this.#places.add(place);
     partition.enter();
     try {
@@ -172,7 +165,7 @@ export class RecordDelivery implements Delivery {
           ({ result } = settled);
         }
         this.#host.finished(partition, record.offset, result);
-        if (place.isAway) await this.#returnTo(place);
+        if (!this.#places.has(place)) await this.#returnTo(place);
         handled += 1;
         if (handled % recordsBetweenLooks === 0 && performance.now() > turnEnds) {
           await nextTurn();
@@ -218,7 +211,6 @@ export class RecordDelivery implements Delivery {
       if (outcome.action === "fail") throw outcome.error;
       if (outcome.action === "skip") return failures.skip(record, error);
       this.#places.delete(place);
-      place.isAway = true;
       this.#drive();
       // What was moved is finished, whether there is a place for what comes after it or not.
       if (outcome.action === "move") return failures.move(partition, record, outcome, error);
@@ -244,17 +236,10 @@ export class RecordDelivery implements Delivery {
     const isOver = (): boolean => this.#stopped || partition.releasing || partition.seeking;
     if (isOver()) return false;
     if (!this.#hasPlace()) {
-      const free = deferred();
-      const waiting = { place, resolve: free.resolve };
-      this.#returning.add(waiting);
-      const takeBack = partition.onEnd(free.resolve);
-      await free.promise;
-      takeBack();
-      this.#returning.delete(waiting);
+      await this.#returning.wait(place, [partition]);
       if (isOver()) return false;
     }
     this.#places.add(place);
-    place.isAway = false;
     return true;
   }
 
@@ -274,9 +259,7 @@ export class RecordDelivery implements Delivery {
     place.second = this.#second();
   }
 
-  #hasPlace(): boolean {
-    return this.#places.size < this.#host.limit();
-  }
+  readonly #hasPlace = (): boolean => this.#places.size < this.#host.limit();
 
   #hasWork(partition: OwnedPartition): boolean {
     return partition.hasMore || (this.#lanes.get(partition)?.postponed.length ?? 0) > 0;

@@ -127,14 +127,9 @@ export class Sender {
       this.#setAside(call, chosen, (ready) => {
         this.#enqueue(call, ready);
       });
-      const line: Promise<void> = chosen
-        .then(
-          () => undefined,
-          () => undefined,
-        )
-        .finally(() => {
-          if (this.#lines.get(topic) === line) this.#lines.delete(topic);
-        });
+      const line = Promise.allSettled([chosen]).then(() => {
+        if (this.#lines.get(topic) === line) this.#lines.delete(topic);
+      });
       this.#lines.set(topic, line);
     } catch (error) {
       call.giveUp(error);
