@@ -66,11 +66,13 @@ export class NativeConsumer {
       properties: {
         "enable.auto.commit": false,
         "enable.auto.offset.store": false,
+        // What follows may be chosen otherwise by `librdkafka` of `Kafka`.
         "fetch.queue.backoff.ms": 10,
         // Fetched ahead, for all partitions together: large records are bounded by their size, small ones,
         // which take several times their size in native memory, by their number.
         "queued.max.messages.kbytes": 16_384,
         "queued.min.messages": 20_000,
+        ...config.properties,
         ...properties,
       },
       callbacks: {
@@ -220,7 +222,7 @@ export class NativeConsumer {
 
   /** Stops fetching; what the native client had fetched ahead is dropped and fetched again later. */
   pause(partitions: readonly NativePartition[]): void {
-    if (partitions.length > 0) this.#check("pause", this.#client.native.pause(partitions));
+    if (partitions.length > 0 && !this.#dead) this.#check("pause", this.#client.native.pause(partitions));
   }
 
   resume(partitions: readonly NativePartition[]): void {

@@ -115,6 +115,8 @@ export class LogSource {
   async fetchInto(outlet: Outlet): Promise<void> {
     if (this.#options.follow) await this.#orClosed(this.#lookAtTopics());
     this.#waitingSince = performance.now();
+    // Now, when the outlet has given what it could: what it still lacks must not stay held.
+    this.#hold(outlet);
     try {
       const fetched = await this.#orClosed(this.#fetching ?? this.#fetch());
       this.#fetching = undefined;
@@ -123,7 +125,6 @@ export class LogSource {
       this.#waitingSince = undefined;
     }
     if (this.done) return;
-    this.#hold(outlet);
     this.#fetching = this.#fetch();
     // It is awaited by the next call, if there is one.
     this.#fetching.catch(() => undefined);
@@ -252,11 +253,14 @@ export class LogSource {
   }
 
   #assign(): void {
-    const places = this.partitions
-      .filter(({ done }) => !done)
-      .map(({ topic, partition, position }) => ({ topic, partition, offset: position }));
-    for (const partition of this.partitions) partition.held = false;
-    this.#native.assignManually(places);
+    const wanted = this.partitions.filter(({ done }) => !done);
+    const held = wanted.filter((partition) => partition.held);
+    this.#native.assignManually(
+      wanted.map(({ topic, partition, position }) => ({ topic, partition, offset: position })),
+    );
+    // The native client keeps a pause across assignments.
+    this.#native.resume(held);
+    for (const partition of held) partition.held = false;
   }
 
   /** While following: partitions that were added are read from their beginning, and a topic that is gone is told. */

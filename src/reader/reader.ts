@@ -63,11 +63,11 @@ export class Reader<T extends AnyTopic> implements AsyncIterableIterator<RecordO
       const raw = this.#outlet.take();
       if (raw !== undefined) {
         const value = this.#decode(raw);
-        if (value !== undefined && !(value instanceof Promise)) {
-          this.#progress?.count();
-          return Promise.resolve({ done: false, value });
-        }
-        return this.#inTurn(() => this.#settle(value));
+        if (value !== undefined && !(value instanceof Promise)) return Promise.resolve(this.#give(value));
+        return this.#inTurn(async () => {
+          const decoded = await value;
+          return decoded === undefined ? this.#next() : this.#give(decoded);
+        });
       }
     }
     return this.#inTurn(() => this.#next());
@@ -116,7 +116,9 @@ export class Reader<T extends AnyTopic> implements AsyncIterableIterator<RecordO
       if (this.#outcome !== undefined) return this.#finish();
       const raw = this.#outlet.take();
       if (raw !== undefined) {
-        return this.#settle(this.#decode(raw));
+        const value = await this.#decode(raw);
+        if (value !== undefined) return this.#give(value);
+        continue;
       }
       try {
         await this.#refill();
@@ -126,12 +128,7 @@ export class Reader<T extends AnyTopic> implements AsyncIterableIterator<RecordO
     }
   }
 
-  /** Gives the record that `#decode` began. */
-  async #settle(
-    decoded: RecordOf<T> | Promise<RecordOf<T> | undefined> | undefined,
-  ): Promise<IteratorResult<RecordOf<T>, undefined>> {
-    const value = await decoded;
-    if (value === undefined) return this.#next();
+  #give(value: RecordOf<T>): IteratorResult<RecordOf<T>, undefined> {
     this.#progress?.count();
     return { done: false, value };
   }

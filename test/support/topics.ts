@@ -61,3 +61,18 @@ function hasLeaders(admin: Admin, topic: string): Promise<boolean> {
     });
   });
 }
+
+/** The groups that the broker of the integration tests knows. */
+export async function groupIds(): Promise<readonly string[]> {
+  const admin = kafka.AdminClient.create({ "bootstrap.servers": inject("brokers") });
+  try {
+    return await new Promise((resolve, reject) => {
+      admin.listGroups({ timeout: 10_000 }, (error, { groups }) => {
+        if (error as unknown) reject(new Error(error.message));
+        else resolve(groups.map(({ groupId }) => groupId));
+      });
+    });
+  } finally {
+    admin.disconnect();
+  }
+}
