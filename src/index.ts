@@ -13,7 +13,6 @@ export { defineTopic } from "./topic.js";
 export {
   type AnyTopicPattern,
   type PatternDefinition,
-  type RecordFrom,
   type TopicPattern,
   topicPattern,
 } from "./topic-pattern.js";

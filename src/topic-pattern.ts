@@ -5,7 +5,7 @@ import type { DefaultHeaders } from "./record.js";
 import type { Serde } from "./serde/serde.js";
 import type { ApplicationOf, Source } from "./serde/source.js";
 import { type GivenDefinition, resolveDefinition, type TopicDefinition } from "./topic-definition.js";
-import type { AnyTopic, RecordOf, TopicTypes } from "./topic.js";
+import type { AnyTopic, TopicTypes } from "./topic.js";
 
 /**
  * All topics whose names fit a regular expression, with records of one type: made with
@@ -41,16 +41,6 @@ export type PatternDefinition<
   TopicDefinition<ValueSource, KeySource, HeadersSource, Tombstones>,
   "value" | "key" | "headers" | "tombstones"
 >;
-
-/**
- * The record that is read from a topic or a pattern, where `topic` is a text; of several of them, a
- * union.
- */
-export type RecordFrom<T extends AnyTopic | AnyTopicPattern> = T extends AnyTopicPattern
-  ? RecordOf<AnyTopic & Pick<T, "~types">>
-  : T extends AnyTopic
-    ? RecordOf<T>
-    : never;
 
 type PatternHeaders<HeadersSource> = HeadersSource extends StandardSchemaV1
   ? StandardSchemaV1.InferOutput<HeadersSource>

@@ -2,6 +2,7 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { ConsumerRecord, DefaultHeaders } from "./record.js";
 import type { AnySerde, Serde } from "./serde/serde.js";
 import type { ApplicationOf, Source } from "./serde/source.js";
+import type { AnyTopicPattern } from "./topic-pattern.js";
 import {
   checkTopicName,
   type GivenDefinition,
@@ -64,30 +65,38 @@ export interface TopicTypes<Value, Key, Headers> {
 }
 
 /** The type of a topic's values: `ValueOf<typeof students>`. With `tombstones`, `null` is one of them. */
-export type ValueOf<T extends AnyTopic> = TypesOf<T>["value"];
+export type ValueOf<T extends AnyTopic> = TypeOf<T, "value">;
 
 /** The type of a topic's keys: `KeyOf<typeof students>`. */
-export type KeyOf<T extends AnyTopic> = TypesOf<T>["key"];
+export type KeyOf<T extends AnyTopic> = TypeOf<T, "key">;
 
 /** The type of a topic's headers as they are sent: `HeadersOf<typeof students>`. */
 export type HeadersOf<T extends AnyTopic> = TypesOf<T>["headers"];
 
-type TypesOf<T extends AnyTopic> = T extends {
+type TypesOf<T> = T extends {
   readonly "~types"?: (types: never) => infer Types extends TopicTypes<unknown, unknown, unknown>;
 }
   ? Types
   : TopicTypes<unknown, unknown, unknown>;
 
+/** Not `TypesOf<T>[Field]`, for which the compiler takes anything in generic code. */
+type TypeOf<T, Field extends "value" | "key"> =
+  TypesOf<T> extends { readonly [Each in Field]: infer Type } ? Type : never;
+
 /**
- * The record that is read from a topic: `RecordOf<typeof students>`. For several topics (a union or
- * an array of them) it is a union, in which `topic` tells the records apart.
+ * The record that is read from a topic or a pattern: `RecordOf<typeof students>`. For several of them (a
+ * union or an array) it is a union, in which `topic` tells the records apart.
  */
-export type RecordOf<T extends AnyTopic | readonly AnyTopic[]> = T extends readonly (infer Each extends
-  AnyTopic)[]
+export type RecordOf<T extends AnySource | readonly AnySource[]> = T extends readonly (infer Each extends
+  AnySource)[]
   ? RecordOf<Each>
-  : T extends AnyTopic
-    ? ConsumerRecord<ValueOf<T>, KeyOf<T>, HeadersOf<T>, T["name"]>
+  : T extends AnySource
+    ? ConsumerRecord<TypeOf<T, "value">, TypeOf<T, "key">, TypesOf<T>["headers"], NameOf<T>>
     : never;
+
+type AnySource = AnyTopic | AnyTopicPattern;
+
+type NameOf<T> = T extends { readonly name: infer Name extends string } ? Name : string;
 
 /** A record to be sent to a topic: `ProducerRecord<typeof students>`. */
 export type ProducerRecord<T extends AnyTopic> = ProducerRecordFields<ValueOf<T>, KeyOf<T>> &

@@ -6,8 +6,8 @@ import type { RawRecord } from "../record.js";
 import { FailurePolicy } from "../failure/failure-policy.js";
 import { resolveFailureOptions } from "../failure/options.js";
 import { createDecoder, type Decoder } from "../serde/decoder.js";
-import { type AnyTopicPattern, type RecordFrom, topicOf } from "../topic-pattern.js";
-import type { AnyTopic } from "../topic.js";
+import { type AnyTopicPattern, topicOf } from "../topic-pattern.js";
+import type { AnyTopic, RecordOf } from "../topic.js";
 import { deferred, settlesWithin } from "../waiting.js";
 import { BatchDelivery, type BatchOptions, resolveBatchOptions } from "./batch-delivery.js";
 import { Committer } from "./committer.js";
@@ -51,7 +51,7 @@ const queryTimeoutMs = 5_000;
  *
  * Use one of `run`, `runBatch` and `for await`, once.
  */
-export class Consumer<T extends AnyTopic | AnyTopicPattern> implements AsyncIterable<RecordFrom<T>> {
+export class Consumer<T extends AnyTopic | AnyTopicPattern> implements AsyncIterable<RecordOf<T>> {
   readonly #options: ResolvedConsumerOptions;
   readonly #logger: Logger;
   readonly #session: GroupSession;
@@ -128,7 +128,7 @@ export class Consumer<T extends AnyTopic | AnyTopicPattern> implements AsyncIter
    * @throws `KafkaError` with code `HANDLER_TIMEOUT`, `UNKNOWN_TOPIC`, `CONSUMER_FENCED` or `FATAL`;
    *   `ConnectionError`, `AuthenticationError`, `AuthorizationError`
    */
-  async run(handler: (record: RecordFrom<T>, context: HandlerContext) => unknown): Promise<void> {
+  async run(handler: (record: RecordOf<T>, context: HandlerContext) => unknown): Promise<void> {
     if (typeof handler !== "function")
       throw new ConfigError("handler", `expected a function, got ${describe(handler)}`);
     await this.#serve(new RecordDelivery(this.#host(), handler, this.#options.order, this.#watch.second));
@@ -142,7 +142,7 @@ export class Consumer<T extends AnyTopic | AnyTopicPattern> implements AsyncIter
    * @throws as {@link Consumer.run} does
    */
   async runBatch(
-    handler: (records: readonly RecordFrom<T>[], context: HandlerContext) => unknown,
+    handler: (records: readonly RecordOf<T>[], context: HandlerContext) => unknown,
     options: BatchOptions = {},
   ): Promise<void> {
     if (typeof handler !== "function")
@@ -157,9 +157,9 @@ export class Consumer<T extends AnyTopic | AnyTopicPattern> implements AsyncIter
    * Records one at a time; asking for the next one finishes the one before. Leaving the loop by
    * `break`, `return` or `throw` closes the consumer and leaves the record in hand uncommitted.
    */
-  [Symbol.asyncIterator](): AsyncIterableIterator<RecordFrom<T>> {
+  [Symbol.asyncIterator](): AsyncIterableIterator<RecordOf<T>> {
     checkFailureUse(this.#failures?.policy, "for await");
-    const iterator: RecordIterator<RecordFrom<T>> = new RecordIterator(this.#host(), {
+    const iterator: RecordIterator<RecordOf<T>> = new RecordIterator(this.#host(), {
       second: this.#watch.second,
       close: () => this.close(),
       start: async () => {

@@ -17,7 +17,8 @@ export type ApplicationOf<S> = S extends StandardSchemaV1
  */
 export type CheckSource<S, Field extends string> = S extends StandardSchemaV1
   ? CheckSchema<S, Field>
-  : S extends Serde<ApplicationOf<S>>
+  : // Inferring asks whether both sides have one type, also of a `Serde<T>` in generic code.
+    S extends Serde<infer _Type>
     ? unknown
     : `${Field}: serialize takes another type than deserialize gives`;
 
@@ -206,8 +207,13 @@ type NotHeaders<T> =
         ? {
             [K in keyof T]-?: [T[K]] extends [string | undefined]
               ? never
-              : `headers.${K & string}: a header is a string on the wire: use z.string() or z.codec(z.string(), ...)`;
+              : IsRest<K, T[K]> extends true
+                ? never
+                : `headers.${K & string}: a header is a string on the wire: use z.string() or z.codec(z.string(), ...)`;
           }[keyof T]
         : "headers: the schema must describe an object of strings";
+
+/** Whether this is what `z.looseObject` says of names that it does not know. */
+type IsRest<Name, T> = string extends Name ? (unknown extends T ? true : false) : false;
 
 type IsAny<T> = 0 extends 1 & T ? true : false;

@@ -1,5 +1,5 @@
 import { describe, expectTypeOf, test } from "vitest";
-import { defineTopic, Kafka, topicPattern } from "typed-kafka";
+import { type AnyTopic, defineTopic, Kafka, type RecordOf, topicPattern } from "typed-kafka";
 import { z } from "zod";
 
 const students = defineTopic("students", { value: z.object({ id: z.number(), name: z.string() }) });
@@ -48,6 +48,20 @@ describe("a consumer", () => {
       expectTypeOf(record.value).toEqualTypeOf<{ line: string }>();
       expectTypeOf(record.key).toEqualTypeOf<{ host: string } | null>();
     });
+  });
+
+  test("gives a generic function the records of its topic", () => {
+    const handle = <T extends AnyTopic>(topic: T, handler: (record: RecordOf<T>) => Promise<void>) =>
+      kafka.consumer(topic, options).run(handler);
+    void handle(students, ({ value }) => {
+      expectTypeOf(value).toEqualTypeOf<{ id: number; name: string }>();
+      return Promise.resolve();
+    });
+    const iterate = async <T extends AnyTopic>(topic: T, handler: (record: RecordOf<T>) => Promise<void>) => {
+      for await (const record of kafka.consumer(topic, options)) await handler(record);
+    };
+    void iterate;
+    expectTypeOf<RecordOf<typeof logs>["topic"]>().toEqualTypeOf<string>();
   });
 
   test("takes no options that do not exist, and no seek without a place", () => {

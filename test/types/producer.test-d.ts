@@ -1,5 +1,15 @@
 import { describe, expectTypeOf, it } from "vitest";
-import { bytes, defineTopic, type Producer, type RecordMetadata, type SendAllResult } from "typed-kafka";
+import {
+  type AnyTopic,
+  bytes,
+  defineTopic,
+  type KeyOf,
+  type Producer,
+  type ProducerRecord,
+  type RecordMetadata,
+  type SendAllResult,
+  type ValueOf,
+} from "typed-kafka";
 import { z } from "zod";
 
 declare const producer: Producer;
@@ -35,6 +45,24 @@ describe("send", () => {
     void producer.send(raw, { value: Buffer.from("x") });
     // @ts-expect-error a misspelt option
     void producer.send(students, { value: student }, { timeout: 5 });
+  });
+
+  it("keeps to the topic's types in generic code", () => {
+    const sendRecord = <T extends AnyTopic>(topic: T, record: ProducerRecord<T>) =>
+      producer.send(topic, record);
+    void sendRecord(students, { value: student });
+    const sendValue = <T extends AnyTopic>(topic: T, value: ValueOf<T>, key: KeyOf<T>) =>
+      producer.send(topic, { value, key });
+    void sendValue(students, student, "1");
+    // @ts-expect-error a value of another topic
+    void sendValue(students, { name: "Samwel" }, "1");
+    const wrong = <T extends AnyTopic>(topic: T, value: ValueOf<T>) => {
+      // @ts-expect-error no value of just any topic
+      void producer.send(topic, { value: 42 });
+      // @ts-expect-error no key of just any topic
+      void producer.send(topic, { value, key: 1 });
+    };
+    void wrong;
   });
 
   it("takes null where the topic has tombstones, and frozen records", () => {

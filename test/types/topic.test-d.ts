@@ -4,6 +4,7 @@ import { describe, expectTypeOf, it } from "vitest";
 import { z } from "zod";
 import * as mini from "zod/mini";
 import type { ConsumerRecord, DefaultHeaders } from "../../src/record.js";
+import { json } from "../../src/serde/json.js";
 import type { Serde } from "../../src/serde/serde.js";
 import {
   type AnyTopic,
@@ -113,6 +114,10 @@ describe("what a definition infers", () => {
     expectTypeOf(versioned("a")).toEqualTypeOf<Topic<Student, string, DefaultHeaders, "a">>();
     const enveloped = <T>(schema: z.ZodType<T>) => defineTopic("envelopes", { value: schema });
     expectTypeOf(enveloped(student)).toEqualTypeOf<Topic<Student, string, DefaultHeaders, "envelopes">>();
+    const encoded = <T>(serde: Serde<T>) => defineTopic("encoded", { value: serde });
+    expectTypeOf(encoded(numberSerde)).toEqualTypeOf<Topic<number, string, DefaultHeaders, "encoded">>();
+    const inJson = <T>(schema: z.ZodType<T>) => defineTopic("json", { value: json(schema) });
+    expectTypeOf(inJson(student)).toEqualTypeOf<Topic<Student, string, DefaultHeaders, "json">>();
   });
 });
 
@@ -252,6 +257,8 @@ describe("records", () => {
       headers: z.object({ trace: z.string().optional() }),
     });
     send(optional, { value });
+    const loose = defineTopic("t", { value: student, headers: z.looseObject({ trace: z.string() }) });
+    send(loose, { value, headers: { trace: "1", span: "2" } });
     expectTypeOf<RecordOf<typeof traced>["headers"]>().toEqualTypeOf<{
       trace: string;
       at?: Date | undefined;
