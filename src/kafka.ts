@@ -127,7 +127,8 @@ export class Kafka {
    *
    * @throws `KafkaError` with code `UNKNOWN_TOPIC` where there is no dead-letter topic;
    *   `ProducerFencedError` where another redrive of the same dead letters was begun later;
-   *   `TransactionAbortedError`: run it again
+   *   `TransactionAbortedError`, or `TransactionOutcomeUnknownError` where nobody knows whether the last batch
+   *   went back: run it again
    *
    * @example
    * ```ts

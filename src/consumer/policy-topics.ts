@@ -14,7 +14,7 @@ const appearWithinMs = 15_000;
 const appearPauseMs = 100;
 
 /**
- * What the topics are made with that the library names: dead letters stay until somebody deals with them,
+ * What the topics are made with where their definition says nothing else: dead letters stay until somebody deals with them,
  * and both are logs of their own, whatever the broker's defaults are. They take whatever their source takes,
  * and the headers that say what happened.
  */
@@ -71,7 +71,7 @@ async function create(
         name,
         partitions,
         replicationFactor: definition?.replicationFactor ?? -1,
-        config: definition?.config ?? configs[use],
+        config: { ...configs[use], ...definition?.config },
       },
       createTimeoutMs,
     );

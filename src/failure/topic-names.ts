@@ -20,6 +20,11 @@ export function retryTopicOf(topic: string, groupId: string, stage: number): str
   return checked("retryTopics", `${topic}.${groupId}.retry-${stage}`, "give the group another id");
 }
 
+/** How the transactional ids begin under which the members of a group write to its retry topics. */
+export function retryTransactionalIdPrefix(groupId: string): string {
+  return `${groupId}.retry.`;
+}
+
 /** Whether a topic has the form of a name made here from `topic`, for whatever group. */
 export function mayBeMadeFrom(name: string, topic: string): boolean {
   return name.startsWith(`${topic}.`) && /\.(dead-letter|retry-[1-9][0-9]*)$/.test(name);

@@ -9,6 +9,7 @@ import {
   type ResolvedFailureOptions,
   resolveFailureOptions,
 } from "../failure/options.js";
+import { retryTransactionalIdPrefix } from "../failure/topic-names.js";
 import type { AnyTopic } from "../topic.js";
 import { checkOptionNames, type CheckOptions } from "./options.js";
 import { CheckReport, type Finding } from "./report.js";
@@ -32,7 +33,7 @@ export async function check(
   const transactionalId = checkText("transactionalId", options.transactionalId);
   const failure = resolveFailure(options, groupId, topics);
   const uses = usesOf(topics, options, failure);
-  const findings: Finding[] = [...checkTimeLimits(options, failure)];
+  const findings: Finding[] = [...checkTimeLimits(options)];
   const admin = new NativeAdmin(config, () => undefined);
   try {
     const begin = performance.now();
@@ -41,7 +42,9 @@ export async function check(
     findings.unshift({ level: "ok", subject: "brokers", message });
     findings.push(...(await lookAtTopics(admin, uses)));
     if (groupId !== undefined) findings.push(await lookAtGroup(admin, config, groupId));
-    if (transactionalId !== undefined) findings.push(transactionalIdFinding(transactionalId));
+    if (transactionalId !== undefined) findings.push(transactionalIdFinding(transactionalId, "literal"));
+    else if (options.retryTopics !== undefined)
+      findings.push(transactionalIdFinding(retryTransactionalIdPrefix(groupId ?? ""), "prefixed"));
   } catch (error) {
     if (!(error instanceof KafkaError)) throw error;
     findings.unshift({ level: "error", subject: "brokers", message: error.message });
@@ -117,11 +120,12 @@ async function lookAtGroup(admin: NativeAdmin, config: ClientConfig, groupId: st
 }
 
 /** To ask is to take it over. */
-function transactionalIdFinding(transactionalId: string): Finding {
+function transactionalIdFinding(transactionalId: string, pattern: "literal" | "prefixed"): Finding {
+  const isPrefix = pattern === "prefixed";
   return {
     level: "unknown",
-    subject: `transactional id ${transactionalId}`,
+    subject: isPrefix ? `transactional ids ${transactionalId}*` : `transactional id ${transactionalId}`,
     message: "cannot be tried without fencing a producer that runs under it",
-    remedy: `to be sure: kafka-acls.sh --add --allow-principal User:… --operation Write --operation Describe --transactional-id ${transactionalId}`,
+    remedy: `to be sure: kafka-acls.sh --add --allow-principal User:… --operation Write --operation Describe ${isPrefix ? "--resource-pattern-type prefixed " : ""}--transactional-id ${transactionalId}`,
   };
 }

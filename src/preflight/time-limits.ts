@@ -1,6 +1,5 @@
 import { resolveConsumerOptions } from "../consumer/options.js";
 import { ConfigError } from "../errors.js";
-import type { ResolvedFailureOptions } from "../failure/options.js";
 import type { CheckOptions } from "./options.js";
 import type { Finding } from "./report.js";
 
@@ -10,11 +9,8 @@ const defaultTransactionMs = 60_000;
 const subject = "time limits";
 
 /** Which of the time limits given contradict each other. Pure. */
-export function checkTimeLimits(
-  options: CheckOptions,
-  failure: ResolvedFailureOptions | undefined,
-): readonly Finding[] {
-  const findings = [...consumerLimits(options), ...transactionLimits(options, failure)];
+export function checkTimeLimits(options: CheckOptions): readonly Finding[] {
+  const findings = [...consumerLimits(options), ...transactionLimits(options)];
   if (findings.length > 0 || !asked(options)) return findings;
   return [{ level: "ok", subject, message: "do not contradict each other" }];
 }
@@ -46,40 +42,13 @@ function consumerLimits(options: CheckOptions): readonly Finding[] {
   return findings;
 }
 
-function transactionLimits(
-  options: CheckOptions,
-  failure: ResolvedFailureOptions | undefined,
-): readonly Finding[] {
-  const { transactionalId, maxPollIntervalMs, commitIntervalMs, timeoutMs = defaultTransactionMs } = options;
-  if (transactionalId === undefined) return [];
-  const findings: Finding[] = [];
-  if (commitIntervalMs !== undefined && commitIntervalMs >= timeoutMs)
-    findings.push({
-      level: "error",
-      subject,
-      message: `commitIntervalMs (${commitIntervalMs}) is not below the transaction's timeoutMs (${timeoutMs}): brokers would abort every transaction`,
-    });
-  if (maxPollIntervalMs !== undefined && maxPollIntervalMs > timeoutMs)
-    findings.push({
-      level: "warning",
-      subject,
-      message: `a handler may run for maxPollIntervalMs (${maxPollIntervalMs}), but the broker aborts its transaction after timeoutMs (${timeoutMs})`,
-      remedy: "raise timeoutMs, or lower maxPollIntervalMs",
-    });
-  const waitsMs = failure?.retry === undefined ? 0 : longestWaits(failure.retry);
-  if (waitsMs >= timeoutMs)
-    findings.push({
-      level: "warning",
-      subject,
-      message: `the retries of one record may wait ${waitsMs} ms in all, but the broker aborts the transaction they wait in after timeoutMs (${timeoutMs})`,
-      remedy: "retry less often in place and give the rest to retryTopics, or raise timeoutMs",
-    });
-  return findings;
-}
-
-function longestWaits(retry: NonNullable<ResolvedFailureOptions["retry"]>): number {
-  let sum = 0;
-  for (let failed = 1; failed < retry.attempts; failed += 1)
-    sum += Math.min(retry.maxDelayMs, retry.initialDelayMs * retry.factor ** (failed - 1));
-  return Math.round(sum);
+function transactionLimits({
+  transactionalId,
+  commitIntervalMs,
+  timeoutMs = defaultTransactionMs,
+}: CheckOptions): readonly Finding[] {
+  if (transactionalId === undefined || commitIntervalMs === undefined || commitIntervalMs < timeoutMs)
+    return [];
+  const message = `commitIntervalMs (${commitIntervalMs}) is not below the transaction's timeoutMs (${timeoutMs}): brokers would abort every transaction`;
+  return [{ level: "error", subject, message }];
 }

@@ -2,7 +2,12 @@ import type { ClientConfig } from "../driver/client-config.js";
 import { NativeAdmin } from "../driver/native-admin.js";
 import { NativeConsumer } from "../driver/native-consumer.js";
 import type { NativeOffset } from "../driver/native.js";
-import { KafkaError, ProducerFencedError, TransactionAbortedError } from "../errors.js";
+import {
+  KafkaError,
+  ProducerFencedError,
+  TransactionAbortedError,
+  TransactionOutcomeUnknownError,
+} from "../errors.js";
 import { parseDeadLetter } from "../failure/dead-letter.js";
 import { sizeOf, toNativeHeaders } from "../failure/header-block.js";
 import type { DeadLetter, RedriveResult, ResolvedRedriveOptions } from "../failure/redrive-options.js";
@@ -219,7 +224,7 @@ export class Redrive {
     onProgress?.({ redriven: this.#redriven, kept: this.#kept });
   }
 
-  /** What ended the redrive, in the caller's words. Nothing of the open transaction is visible, unless its commit's outcome is unknown. */
+  /** What ended the redrive, in the caller's words. */
   #stoppedBy(failure: TransactionFailure): KafkaError {
     const cause = this.#runner.failure?.error ?? failure.error;
     const what = `redrive of ${this.#options.letters}`;
@@ -228,8 +233,13 @@ export class Redrive {
         cause,
       });
     if (failure.remedy === "stop" || this.#runner.failure?.isPermanent === true) return cause;
-    const message = `${what}: the last transaction did not end well: ${cause.message}. Run it again: it goes on where it stopped, and sends nothing twice`;
-    return new TransactionAbortedError(message, { cause, nativeCode: cause.nativeCode });
+    const isUnknown = failure.call === "commit" && failure.remedy === "renew" && failure.mayHaveHappened;
+    const outcome = isUnknown ? "may have been committed or not" : "was rolled back";
+    const message = `${what}: the last transaction ${outcome}: ${cause.message}. Run it again: it goes on where it stopped, and sends nothing twice`;
+    const context = { cause, nativeCode: cause.nativeCode, retriable: true };
+    return isUnknown
+      ? new TransactionOutcomeUnknownError(message, context)
+      : new TransactionAbortedError(message, context);
   }
 
   /** A group without members loses its offsets in time (`offsets.retention.minutes`); then what was sent back must be gone. */

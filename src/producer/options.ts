@@ -148,16 +148,6 @@ const names = [
   "closeTimeoutMs",
 ] as const satisfies readonly (keyof ProducerOptions)[];
 
-/** Native properties that an option of the producer sets: two places for one thing would hide one of them. */
-const optionOf: Readonly<Record<string, keyof ProducerOptions>> = {
-  "request.timeout.ms": "requestTimeoutMs",
-  "message.max.bytes": "maxRecordBytes",
-  "batch.size": "batchMaxBytes",
-  "batch.num.messages": "batchMaxRecords",
-  "queue.buffering.max.messages": "maxInFlightRecords",
-  "queue.buffering.max.kbytes": "maxInFlightBytes",
-};
-
 /**
  * How long a topic may be missing before its records fail with `UNKNOWN_TOPIC`: long enough for a broker
  * that makes topics at the first record (`auto.create.topics.enable`), and for new ones to spread.
@@ -176,14 +166,6 @@ export function resolveProducerOptions(
   shared: NativeProperties,
 ): ResolvedProducerOptions {
   checkKnown("ProducerOptions", options, names);
-  for (const [property, option] of Object.entries(optionOf)) {
-    if (property in shared) {
-      throw new ConfigError(
-        `librdkafka["${property}"]`,
-        `is set by the library: use the option \`${option}\` of \`producer\``,
-      );
-    }
-  }
   const integer = (name: keyof ProducerOptions, min: number, max: number, otherwise: number): number =>
     checkInteger(name, options[name], { min, max, otherwise });
 

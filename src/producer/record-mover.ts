@@ -3,6 +3,7 @@ import type { ClientConfig } from "../driver/client-config.js";
 import type { NativeConsumer } from "../driver/native-consumer.js";
 import type { NativeOffset } from "../driver/native.js";
 import { ClosedError, type KafkaError, ProducerFencedError, TransactionAbortedError } from "../errors.js";
+import { retryTransactionalIdPrefix } from "../failure/topic-names.js";
 import type { EncodedRecord } from "../record.js";
 import { deferred, type Deferred, sleep } from "../waiting.js";
 import { resolveProducerOptions } from "./options.js";
@@ -70,7 +71,7 @@ export class TransactionalRecordMover {
 
   /** @param name - of the member, where it has one that outlives restarts */
   constructor(config: ClientConfig, groupId: string, name: string | undefined) {
-    const transactionalId = `${groupId}.retry.${name ?? randomUUID()}`;
+    const transactionalId = `${retryTransactionalIdPrefix(groupId)}${name ?? randomUUID()}`;
     const options = { transactionalId, timeoutMs: transactionTimeoutMs, lingerMs: 0 };
     this.#runner = new TransactionRunner(config, resolveTransactionOptions(options, config.properties));
   }

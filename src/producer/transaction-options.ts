@@ -82,7 +82,7 @@ export function resolveTransactionOptions(
       ...shared,
       "transactional.id": transactionalId,
       "transaction.timeout.ms": timeoutMs,
-      "socket.timeout.ms": Math.min(timeoutMs, requestTimeoutMs),
+      "socket.timeout.ms": Math.min(timeoutMs, Number(shared["socket.timeout.ms"] ?? requestTimeoutMs)),
       "enable.idempotence": true,
       acks: -1,
       ...oneInFlight,

@@ -109,16 +109,16 @@ describe("redrive", () => {
 
   test("of a dead letter that is refused fails with the reason, and loses none", async () => {
     const { topic, groupId, letters } = await failedTopic(kafka, 3, 1);
-    const producer = kafka.producer();
+    // More than the native client takes into a transaction, which it refuses by itself.
+    const producer = kafka.producer({ maxRecordBytes: 70_000_000, maxInFlightBytes: 70_000_000 });
     const big = defineTopic(letters, { value: string() });
     const [letter] = await contentsOf(letters);
-    await producer.send(big, { value: "x".repeat(3_000), headers: letter?.headers ?? {} });
-    await using small = new Kafka({ brokers, logger: silent, librdkafka: { "message.max.bytes": 2_000 } });
-    await expect(small.redrive(topic, { groupId })).rejects.toMatchObject({ code: "RECORD_TOO_LARGE" });
+    await producer.send(big, { value: "x".repeat(61_000_000), headers: letter?.headers ?? {} });
+    await expect(kafka.redrive(topic, { groupId })).rejects.toMatchObject({ code: "RECORD_TOO_LARGE" });
     expect(await contentsOf(letters)).toHaveLength(4);
     expect(await contentsOf(topic.name)).toHaveLength(3);
-    expect(await kafka.redrive(topic, { groupId })).toEqual({ redriven: 4, kept: 0 });
-    expect(await contentsOf(topic.name)).toHaveLength(7);
+    expect(await kafka.redrive(topic, { groupId, limit: 3 })).toEqual({ redriven: 3, kept: 0 });
+    expect(await contentsOf(topic.name)).toHaveLength(6);
   });
 
   test("of dead letters that are not there, and with wrong options, is refused", async () => {

@@ -258,19 +258,24 @@ describe("deadLetter", () => {
     expect(letter?.headers["dead-letter.attempts"]).toBe("1");
   });
 
-  test("a record as large as its topic takes goes there too", async () => {
+  test.each([
+    ["the topic that is made for them", undefined],
+    ["one of the user's that is missing", { "retention.ms": "12345678" }],
+  ])("a record as large as its topic takes goes there too: %s", async (_, config) => {
     const topic = textTopic(await createTopic({ config: { "max.message.bytes": "4000000" } }));
     await using large = kafka.producer({ maxRecordBytes: 4_000_000 });
     await large.send(topic, { value: "x".repeat(3_500_000) });
     const groupId = uniqueName();
-    const consumer = kafka.consumer(topic, { groupId, deadLetter: true });
+    const own = defineTopic(uniqueName(), { value: z.unknown(), config: config ?? {} });
+    const consumer = kafka.consumer(topic, { groupId, deadLetter: config === undefined ? true : own });
     const running = consumer.run(() => {
       throw new Error("no");
     });
     await until("it is moved", async () => (await committedOffsets(brokers, groupId, topic.name))[0] === 1);
     await consumer.close();
     await running;
-    const [letter] = await contentsOf(`${topic.name}.${groupId}.dead-letter`);
+    const letters = config === undefined ? `${topic.name}.${groupId}.dead-letter` : own.name;
+    const [letter] = await contentsOf(letters);
     expect(letter?.value?.length).toBe(3_500_000);
   });
 

@@ -1,17 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { defineTopic, string } from "typed-kafka";
 import type { NativeTopicDescription } from "../../../src/driver/native-admin.js";
-import { resolveFailureOptions } from "../../../src/failure/options.js";
 import type { CheckOptions } from "../../../src/preflight/options.js";
 import { CheckReport } from "../../../src/preflight/report.js";
 import { checkTimeLimits } from "../../../src/preflight/time-limits.js";
 import { topicFindings, type TopicUse } from "../../../src/preflight/topic-findings.js";
 
 const limits = (options: CheckOptions) =>
-  checkTimeLimits(
-    options,
-    resolveFailureOptions({ retry: options.retry }, options.groupId ?? "", { topics: ["t"] }),
-  ).map(({ level, message }) => `${level}: ${message}`);
+  checkTimeLimits(options).map(({ level, message }) => `${level}: ${message}`);
 
 describe("time limits that contradict each other", () => {
   const group = { groupId: "g" };
@@ -43,16 +39,6 @@ describe("time limits that contradict each other", () => {
       "commits rarer than transactions may take",
       { ...processor, commitIntervalMs: 60_000 },
       /^error: commitIntervalMs/,
-    ],
-    [
-      "handlers longer than their transaction",
-      { ...processor, maxPollIntervalMs: 300_000 },
-      /^warning: a handler may run/,
-    ],
-    [
-      "retries longer than their transaction",
-      { ...processor, retry: { attempts: 12, initialDelayMs: 1_000 } },
-      /^warning: the retries of one record may wait 211000 ms/,
     ],
   ])("%s", (_, options, message) => {
     expect(limits(options)).toEqual([expect.stringMatching(message)]);

@@ -64,11 +64,6 @@ describe("the options of a producer", () => {
     expect(resolve({ deliveryTimeoutMs: 5_000, lingerMs: 100 }).properties["request.timeout.ms"]).toBe(4_900);
   });
 
-  it("say which option stands for a native property", () => {
-    expect(fieldOf({}, { "batch.size": 10 })).toBe('librdkafka["batch.size"]');
-    expect(() => resolve({}, { "batch.size": 10 })).toThrow("`batchMaxBytes`");
-  });
-
   it("leave the linger to the load unless one is given", () => {
     expect(resolve({}).gatheringProperties?.["linger.ms"]).toBeGreaterThan(0);
     expect(resolve({ lingerMs: 0 }).gatheringProperties).toBeUndefined();
