@@ -1,3 +1,4 @@
+import { nativeCodes } from "../driver/native-errors.js";
 import { AuthorizationError, KafkaError, TimeoutError } from "../errors.js";
 import type { NativeOffset } from "../driver/native.js";
 import type { Logger } from "../logger.js";
@@ -28,6 +29,8 @@ export class Committer {
   #dirty = new Set<OwnedPartition>();
   #uncommitted = 0;
   #inFlight: readonly InFlight[] | undefined;
+  /** Topics to commit by themselves, because one of them does not exist any more and brokers do not say which. */
+  #apart: string[] = [];
   #timer: NodeJS.Timeout | undefined;
   #lastError: KafkaError | undefined;
   #onOutcome: (() => void)[] = [];
@@ -67,6 +70,14 @@ export class Committer {
     else this.#timer ??= setTimeout(this.#commit, this.#intervalMs);
   }
 
+  /** Commits at once where new partitions begin, if that is not what the group has committed. */
+  begin(partitions: readonly OwnedPartition[]): void {
+    const fresh = partitions.filter(({ committable }) => committable !== undefined);
+    if (fresh.length === 0) return;
+    for (const partition of fresh) this.finished(partition, 0);
+    this.#commit();
+  }
+
   /** The outcome of the commit in flight, as the native client reports it. */
   settle(error: KafkaError | undefined): void {
     const inFlight = this.#inFlight;
@@ -80,10 +91,12 @@ export class Committer {
         if (partition.committable === offset) this.#dirty.delete(partition);
       }
     } else if (error instanceof AuthorizationError) this.#onDenied(error);
+    else if (error.nativeCode === nativeCodes.unknownTopicOrPartition) this.#onUnknown(inFlight);
     else this.#logger.info(`a commit failed and will be repeated: ${error.message}`);
     if (this.#dirty.size > 0 && !this.#isStopped) {
       clearTimeout(this.#timer);
-      this.#timer = setTimeout(this.#commit, error === undefined ? this.#intervalMs : retryMs);
+      const pauseMs = error === undefined ? this.#intervalMs : retryMs;
+      this.#timer = setTimeout(this.#commit, this.#apart.length > 0 ? 0 : pauseMs);
     }
     const waiting = this.#onOutcome;
     this.#onOutcome = [];
@@ -138,14 +151,9 @@ export class Committer {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#inFlight !== undefined || this.#isStopped) return;
-    const batch: InFlight[] = [];
-    for (const partition of this.#dirty) {
-      const offset = partition.committable;
-      if (partition.transacting) continue;
-      if (partition.gone || offset === undefined || offset === partition.committed)
-        this.#dirty.delete(partition);
-      else batch.push({ partition, offset, generation: partition.generation });
-    }
+    let batch: readonly InFlight[] = [];
+    while (batch.length === 0 && this.#apart.length > 0) batch = this.#batch(this.#apart.shift());
+    if (batch.length === 0) batch = this.#batch(undefined);
     if (batch.length === 0) return;
     this.#uncommitted = 0;
     this.#inFlight = batch;
@@ -159,4 +167,23 @@ export class Committer {
       );
     }
   };
+  /** What is to be committed, of one topic where it is named. */
+  #batch(topic: string | undefined): readonly InFlight[] {
+    const batch: InFlight[] = [];
+    for (const partition of this.#dirty) {
+      const offset = partition.committable;
+      if (partition.transacting || (topic !== undefined && partition.topic !== topic)) continue;
+      if (partition.gone || offset === undefined || offset === partition.committed)
+        this.#dirty.delete(partition);
+      else batch.push({ partition, offset, generation: partition.generation });
+    }
+    return batch;
+  }
+
+  /** A topic was deleted: there is nothing to commit in it, and the others were committed or will be. */
+  #onUnknown(inFlight: readonly InFlight[]): void {
+    const topics = new Set(inFlight.map(({ partition: { topic } }) => topic));
+    if (topics.size > 1) this.#apart = [...topics];
+    else for (const { partition } of inFlight) this.#dirty.delete(partition);
+  }
 }

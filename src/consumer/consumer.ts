@@ -95,6 +95,9 @@ export class Consumer<T extends AnyTopic | AnyTopicPattern> implements AsyncIter
     this.#session = new GroupSession(config, this.#options, [...subscriptions], {
       onRecords: (partition) => this.#delivery?.offer(partition),
       onRelease: (partitions) => this.#drain(partitions),
+      onAssigned: (partitions) => {
+        this.#committer.begin(partitions);
+      },
       beforeSubscribing: this.#failures?.prepare,
       dueAt: this.#failures?.policy.dueAtOf,
       isBusy: () => this.#delivery?.isBusy() ?? false,
@@ -125,8 +128,10 @@ export class Consumer<T extends AnyTopic | AnyTopicPattern> implements AsyncIter
    * Resolves after `close()`.
    * @throws what the handler threw, untouched; its record stays uncommitted and comes again
    * @throws `InvalidRecordError` for a record that does not fit its topic
+   * @throws `RetriesExhaustedError` where every attempt of its `retry` failed and nothing else is to become of it
    * @throws `KafkaError` with code `HANDLER_TIMEOUT`, `UNKNOWN_TOPIC`, `CONSUMER_FENCED` or `FATAL`;
    *   `ConnectionError`, `AuthenticationError`, `AuthorizationError`
+   * @throws `ClosedError` after `close()`, `ConfigError` where it was run before
    */
   async run(handler: (record: RecordOf<T>, context: HandlerContext) => unknown): Promise<void> {
     if (typeof handler !== "function")
@@ -179,12 +184,19 @@ export class Consumer<T extends AnyTopic | AnyTopicPattern> implements AsyncIter
     return this.#session.partitions.map(({ topic, partition }) => ({ topic, partition }));
   }
 
-  /** Hands nothing more over from these partitions (absent: from all assigned now) until `resume`. Handlers in flight go on. */
+  /**
+   * Hands nothing more over from these partitions (absent: from all assigned now) until `resume`, for as long as
+   * they stay assigned. Handlers in flight go on.
+   * @throws `KafkaError` with code `UNKNOWN_PARTITION` where one is not assigned to this member
+   */
   pause(partitions?: readonly TopicPartition[]): void {
     this.#session.pause(this.#owned(partitions));
   }
 
-  /** Ends `pause` for these partitions (absent: for all assigned now). */
+  /**
+   * Ends `pause` for these partitions (absent: for all assigned now).
+   * @throws `KafkaError` with code `UNKNOWN_PARTITION` where one is not assigned to this member
+   */
   resume(partitions?: readonly TopicPartition[]): void {
     this.#session.resume(this.#owned(partitions));
   }
@@ -216,7 +228,7 @@ export class Consumer<T extends AnyTopic | AnyTopicPattern> implements AsyncIter
     const lags: PartitionLag[] = [];
     for (const partition of this.#session.partitions) {
       const { low, high } = await this.#session.native.watermarks(partition, queryTimeoutMs);
-      let next = partition.committable ?? partition.movedTo ?? partition.committed;
+      let { next } = partition;
       if (next === undefined) {
         const [committed] = await this.#session.native.committed([placeOf(partition)], queryTimeoutMs);
         next =
@@ -356,7 +368,7 @@ export class Consumer<T extends AnyTopic | AnyTopicPattern> implements AsyncIter
       rewind: (partition, offset) => {
         if (!partition.gone) this.#session.seek(partition, offset);
       },
-      limit: () => this.#options.concurrency ?? Math.max(1, this.#session.size),
+      limit: () => this.#options.concurrency ?? this.#session.concurrency,
     };
   }
 
@@ -393,6 +405,11 @@ export class Consumer<T extends AnyTopic | AnyTopicPattern> implements AsyncIter
       patterns: this.#topics.flatMap((topic) => ("pattern" in topic ? topic.pattern : [])),
     });
     if (resolved === undefined) return undefined;
+    if (resolved.delaysMs.length > 0 && options.isolation === "read_uncommitted")
+      throw new ConfigError(
+        "isolation",
+        'must be "read_committed" with retryTopics, which are written in transactions: what was rolled back would be handled too',
+      );
     return new ConsumerFailures({
       policy: new FailurePolicy(resolved),
       config,

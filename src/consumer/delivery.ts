@@ -29,7 +29,7 @@ export interface Delivery {
 /** The records of a batch that are of one partition. */
 export interface BatchPart {
   readonly partition: OwnedPartition;
-  /** In the order of the log; at least one. */
+  /** In the order of the log. */
   readonly offsets: readonly number[];
 }
 

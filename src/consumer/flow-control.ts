@@ -1,6 +1,6 @@
 import type { NativeConsumer } from "../driver/native-consumer.js";
-import type { RawRecord } from "../record.js";
 import type { OwnedPartition } from "./owned-partition.js";
+import type { FetchedRecords } from "./record-queue.js";
 
 const maxFetch = 1_000;
 const maxFetchBytes = 4 * 2 ** 20;
@@ -90,10 +90,10 @@ export class FlowControl {
     );
   }
 
-  learn(records: readonly RawRecord[]): void {
+  learn(records: FetchedRecords): void {
     if (records.length === 0) return;
     let bytes = 0;
-    for (const { size } of records) bytes += size;
+    for (const record of records) bytes += record?.size ?? 0;
     this.#recordBytes = 0.8 * this.#recordBytes + 0.2 * Math.max(1, bytes / records.length);
   }
 

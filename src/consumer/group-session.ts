@@ -1,5 +1,5 @@
 import type { ClientConfig } from "../driver/client-config.js";
-import { type Fetched, NativeConsumer } from "../driver/native-consumer.js";
+import { NativeConsumer } from "../driver/native-consumer.js";
 import { nativeCodes } from "../driver/native-errors.js";
 import type { NativeOffset, NativePartition } from "../driver/native.js";
 import { AuthenticationError, AuthorizationError, KafkaError } from "../errors.js";
@@ -7,9 +7,15 @@ import type { Logger } from "../logger.js";
 import type { RawRecord } from "../record.js";
 import { Bell, settlesWithin, sleep } from "../waiting.js";
 import { Assignment } from "./assignment.js";
-import { placeOf, type RebalanceEvent, type ResolvedConsumerOptions } from "./options.js";
+import {
+  placeOf,
+  type RebalanceEvent,
+  type ResolvedConsumerOptions,
+  type TopicPartition,
+} from "./options.js";
 import { FlowControl } from "./flow-control.js";
 import { type Delay, OwnedPartition } from "./owned-partition.js";
+import type { FetchedRecords } from "./record-queue.js";
 import { isPattern, TopicPresence } from "./topic-presence.js";
 
 /** What hands the records over, as the session sees it. */
@@ -21,6 +27,8 @@ export interface SessionEvents {
    * resolves within the time for draining; never rejects.
    */
   readonly onRelease: (partitions: readonly OwnedPartition[]) => Promise<void>;
+  /** New partitions, of which nothing was handed over yet. */
+  readonly onAssigned?: ((partitions: readonly OwnedPartition[]) => void) | undefined;
   /** The partitions are no longer ours: nothing that finishes of them counts. */
   readonly onGone?: ((partitions: readonly OwnedPartition[]) => void) | undefined;
   /** The topics are there, and nothing is subscribed to yet. Resolves to topics to subscribe to beside them. */
@@ -50,13 +58,15 @@ const fullMs = 100;
 const kafkasOwnTopics = "^__consumer_offsets$,^__transaction_state$,^__share_group_state$";
 const seekTimeoutMs = 5_000;
 const leaveTimeoutMs = 10_000;
-const committedTimeoutMs = 5_000;
-const committedAttempts = 5;
-/** The native client's word for the first record of the log. */
+const queryTimeoutMs = 5_000;
+const askAttempts = 10;
+/** The protocol's words for the first and the next offset of a log. */
 const logStart = -2;
+const logEnd = -1;
 
-interface Arrival extends Partial<Fetched> {
+interface Arrival {
   readonly epoch: number;
+  readonly records?: FetchedRecords;
   readonly error?: unknown;
 }
 
@@ -81,6 +91,9 @@ export class GroupSession {
   #exclusive = false;
   #whenQuiet: (() => void) | undefined;
   #changes: Promise<void> = Promise.resolve();
+  #told: Promise<void> = Promise.resolve();
+  /** Handlers that are still in flight of partitions that are gone. */
+  #late = 0;
   #errors = 0;
   #leaving = false;
   #ended = false;
@@ -105,6 +118,8 @@ export class GroupSession {
         this.#bell.ring();
       },
       onRebalance: (kind, partitions) => {
+        // Handlers are to know it now, whatever else is being done.
+        if (kind === "revoke" && this.native.assignmentLost()) this.#lose(partitions);
         this.#change(() => (kind === "assign" ? this.#assign(partitions) : this.#revoke(partitions)));
       },
       onCommit: events.onCommit,
@@ -132,8 +147,9 @@ export class GroupSession {
     return [...this.#assignment];
   }
 
-  get size(): number {
-    return this.#assignment.size;
+  /** How many handlers may run unless the user says: one for each partition, beside those that are late. */
+  get concurrency(): number {
+    return Math.max(1, this.#assignment.size) + this.#late;
   }
 
   get(topic: string, partition: number): OwnedPartition | undefined {
@@ -161,22 +177,22 @@ export class GroupSession {
   }
 
   resume(partitions: readonly OwnedPartition[]): void {
-    for (const partition of partitions) {
-      partition.paused = false;
-      this.#events.onRecords(partition);
-    }
+    for (const partition of partitions) partition.paused = false;
     this.native.resume(partitions.filter(({ held }) => !held).map(placeOf));
+    // Last, because a handler that is called by it may pause again.
+    for (const partition of partitions) this.#events.onRecords(partition);
     this.#bell.ring();
   }
 
   /**
    * Moves the partition as soon as its handlers in flight have finished; until then nothing more of it
-   * is handed over. Does not wait, so that a handler can call it for its own partition.
+   * is handed over. Does not wait, so that a handler can call it for its own partition. With `rollback`, what
+   * was finished does not count.
    */
-  seek(partition: OwnedPartition, offset: number): void {
+  seek(partition: OwnedPartition, offset: number, rollback = false): void {
     partition.beginSeek();
     void partition.idle().then(() => {
-      this.#change(() => this.#applySeek(partition, offset));
+      this.#change(() => this.#applySeek(partition, offset, rollback));
     });
   }
 
@@ -294,6 +310,7 @@ export class GroupSession {
 
   #accept({ epoch, records = [], error }: Arrival): void {
     if (error !== undefined) this.#onFetchError(error);
+    this.#flow.learn(records);
     let from = 0;
     while (from < records.length) {
       const first = records[from];
@@ -318,7 +335,6 @@ export class GroupSession {
       from = to;
       if (owned !== undefined) this.#events.onRecords(owned);
     }
-    this.#flow.learn(records);
     this.#outstanding -= 1;
     if (this.#outstanding === 0) this.#whenQuiet?.();
   }
@@ -374,11 +390,23 @@ export class GroupSession {
 
   async #assign(partitions: readonly NativePartition[]): Promise<void> {
     const taken: OwnedPartition[] = [];
-    const places = await this.#placesOf(partitions);
+    const beginnings = await this.#beginnings(partitions);
+    const beginningOf = ({ topic, partition }: NativePartition): number | undefined =>
+      beginnings.find((each) => each.topic === topic && each.partition === partition)?.offset;
     await this.#exclusively(() => {
-      this.native.assign(places);
+      this.native.assign(
+        partitions.map((place) => {
+          const offset = beginningOf(place);
+          return offset === undefined ? place : { ...placeOf(place), offset };
+        }),
+      );
       for (const place of partitions) {
-        const owned = new OwnedPartition(place, this.#delayOf(place.topic));
+        const begin = beginningOf(place);
+        const owned = new OwnedPartition(
+          place,
+          this.#delayOf(place.topic),
+          begin === logStart ? undefined : begin,
+        );
         // Too late to begin: we take them, because the group waits for it, and give them up at once.
         owned.releasing = this.#leaving;
         this.#assignment.begin(place.topic, place.partition, owned);
@@ -387,33 +415,33 @@ export class GroupSession {
       this.#flow.watch(taken, performance.now());
       this.#flow.share(this.#assignment.size);
     });
-    await this.#tell({ type: "assigned", partitions: partitions.map(placeOf) });
+    this.#events.onAssigned?.(taken);
+    void this.#tell({ type: "assigned", partitions: partitions.map(placeOf) });
   }
 
   /**
-   * Where to begin in new partitions: as the group has it, or `from` says. A retry topic begins at its first
-   * record in any case: one that was forwarded before anything was committed in it would be passed over.
+   * Where to begin in new partitions for which the group has committed nothing, under `from: "latest"`: at
+   * their ends as of now, so that what comes from here on is not passed over by whoever has them next. A retry
+   * topic begins at its first record in any case: one that was forwarded before would be passed over.
    */
-  async #placesOf(partitions: readonly NativePartition[]): Promise<readonly NativePartition[]> {
-    if (this.#options.properties["auto.offset.reset"] !== "latest") return partitions;
-    const retries = partitions.filter(({ topic }) => this.#events.dueAt?.(topic) !== undefined);
-    if (retries.length === 0) return partitions;
-    const committed = await this.#committedOf(retries);
-    const others = partitions.filter((place) => !retries.includes(place));
-    const begun = committed.map(({ topic, partition, offset }) =>
-      offset >= 0 ? { topic, partition } : { topic, partition, offset: logStart },
-    );
-    return [...others, ...begun];
-  }
-
-  async #committedOf(partitions: readonly NativePartition[]): Promise<readonly NativeOffset[]> {
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        return await this.native.committed(partitions.map(placeOf), committedTimeoutMs);
-      } catch (error) {
-        if (!(error instanceof KafkaError) || !error.retriable || attempt >= committedAttempts) throw error;
-        await sleep(200 * attempt);
-      }
+  async #beginnings(partitions: readonly NativePartition[]): Promise<readonly NativeOffset[]> {
+    if (this.#options.properties["auto.offset.reset"] !== "latest") return [];
+    const at = (places: readonly TopicPartition[], offset: number): readonly NativeOffset[] =>
+      places.map((place) => ({ ...place, offset }));
+    try {
+      const committed = await asked(() => this.native.committed(partitions.map(placeOf), queryTimeoutMs));
+      const fresh = committed.filter(({ offset }) => offset < 0).map(placeOf);
+      const isRetry = ({ topic }: TopicPartition): boolean => this.#events.dueAt?.(topic) !== undefined;
+      const sources = fresh.filter((place) => !isRetry(place));
+      const ends =
+        sources.length === 0
+          ? []
+          : await asked(() => this.native.offsetsForTimes(at(sources, logEnd), queryTimeoutMs));
+      return [...at(fresh.filter(isRetry), logStart), ...ends];
+    } catch (error) {
+      // What is given up at once begins nowhere.
+      if (this.#leaving || this.native.assignmentLost()) return [];
+      throw error;
     }
   }
 
@@ -423,19 +451,22 @@ export class GroupSession {
   }
 
   async #revoke(partitions: readonly NativePartition[]): Promise<void> {
-    const owned = partitions.flatMap(({ topic, partition }) => this.#assignment.get(topic, partition) ?? []);
+    const owned = this.#ownedOf(partitions);
     for (const partition of owned) partition.release();
-    const lost = this.native.assignmentLost();
-    if (lost) {
-      for (const partition of owned) {
-        partition.gone = true;
-        partition.abort(new KafkaError("BROKER", "the partition was lost to another member", partition));
-      }
-    } else await this.#events.onRelease(owned);
-    await this.#tell({ type: lost ? "lost" : "revoked", partitions: owned.map(placeOf) });
+    if (this.native.assignmentLost()) {
+      this.#lose(partitions);
+      void this.#tell({ type: "lost", partitions: owned.map(placeOf) });
+    } else {
+      await this.#events.onRelease(owned);
+      await settlesWithin(
+        this.#tell({ type: "revoked", partitions: owned.map(placeOf) }),
+        this.#options.drainTimeoutMs,
+      );
+    }
     await this.#exclusively(() => {
       for (const partition of owned) {
         partition.gone = true;
+        this.#countLate(partition);
         this.#assignment.end(partition.topic, partition.partition);
       }
       this.#flow.share(this.#assignment.size);
@@ -446,36 +477,57 @@ export class GroupSession {
     this.#events.onGone?.(owned);
   }
 
-  async #tell(event: RebalanceEvent): Promise<void> {
-    this.#logger.info(`partitions ${event.type}`, {
-      groupId: this.#options.groupId,
-      partitions: event.partitions,
-    });
-    if (event.partitions.length === 0) return;
-    try {
-      const told = Promise.resolve(this.#options.onRebalance?.(event));
-      told.catch(this.#onRebalanceFailure);
-      if (!(await settlesWithin(told, this.#options.drainTimeoutMs)))
-        this.#logger.warn("onRebalance took longer than drainTimeoutMs and is no longer waited for", {
-          groupId: this.#options.groupId,
-        });
-    } catch (error) {
-      this.#onRebalanceFailure(error);
+  /** Others have these partitions: nothing that finishes of them counts. */
+  #lose(partitions: readonly NativePartition[]): void {
+    for (const partition of this.#ownedOf(partitions)) {
+      partition.release();
+      partition.gone = true;
+      partition.abort(new KafkaError("BROKER", "the partition was lost to another member", partition));
     }
+  }
+
+  #ownedOf(partitions: readonly NativePartition[]): readonly OwnedPartition[] {
+    return partitions.flatMap(({ topic, partition }) => this.#assignment.get(topic, partition) ?? []);
+  }
+
+  /** Handlers in flight of a partition that is gone take no place away from the others. */
+  #countLate(partition: OwnedPartition): void {
+    const { active } = partition;
+    if (active === 0) return;
+    this.#late += active;
+    void partition.idle().then(() => {
+      this.#late -= active;
+    });
+  }
+
+  /** Tells the user of one rebalance after the other; resolves when he has dealt with this one, or has had the time for it. */
+  async #tell(event: RebalanceEvent): Promise<void> {
+    const { groupId, onRebalance, drainTimeoutMs } = this.#options;
+    this.#logger.info(`partitions ${event.type}`, { groupId, partitions: event.partitions });
+    if (event.partitions.length === 0 || onRebalance === undefined) return;
+    this.#told = this.#told.then(async () => {
+      const told = (async () => onRebalance(event))();
+      told.catch(this.#onRebalanceFailure);
+      if (!(await settlesWithin(told, drainTimeoutMs)))
+        this.#logger.warn("onRebalance took longer than drainTimeoutMs and is no longer waited for", {
+          groupId,
+        });
+    });
+    await this.#told;
   }
 
   readonly #onRebalanceFailure = (error: unknown): void => {
     this.#logger.error("onRebalance failed", { groupId: this.#options.groupId, error });
   };
 
-  async #applySeek(partition: OwnedPartition, offset: number): Promise<void> {
+  async #applySeek(partition: OwnedPartition, offset: number, rollback: boolean): Promise<void> {
     const { topic, partition: number } = partition;
     for (let attempt = 0; ; attempt += 1) {
       if (partition.releasing || this.#assignment.get(topic, number) !== partition) return;
       try {
         await this.#exclusively(async () => {
           await this.native.seek({ topic, partition: number, offset }, seekTimeoutMs);
-          partition.moveTo(offset);
+          partition.moveTo(offset, rollback);
           this.#assignment.begin(topic, number, partition);
         });
         this.#events.onRecords(partition);
@@ -485,6 +537,17 @@ export class GroupSession {
         if (attempt >= 20) throw error;
         await sleep(100 * Math.min(attempt + 1, 10));
       }
+    }
+  }
+}
+
+async function asked<Result>(ask: () => Promise<Result>): Promise<Result> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof KafkaError) || attempt >= askAttempts) throw error;
+      await sleep(200 * attempt);
     }
   }
 }

@@ -32,8 +32,9 @@ export interface ConsumerOptions extends FailureOptions {
   /** The consumer group: members with the same id share the partitions. Kafka: `group.id`. */
   readonly groupId: string;
   /**
-   * Where a group begins in a partition for which it has no committed offset.
-   * Kafka: `auto.offset.reset`.
+   * Where a group begins in a partition for which it has no committed offset. `latest` is the end of the log
+   * when the partition is first assigned, which is committed at once: what comes from then on is never passed
+   * over, whoever has the partition next. Kafka: `auto.offset.reset`.
    * @default "earliest", so that a new group misses nothing
    */
   readonly from?: "earliest" | "latest" | undefined;
@@ -58,7 +59,7 @@ export interface ConsumerOptions extends FailureOptions {
    * How long the group waits for a member that says nothing, in milliseconds, before it gives the
    * member's partitions to others; 1,000 to 3,600,000, and within the broker's limits. Not with
    * `groupProtocol: "consumer"`, where the broker sets it. Kafka: `session.timeout.ms`.
-   * @default 45_000
+   * @default 45_000, or `maxPollIntervalMs` where that is less; it must not be more than that
    */
   readonly sessionTimeoutMs?: number | undefined;
   /**
@@ -81,8 +82,10 @@ export interface ConsumerOptions extends FailureOptions {
    */
   readonly concurrency?: number | undefined;
   /**
-   * How often offsets are committed in the background, in milliseconds; 10 to 600,000. After a crash at
-   * most the records finished since then (and no more than 10,000) come again.
+   * How often offsets are committed in the background, in milliseconds; 10 to 600,000, and after 10,000 records
+   * at the latest. After a crash the records finished since the last commit come again: more than these while
+   * commits do not reach the brokers, with `runBatch` all of a batch, and with `order: "key"` or `"none"` up to
+   * 10,000 of each partition that finished behind a slow one.
    * @default 1_000
    */
   readonly commitIntervalMs?: number | undefined;
@@ -104,8 +107,9 @@ export interface ConsumerOptions extends FailureOptions {
    */
   readonly bufferMaxBytes?: number | undefined;
   /**
-   * Called when partitions come and go. For `revoked` a promise is awaited, within `drainTimeoutMs`,
-   * before the partitions are given up; `seek` may be called for `assigned` ones.
+   * Called when partitions come and go, one call after the other. For `revoked` a promise is awaited, within
+   * `drainTimeoutMs`, before the partitions are given up; `seek` may be called for `assigned` ones, whose
+   * records are handled meanwhile. What it throws is logged.
    */
   readonly onRebalance?: ((event: RebalanceEvent) => void | Promise<void>) | undefined;
 }

@@ -1,5 +1,6 @@
 import type { RawRecord } from "../record.js";
 import { OffsetTracker } from "./offset-tracker.js";
+import { deferred } from "../waiting.js";
 import type { TopicPartition } from "./options.js";
 import { RecordQueue } from "./record-queue.js";
 
@@ -26,13 +27,21 @@ export class OwnedPartition implements TopicPartition {
   #whenIdle: (() => void)[] = [];
   #seeks = 0;
   #announced = false;
+  #paused = false;
+  /** Where it begins, if that was found out because the group had committed nothing. */
+  readonly #begin: number | undefined;
+  #movedTo: number | undefined;
+  /** It has moved, and no record has finished since. */
+  #hasMoved = false;
+  /** What may be committed until a record has finished since the last move, or since the beginning. */
+  #before: number | undefined;
   /** The offset after the last record fetched; `undefined` before the first. */
   position: number | undefined;
-  /** Where the last seek went; `undefined` before the first. */
-  movedTo: number | undefined;
   /** What the group has committed, as far as this member knows. */
   committed: number | undefined;
-  /** Counts seeks: the outcome of a commit from before one says nothing about what is committed since. */
+  /** Counts the moves. */
+  moves = 0;
+  /** Counts the moves that records have finished after: the outcome of a commit from before one says nothing about what is committed since. */
   generation = 0;
   /** It is being given up: nothing of it is handed over any more. */
   releasing = false;
@@ -40,8 +49,6 @@ export class OwnedPartition implements TopicPartition {
   gone = false;
   /** Someone is finding out where to move it to; until then nothing is handed over. */
   holding = 0;
-  /** Paused by the user. */
-  paused = false;
   /** Paused natively, because too much of it is waiting while other partitions have nothing. */
   held = false;
   /** No more records are taken for now; those that were taken go on, behind others of their key too. */
@@ -53,13 +60,18 @@ export class OwnedPartition implements TopicPartition {
   #early: NodeJS.Timeout | undefined;
   /** Records in hand that wait for a time. */
   readonly #sleeping = new Set<() => void>();
+  /** Records in hand that wait for the end of a pause. */
+  readonly #pausing = new Set<() => void>();
   /** Records in hand that wait until all before them are finished, by offset. */
   readonly #queueing = new Map<number, () => void>();
 
-  constructor({ topic, partition }: TopicPartition, delay?: Delay) {
+  /** @param begin - where it begins, if that was found out because the group had committed nothing */
+  constructor({ topic, partition }: TopicPartition, delay?: Delay, begin?: number) {
     this.topic = topic;
     this.partition = partition;
     this.#delay = delay;
+    this.#begin = begin;
+    this.#before = begin;
   }
 
   get signal(): AbortSignal {
@@ -71,9 +83,24 @@ export class OwnedPartition implements TopicPartition {
     return this.#active;
   }
 
-  /** The next offset to commit, `undefined` before the first record is finished. */
+  /** The next offset to commit; `undefined` where there is none yet. */
   get committable(): number | undefined {
-    return this.#tracker.committable;
+    return this.#tracker.committable ?? this.#before;
+  }
+
+  /** The first offset that is not finished, as far as it is known here. */
+  get next(): number | undefined {
+    return this.#tracker.committable ?? this.#movedTo ?? this.#before ?? this.committed;
+  }
+
+  /** Paused by the user. */
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  set paused(paused: boolean) {
+    this.#paused = paused;
+    if (!paused) for (const end of this.#pausing) end();
   }
 
   /** It moves to another offset as soon as its handlers in flight have finished. */
@@ -94,7 +121,12 @@ export class OwnedPartition implements TopicPartition {
 
   /** Whether its records may be handed over. */
   get open(): boolean {
-    return this.wanted && this.holding === 0 && this.#early === undefined;
+    return this.goesOn && this.#early === undefined;
+  }
+
+  /** Whether records that were taken may be handed over. */
+  get goesOn(): boolean {
+    return this.wanted && this.holding === 0;
   }
 
   /** Whether there are records to be taken. Only to be asked of one that is `open`. */
@@ -119,6 +151,11 @@ export class OwnedPartition implements TopicPartition {
   /** The record is done with. Only for one that was taken since the last `moveTo`. */
   finish(offset: number): void {
     this.#tracker.finish(offset);
+    if (this.#hasMoved && this.#tracker.committable !== undefined) {
+      this.#hasMoved = false;
+      this.committed = undefined;
+      this.generation += 1;
+    }
     if (this.#queueing.size > 0) this.#queueing.get(this.#tracker.first ?? -1)?.();
   }
 
@@ -134,6 +171,16 @@ export class OwnedPartition implements TopicPartition {
       const timer = setTimeout(end, Math.min(ms, maxTimerMs));
       this.#sleeping.add(end);
     });
+  }
+
+  /** Waits with a record in hand until the user resumes the partition, or it is given up or moves. */
+  async untilResumed(): Promise<void> {
+    while (this.#paused && !this.releasing && !this.seeking) {
+      const { promise, resolve } = deferred();
+      this.#pausing.add(resolve);
+      await promise;
+      this.#pausing.delete(resolve);
+    }
   }
 
   /** Has `end` called when the partition is given up or moves, until the function that it gives is called. */
@@ -195,14 +242,21 @@ export class OwnedPartition implements TopicPartition {
     this.#dropQueue();
   }
 
-  /** Begins anew at another offset: what was finished before no longer says what may be committed. */
-  moveTo(offset: number): void {
+  /**
+   * Begins anew at another offset. What was finished before may be committed until something has finished
+   * since; after a `rollback` it may not, for it has not happened.
+   */
+  moveTo(offset: number, rollback = false): void {
     this.queue.clear();
+    if (!rollback) this.#before = this.committable;
+    else if (this.committed !== undefined) this.#before = undefined;
+    else this.#before = this.#begin;
+    if (rollback) this.committed = undefined;
     this.#tracker = new OffsetTracker();
+    this.#hasMoved = true;
     this.position = offset;
-    this.movedTo = offset;
-    this.committed = undefined;
-    this.generation += 1;
+    this.#movedTo = offset;
+    this.moves += 1;
     this.#seeks -= 1;
   }
 
@@ -231,6 +285,7 @@ export class OwnedPartition implements TopicPartition {
   /** Ends all waiting: the partition is given up, or moves. */
   #wake(): void {
     for (const end of this.#sleeping) end();
+    for (const end of this.#pausing) end();
     for (const end of this.#queueing.values()) end();
   }
 }

@@ -27,7 +27,7 @@ interface Place {
 
 /** The keys of a partition, since its last seek. */
 interface Lanes {
-  readonly generation: number;
+  readonly moves: number;
   readonly keys: KeyLanes<RawRecord>;
   /** Records whose turn it was while the partition was paused. */
   readonly postponed: RawRecord[];
@@ -96,7 +96,7 @@ export class RecordDelivery implements Delivery {
     for (const partition of this.#ready) {
       if (this.#stopped || !this.#hasPlace()) break;
       this.#ready.delete(partition);
-      if (!partition.open || !this.#hasWork(partition)) continue;
+      if (!this.#hasWork(partition)) continue;
       if (this.#order === "partition") {
         this.#busy.add(partition);
         void this.#work(partition, () => this.#take(partition));
@@ -120,7 +120,7 @@ export class RecordDelivery implements Delivery {
     void this.#work(partition, (previous) => {
       if (previous === undefined) return started;
       const next = lanes?.keys.leave(keyOf(previous));
-      if (next === undefined || partition.open) return next;
+      if (next === undefined || partition.goesOn) return next;
       // A pause keeps the record; a seek or the end of the assignment drops its lane.
       lanes?.postponed.push(next);
       return undefined;
@@ -149,8 +149,7 @@ export class RecordDelivery implements Delivery {
           if (decoded instanceof Promise) {
             this.#begin(place, record);
             decoded = await decoded;
-            // The partition may have moved meanwhile.
-            if (this.#isOver(partition)) return;
+            if (!(await this.#goesOn(partition))) return;
           }
           isDecoded = true;
           result = this.#handler(decoded as never, shared ?? this.#contextAt(partition, record));
@@ -220,6 +219,7 @@ export class RecordDelivery implements Delivery {
       this.#begin(place, record);
       try {
         const decoded = await this.#host.decode(record);
+        if (!(await this.#goesOn(partition))) return undefined;
         return { result: await this.#handler(decoded as never, { signal: partition.signal, attempt }) };
       } catch (again) {
         if (isAborted()) throw again;
@@ -243,9 +243,16 @@ export class RecordDelivery implements Delivery {
     return true;
   }
 
-  /** Whether nothing more of the partition is to be handled. */
-  #isOver({ gone, signal }: OwnedPartition): boolean {
-    return this.#stopped || gone || signal.aborted;
+  /** Whether what took time to decode is still to be handled, now or when a pause is over: the partition may have moved meanwhile. */
+  async #goesOn(partition: OwnedPartition): Promise<boolean> {
+    await partition.untilResumed();
+    return (
+      !this.#stopped &&
+      !partition.gone &&
+      !partition.signal.aborted &&
+      !partition.seeking &&
+      !partition.paused
+    );
   }
 
   #take(partition: OwnedPartition): RawRecord | undefined {
@@ -262,14 +269,15 @@ export class RecordDelivery implements Delivery {
   readonly #hasPlace = (): boolean => this.#places.size < this.#host.limit();
 
   #hasWork(partition: OwnedPartition): boolean {
-    return partition.hasMore || (this.#lanes.get(partition)?.postponed.length ?? 0) > 0;
+    if (partition.open && partition.hasMore) return true;
+    return partition.goesOn && (this.#lanes.get(partition)?.postponed.length ?? 0) > 0;
   }
 
   #lanesOf(partition: OwnedPartition): Lanes {
-    const { generation } = partition;
+    const { moves } = partition;
     let lanes = this.#lanes.get(partition);
-    if (lanes?.generation !== generation) {
-      lanes = { generation, keys: new KeyLanes(), postponed: [] };
+    if (lanes?.moves !== moves) {
+      lanes = { moves, keys: new KeyLanes(), postponed: [] };
       this.#lanes.set(partition, lanes);
     }
     return lanes;

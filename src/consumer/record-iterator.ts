@@ -112,17 +112,24 @@ export class RecordIterator<Record> implements Delivery, AsyncIterableIterator<R
         let decoded = this.#host.decode(record);
         if (decoded instanceof Promise) {
           decoded = await decoded;
+          await partition.untilResumed();
           // The partition may have moved meanwhile.
-          if (partition.gone || partition.signal.aborted) {
+          if (this.#isOver(partition)) {
             this.#putDown();
             continue;
           }
         }
         return { done: false, value: decoded as Record };
       } catch (error) {
-        await this.#recover(partition, record, error);
+        // What is ours no longer does not fail here.
+        if (this.#isOver(partition)) this.#putDown();
+        else await this.#recover(partition, record, error);
       }
     }
+  }
+
+  #isOver({ gone, signal, seeking, paused }: OwnedPartition): boolean {
+    return gone || signal.aborted || seeking || paused;
   }
 
   /** Deals with a record that does not decode: it is finished elsewhere, or the consumer stops. */

@@ -1,8 +1,14 @@
 import type { RawRecord } from "../record.js";
 
+/**
+ * What one fetch brought, of several partitions. What was taken out of it is `undefined`: a record that waits
+ * long must not keep all others in memory.
+ */
+export type FetchedRecords = (RawRecord | undefined)[];
+
 /** A run of one partition's records within a fetched array: `[from, to)`. Nothing is copied. */
 interface Run {
-  readonly records: readonly RawRecord[];
+  readonly records: FetchedRecords;
   from: number;
   readonly to: number;
 }
@@ -25,7 +31,8 @@ export class RecordQueue {
     return this.#bytes;
   }
 
-  push(records: readonly RawRecord[], from: number, to: number): void {
+  /** `records` are the queue's from here on, as far as they are of this run. */
+  push(records: FetchedRecords, from: number, to: number): void {
     this.#runs.push({ records, from, to });
     this.#length += to - from;
     for (let index = from; index < to; index += 1) {
@@ -43,6 +50,7 @@ export class RecordQueue {
     const run = this.#runs[0];
     if (run === undefined) return undefined;
     const record = run.records[run.from];
+    run.records[run.from] = undefined;
     run.from += 1;
     if (run.from === run.to) this.#runs.shift();
     if (record !== undefined) {
@@ -53,6 +61,7 @@ export class RecordQueue {
   }
 
   clear(): void {
+    for (const { records, from, to } of this.#runs) records.fill(undefined, from, to);
     this.#runs = [];
     this.#length = 0;
     this.#bytes = 0;

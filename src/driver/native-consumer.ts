@@ -31,7 +31,8 @@ type OffsetResults = readonly (NativeOffsetResult | Error)[];
 
 /** What one `fetch` brought. */
 export interface Fetched {
-  readonly records: readonly RawRecord[];
+  /** The caller's own. */
+  readonly records: RawRecord[];
   /** Partitions whose end was reached; only with `enable.partition.eof`. */
   readonly ends: readonly NativeEndOfPartition[];
 }

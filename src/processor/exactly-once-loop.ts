@@ -112,6 +112,11 @@ export class ExactlyOnceLoop {
     return this.#session.partitions;
   }
 
+  /** How many handlers may run unless the user says. */
+  get concurrency(): number {
+    return this.#session.concurrency;
+  }
+
   /** Takes over the transactional id, joins the group and works until `stop`, or until `onFailure` was called. */
   start(delivery: Delivery): void {
     this.#delivery = delivery;
@@ -275,7 +280,7 @@ export class ExactlyOnceLoop {
       for (const { partition, offsets } of parts) {
         for (const offset of offsets) partition.finish(offset);
         this.#count += offsets.length;
-        if ((partition.committable ?? 0) <= (offsets.at(-1) ?? 0)) throw unordered(partition);
+        if ((partition.committable ?? 0) <= (offsets.at(-1) ?? -1)) throw unordered(partition);
       }
       this.#sendAll(sends);
     }
@@ -415,7 +420,7 @@ export class ExactlyOnceLoop {
           );
           const offset =
             found !== undefined && found.offset >= 0 ? found.offset : this.#firstOffsets.get(partition);
-          if (offset !== undefined) this.#session.seek(partition, offset);
+          if (offset !== undefined) this.#session.seek(partition, offset, true);
           this.#stale.delete(partition);
           partition.holding -= 1;
         }
@@ -469,6 +474,11 @@ export class ExactlyOnceLoop {
         this.#offer(partition);
       },
       onRelease: (partitions) => this.#release(partitions),
+      onAssigned: (partitions) => {
+        // Where a partition begins is in the next transaction, if the group has committed nothing.
+        for (const partition of partitions)
+          if (partition.committable !== undefined) this.finished([{ partition, offsets: [] }], []);
+      },
       onGone: (partitions) => {
         // What was sent for them belongs to whoever has them now.
         for (const partition of partitions) this.#held.drop(partition);

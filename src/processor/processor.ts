@@ -225,7 +225,7 @@ export class Processor<T extends AnyTopic> {
       rewind: (partition) => {
         this.#loop.readAgain(partition);
       },
-      limit: () => this.#options.consumer.concurrency ?? Math.max(1, this.#loop.partitions.length),
+      limit: () => this.#options.consumer.concurrency ?? this.#loop.concurrency,
     };
   }
 }

@@ -1,7 +1,9 @@
-import { afterAll, describe, expect, inject, test } from "vitest";
+import { afterAll, describe, expect, inject, test, vi } from "vitest";
 import { defineTopic, Kafka, type RebalanceEvent, string, topicPattern } from "typed-kafka";
 import { z } from "zod";
-import { silent, textTopic, until } from "../support/consuming.js";
+import { NativeConsumer } from "../../src/driver/native-consumer.js";
+import { committedOffsets, silent, textTopic, until } from "../support/consuming.js";
+import { deferred } from "../../src/waiting.js";
 import { createTopic, uniqueName } from "../support/topics.js";
 
 const brokers = inject("brokers");
@@ -87,7 +89,57 @@ describe("pause and resume", () => {
   });
 });
 
+test("a handler that pauses again as soon as it is resumed gets one record each time, and nothing is fetched behind it", async () => {
+  const topic = await filledTopic(3);
+  const spies = (["pause", "resume"] as const).map((name) => vi.spyOn(NativeConsumer.prototype, name));
+  const consumer = kafka.consumer(topic, { groupId: uniqueName() });
+  const place = [{ topic: topic.name, partition: 0 }];
+  let handled = 0;
+  const ended = consumer.run(() => {
+    handled += 1;
+    consumer.pause(place);
+  });
+  for (const count of [1, 2, 3]) {
+    await until("one more", () => handled === count);
+    if (count < 3) consumer.resume(place);
+  }
+  const [pauses, resumes] = spies.map(({ mock }) => mock.invocationCallOrder.at(-1) ?? 0);
+  expect(pauses).toBeGreaterThan(resumes ?? 0);
+  for (const spy of spies) spy.mockRestore();
+  await consumer.close();
+  await ended;
+});
+
 describe("seek", () => {
+  test("and a polite close: what was handled before it does not come again", async () => {
+    const topic = await filledTopic(10);
+    const groupId = uniqueName();
+    const first = running(topic, { groupId, commitIntervalMs: 600_000 });
+    await until("all are handled", () => first.handled.length === 10);
+    first.consumer.pause();
+    await first.consumer.seek({ topic: topic.name, partition: 0 }, 5);
+    await until("it has moved", async () => (await first.consumer.lag())[0]?.next === 5);
+    await first.close();
+    expect(await committedOffsets(brokers, groupId, topic.name)).toEqual([10]);
+  });
+
+  test("from onRebalance takes effect although what it returned is still pending", async () => {
+    const topic = await filledTopic(10);
+    const { promise, resolve } = deferred();
+    const first = running(topic, {
+      groupId: uniqueName(),
+      onRebalance: async ({ type, partitions: [place] }) => {
+        if (type !== "assigned" || place === undefined) return;
+        await first.consumer.seek(place, 7);
+        await promise;
+      },
+    });
+    await until("the end is handled", () => first.handled.at(-1)?.offset === 9);
+    expect(first.handled.slice(-3).map(({ offset }) => offset)).toEqual([7, 8, 9]);
+    resolve();
+    await first.close();
+  });
+
   test("hands over nothing of what was fetched before, from the call on", async () => {
     const topic = await filledTopic(50);
     const place = { topic: topic.name, partition: 0 };

@@ -12,6 +12,7 @@ import {
   startProcessMember,
   untilAllHandled,
 } from "../support/group-members.js";
+import { deferred } from "../../src/waiting.js";
 import { createTopic, uniqueName } from "../support/topics.js";
 
 const brokers = inject("brokers");
@@ -217,4 +218,33 @@ test("a partition that was paused when it was taken away is read again when it c
   await until("both are handled", () => handled.length === 2);
   await first.consumer.close();
   await first.ended;
+});
+
+test("a late handler of a partition that was taken away takes no place from those that stay", async () => {
+  const topic = textTopic(await createTopic({ partitions: 2 }));
+  const groupId = uniqueName();
+  const slow = [deferred(), deferred()];
+  const handled: string[] = [];
+  const first = kafka.consumer(topic, { groupId, drainTimeoutMs: 200 });
+  const ended = first.run(async ({ partition, value }) => {
+    if (value === "slow") await slow[partition]?.promise;
+    handled.push(`${partition}: ${value ?? ""}`);
+  });
+  await until("the first has both", () => first.assignment.length === 2);
+  await producer.send(topic, [
+    { value: "slow", partition: 0 },
+    { value: "slow", partition: 1 },
+  ]);
+  await sleep(100);
+  const second = kafka.consumer(topic, { groupId });
+  const secondEnded = second.run(() => {});
+  await until("each has one", () => first.assignment.length === 1 && second.assignment.length === 1);
+  const stays = first.assignment[0]?.partition ?? -1;
+  slow[stays]?.resolve();
+  await until("the handler in time", () => handled.includes(`${stays}: slow`));
+  await producer.send(topic, { value: "next", partition: stays });
+  await until("the next one", () => handled.includes(`${stays}: next`), 5_000);
+  for (const { resolve } of slow) resolve();
+  await Promise.all([first.close(), second.close()]);
+  await Promise.all([ended, secondEnded]);
 });

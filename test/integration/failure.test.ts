@@ -530,6 +530,11 @@ describe("onInvalid", () => {
   });
 });
 
+test("retry topics are refused where rolled back records would be handled", () => {
+  const options = { groupId: "g", retryTopics: { delaysMs: [1] }, isolation: "read_uncommitted" } as const;
+  expect(() => kafka.consumer(textTopic("never"), options)).toThrow(ConfigError);
+});
+
 describe("a policy that has no use is refused", () => {
   test.each([
     ["retry", "for await", { retry: {} }],

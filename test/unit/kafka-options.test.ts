@@ -42,7 +42,11 @@ describe("the options of Kafka", () => {
     ["an unknown TLS option", { brokers, ssl: { pfx: "x" } }, "ssl.pfx"],
     ["a logger that lacks a level", { brokers, logger: { debug: () => undefined } }, "logger.info"],
     ["a property that the library owns", { brokers, librdkafka: { acks: 0 } }, 'librdkafka["acks"]'],
-    ["a property that has an option", { brokers, librdkafka: { "batch.size": 10 } }, 'librdkafka["batch.size"]'],
+    [
+      "a property that has an option",
+      { brokers, librdkafka: { "batch.size": 10 } },
+      'librdkafka["batch.size"]',
+    ],
     ["a native callback", { brokers, librdkafka: { dr_cb: true } }, 'librdkafka["dr_cb"]'],
   ])("refuse %s, and name the field", (_, options, field) => {
     expect(fieldOf(options)).toBe(field);

@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { expect, test } from "vitest";
 import { BatchDelivery } from "../../../src/consumer/batch-delivery.js";
 import type { BatchPart, DeliveryHost, HandlerContext } from "../../../src/consumer/delivery.js";
@@ -62,7 +63,7 @@ test("a very large batch holds every record once", async () => {
   expect(partitions[0]?.committable).toBe(30_000);
 });
 
-test("a pause while a serde works ends the batch before its record, which comes after resume", async () => {
+test("a pause while a serde works ends the batch before its record, and all of it comes after resume", async () => {
   const decoding = deferred<unknown>();
   const batches: number[][] = [];
   const { feed, partitions, delivery } = setUp(
@@ -76,11 +77,45 @@ test("a pause while a serde works ends the batch before its record, which comes 
   partition.paused = true;
   decoding.resolve(undefined);
   await settled();
-  expect(batches).toEqual([[0]]);
+  expect(batches).toEqual([]);
   partition.paused = false;
   delivery.offer(partition);
   await settled();
   expect(batches).toEqual([[0], [1, 2]]);
+});
+
+test("a seek while a serde works: what was taken before is not handed over", async () => {
+  const decoding = deferred<unknown>();
+  const batches: number[][] = [];
+  const { feed, partitions } = setUp(
+    (records) => void batches.push(records.map(({ offset }) => offset)),
+    {},
+    { decode: (raw) => (raw.offset === 1 ? decoding.promise.then(() => raw) : raw) },
+  );
+  feed(0, range(3));
+  const [partition] = partitions;
+  partition?.beginSeek();
+  decoding.resolve(undefined);
+  await settled();
+  expect(batches).toEqual([]);
+  expect(partition?.active).toBe(0);
+  expect(partition?.committable).toBeUndefined();
+});
+
+test("across partitions: batches leave nothing behind in the signals of their partitions", async () => {
+  const { feed, partitions } = setUp(() => {}, {
+    acrossPartitions: true,
+    partitions: 2,
+    maxRecords: 2,
+    maxWaitMs: 60_000,
+  });
+  for (const offset of range(100)) {
+    feed(0, [offset]);
+    feed(1, [offset]);
+    await settled();
+  }
+  expect(partitions[1]?.committable).toBe(100);
+  for (const { signal } of partitions) expect(getEventListeners(signal, "abort")).toEqual([]);
 });
 
 test("across partitions: when one is lost and the handler gives up, the others begin the batch again", async () => {

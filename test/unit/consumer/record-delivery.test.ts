@@ -9,6 +9,19 @@ import type { RawRecord } from "../../../src/record.js";
 import { deferred, type Deferred } from "../../../src/waiting.js";
 import { rawRecord } from "./records.js";
 
+const handingOver: DeliveryHost = {
+  decode: (raw) => raw,
+  taken: () => {},
+  finished: (partition, offset) => {
+    partition.finish(offset);
+  },
+  batchFinished: () => {},
+  failed: () => {},
+  isFull: () => false,
+  rewind: () => {},
+  limit: () => 10,
+};
+
 interface Setup {
   readonly delivery: RecordDelivery;
   readonly partitions: readonly OwnedPartition[];
@@ -35,18 +48,12 @@ function setUp(
   const errors: unknown[] = [];
   let last = -1;
   const host: DeliveryHost = {
+    ...handingOver,
     decode: options.decode ?? ((raw) => raw),
-    taken: () => {},
-    finished: (partition, offset) => {
-      partition.finish(offset);
-    },
-    batchFinished: () => {},
     failed: (error) => {
       errors.push(error);
       delivery.stop();
     },
-    isFull: () => false,
-    rewind: () => {},
     limit: () => limit,
     failures: options.failures,
   };
@@ -118,6 +125,84 @@ describe.each(["partition", "key", "none"] as const)("order: %s", (order) => {
     expect(handled).toEqual([]);
     expect(partition?.active).toBe(0);
     expect(partition?.committable).toBeUndefined();
+  });
+
+  test("a pause while a record is decoded: it is handed over once the partition is resumed", async () => {
+    const decoding = deferred<unknown>();
+    const handled: unknown[] = [];
+    const { feed, partitions } = setUp((record) => handled.push(record), {
+      order,
+      decode: () => decoding.promise,
+    });
+    feed(0, ["a"]);
+    const [partition] = partitions;
+    if (partition === undefined) return;
+    partition.paused = true;
+    decoding.resolve("decoded");
+    await settled();
+    expect(handled).toEqual([]);
+    partition.paused = false;
+    await settled();
+    expect(handled).toEqual(["decoded"]);
+    expect(partition.committable).toBe(1);
+  });
+
+  test("a seek while a record is decoded: it is neither handed over nor finished, paused or not", async () => {
+    for (const isPaused of [false, true]) {
+      const decoding = deferred<unknown>();
+      const handled: unknown[] = [];
+      const { feed, partitions } = setUp((record) => handled.push(record), {
+        order,
+        decode: () => decoding.promise,
+      });
+      feed(0, ["a"]);
+      const [partition] = partitions;
+      if (partition === undefined) return;
+      partition.paused = isPaused;
+      decoding.resolve("decoded");
+      partition.beginSeek();
+      await settled();
+      expect(handled).toEqual([]);
+      expect(partition.active).toBe(0);
+      expect(partition.committable).toBeUndefined();
+    }
+  });
+
+  test("a partition that is lost while a record is decoded again: it has no second attempt", async () => {
+    const decoding = deferred<unknown>();
+    const attempts: number[] = [];
+    let decoded = 0;
+    const { feed, partitions, errors } = setUp(
+      (_, { attempt }) => {
+        attempts.push(attempt);
+        throw new Error("again");
+      },
+      {
+        order,
+        decode: (raw) => {
+          decoded += 1;
+          return decoded === 1 ? raw : decoding.promise;
+        },
+        failures: {
+          policy: {
+            onFailure: () => ({ action: "retry", delayMs: 0 }),
+            callsBefore: () => 0,
+            isRetryTopic: () => false,
+          },
+        } as unknown as RecordFailures,
+      },
+    );
+    feed(0, ["a"]);
+    await expect.poll(() => decoded).toBe(2);
+    const [partition] = partitions;
+    if (partition === undefined) return;
+    partition.release();
+    partition.gone = true;
+    partition.abort(new Error("lost"));
+    decoding.resolve("decoded");
+    await expect.poll(() => partition.active).toBe(0);
+    expect(attempts).toEqual([1]);
+    expect(errors).toEqual([]);
   });
 
   test("a handler that gives up because its signal aborted has not failed, and its record is not finished", async () => {
@@ -331,4 +416,28 @@ test("a failed record that waits for a place gives it up with its partition", as
   working.resolve();
   await settled();
   expect(busy.committable).toBe(3);
+});
+
+test("order: key: what waits behind its key and is due does not wait for a later record's time", async () => {
+  const handled: number[] = [];
+  const dueAt = ({ offset }: RawRecord): number => (offset === 2 ? Number.MAX_SAFE_INTEGER : 0);
+  const partition = new OwnedPartition({ topic: "retry", partition: 0 }, { dueAt, onDue: () => {} });
+  const first = deferred();
+  const delivery = new RecordDelivery(
+    handingOver,
+    ({ offset }: RawRecord) => {
+      handled.push(offset);
+      return offset === 0 ? first.promise : undefined;
+    },
+    "key",
+    () => 0,
+  );
+  const records = [0, 1, 2].map((offset) => rawRecord(offset, { key: Buffer.from("a") }));
+  partition.queue.push(records, 0, 3);
+  delivery.offer(partition);
+  await settled();
+  first.resolve();
+  await settled();
+  expect(handled).toEqual([0, 1]);
+  partition.release();
 });

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { RecordQueue } from "../../../src/consumer/record-queue.js";
+import type { RawRecord } from "../../../src/record.js";
 import { rawRecord, rawRecords } from "./records.js";
 
 test("gives records in the order they came, and counts them and their memory down to nothing", () => {
@@ -37,4 +38,15 @@ test("counts what a record takes beside its value", () => {
   queue.clear();
   expect(queue.bytes).toBe(0);
   expect(queue.shift()).toBeUndefined();
+});
+
+test("what is taken or dropped leaves the fetched array, whatever of it still waits elsewhere", () => {
+  const fetched: (RawRecord | undefined)[] = rawRecords(4);
+  const [first, second] = [new RecordQueue(), new RecordQueue()];
+  first.push(fetched, 0, 2);
+  second.push(fetched, 2, 4);
+  first.shift();
+  second.clear();
+  expect(fetched.map((record) => record?.offset)).toEqual([undefined, 1, undefined, undefined]);
+  expect(first.shift()?.offset).toBe(1);
 });

@@ -1,0 +1,87 @@
+import { afterAll, describe, expect, inject, test } from "vitest";
+import { Kafka } from "typed-kafka";
+import { committedOffsets, silent, textTopic, until } from "../support/consuming.js";
+import { createTopic, uniqueName } from "../support/topics.js";
+
+const brokers = inject("brokers");
+const kafka = new Kafka({ brokers, logger: silent });
+const producer = kafka.producer();
+afterAll(() => kafka.close());
+
+/** A topic of two partitions with a record in each that `from: "latest"` passes over. */
+async function startedTopic() {
+  const topic = textTopic(await createTopic({ partitions: 2 }));
+  await producer.send(topic, [
+    { value: "before", partition: 0 },
+    { value: "before", partition: 1 },
+  ]);
+  return topic;
+}
+
+describe.each(["classic", "consumer"] as const)('from: "latest", groupProtocol: %s', (groupProtocol) => {
+  test("what comes while nobody is there is read by whoever comes next, in partitions where nothing was handled too", async () => {
+    const topic = await startedTopic();
+    const options = { groupId: uniqueName(), from: "latest", groupProtocol } as const;
+    const first = kafka.consumer(topic, options);
+    const ended = first.run(() => {});
+    await until("both partitions", () => first.assignment.length === 2);
+    await first.close();
+    await ended;
+    await producer.send(topic, [
+      { value: "a", partition: 0 },
+      { value: "b", partition: 1 },
+    ]);
+    const handled: (string | null)[] = [];
+    const second = kafka.consumer(topic, options);
+    await second.run(({ value }) => {
+      handled.push(value);
+      if (handled.length === 2) void second.close();
+    });
+    expect(handled.toSorted()).toEqual(["a", "b"]);
+  });
+
+  test("the first record of a partition, whose handler fails, comes again", async () => {
+    const topic = await startedTopic();
+    const options = { groupId: uniqueName(), from: "latest", groupProtocol } as const;
+    const first = kafka.consumer(topic, options);
+    const failed = expect(
+      first.run(() => {
+        throw new Error("service down");
+      }),
+    ).rejects.toThrow("service down");
+    await until("both partitions", () => first.assignment.length === 2);
+    await producer.send(topic, { value: "a", partition: 0 });
+    await failed;
+    const second = kafka.consumer(topic, options);
+    let value: string | null = null;
+    await second.run((record) => {
+      ({ value } = record);
+      void second.close();
+    });
+    expect(value).toBe("a");
+  });
+
+  test("a processor begins there in its first transaction, and what its handler failed for comes again", async () => {
+    const topic = await startedTopic();
+    const groupId = uniqueName();
+    const options = { groupId, transactionalId: groupId, from: "latest", groupProtocol } as const;
+    const first = kafka.processor(topic, options);
+    const failed = expect(
+      first.run(() => {
+        throw new Error("service down");
+      }),
+    ).rejects.toThrow("service down");
+    await until("the ends are committed", async () =>
+      (await committedOffsets(brokers, groupId, topic.name, 2)).every((offset) => offset === 1),
+    );
+    await producer.send(topic, { value: "a", partition: 0 });
+    await failed;
+    const second = kafka.processor(topic, options);
+    let value: string | null = null;
+    await second.run((record) => {
+      ({ value } = record);
+      void second.close();
+    });
+    expect(value).toBe("a");
+  });
+});

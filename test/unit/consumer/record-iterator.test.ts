@@ -1,0 +1,76 @@
+import { expect, test } from "vitest";
+import type { DeliveryHost } from "../../../src/consumer/delivery.js";
+import { OwnedPartition } from "../../../src/consumer/owned-partition.js";
+import type { RecordFailures } from "../../../src/consumer/record-failures.js";
+import { RecordIterator } from "../../../src/consumer/record-iterator.js";
+import { deferred } from "../../../src/waiting.js";
+import { rawRecords } from "./records.js";
+
+/** An iterator over one partition, whose first record takes until `decoding` to decode. */
+function setUp(overrides: Partial<DeliveryHost> = {}) {
+  const partition = new OwnedPartition({ topic: "topic", partition: 0 });
+  const decoding = deferred<unknown>();
+  const errors: unknown[] = [];
+  const host: DeliveryHost = {
+    decode: ({ offset }) => (offset === 0 ? decoding.promise : offset),
+    taken: () => {},
+    finished: (owned, offset) => {
+      owned.finish(offset);
+    },
+    batchFinished: () => {},
+    failed: (error) => errors.push(error),
+    isFull: () => false,
+    rewind: () => {},
+    limit: () => 1,
+    ...overrides,
+  };
+  const iterator = new RecordIterator<unknown>(host, {
+    start: () => Promise.resolve(),
+    close: () => Promise.resolve(),
+    second: () => 0,
+  });
+  partition.queue.push(rawRecords(2), 0, 2);
+  iterator.offer(partition);
+  return { partition, decoding, errors, next: iterator.next(), iterator };
+}
+
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+test("a pause while a record is decoded: it is handed over once the partition is resumed", async () => {
+  const { partition, decoding, next } = setUp();
+  await settled();
+  partition.paused = true;
+  decoding.resolve("decoded");
+  expect(await Promise.race([next, settled()])).toBeUndefined();
+  partition.paused = false;
+  expect(await next).toEqual({ done: false, value: "decoded" });
+});
+
+test("a seek while a record is decoded: the next one is of the new place", async () => {
+  const { partition, decoding, next, iterator } = setUp();
+  await settled();
+  partition.beginSeek();
+  decoding.resolve("decoded");
+  await settled();
+  expect(partition.active).toBe(0);
+  partition.moveTo(7);
+  partition.queue.push(rawRecords(1, 7), 0, 1);
+  iterator.offer(partition);
+  expect(await next).toEqual({ done: false, value: 7 });
+});
+
+test("a partition that is lost while a record turns out not to decode does not stop the consumer", async () => {
+  const failures = {
+    policy: { onFailure: () => ({ action: "skip" }) },
+    skip: () => ({ result: undefined }),
+  } as unknown as RecordFailures;
+  const { partition, decoding, errors } = setUp({ failures });
+  await settled();
+  partition.release();
+  partition.gone = true;
+  partition.abort(new Error("lost"));
+  decoding.reject(new Error("not JSON"));
+  await settled();
+  expect(errors).toEqual([]);
+  expect(partition.active).toBe(0);
+});
