@@ -280,7 +280,7 @@ export class DeliveryError extends KafkaError {
   }
 }
 
-/** The transaction was rolled back: a `read_committed` reader sees nothing of it. It may be run again. */
+/** The transaction was rolled back: a `read_committed` reader sees nothing of it. Run it again where it is `retriable`. */
 export class TransactionAbortedError extends KafkaError {
   /** The name of the class. */
   override readonly name = "TransactionAbortedError";

@@ -2,7 +2,7 @@ import { checkInteger, checkKnown, checkText, describe } from "./check.js";
 import type { ClientConfig, OAuthToken } from "./driver/client-config.js";
 import type { NativeProperties } from "./driver/native.js";
 import { ConfigError } from "./errors.js";
-import { consoleLogger, type Logger } from "./logger.js";
+import { consoleLogger, type Logger, withPlainErrors } from "./logger.js";
 
 /** TLS: certificates and keys in PEM, as text or bytes. */
 export interface SslOptions {
@@ -198,7 +198,7 @@ function resolveLogger(logger: Logger | undefined): Logger {
     if (typeof (logger as Partial<Logger>)[level] !== "function")
       throw new ConfigError(`logger.${level}`, "expected a function (message, fields)");
   }
-  return logger;
+  return withPlainErrors(logger);
 }
 
 function resolvePassedThrough(properties: KafkaOptions["librdkafka"]): NativeProperties {

@@ -108,7 +108,7 @@ export class Kafka {
    * const report = await kafka.check([students], { groupId: "etl-group", deadLetter: true });
    * if (!report.ok) throw new Error(String(report));
    * ```
-   * @throws `ConfigError` for wrong options; everything else is in the report
+   * @throws `ConfigError` for wrong options, `KafkaError` with code `BINDING`; everything else is in the report
    */
   async check(topics: AnyTopic | readonly AnyTopic[], options: CheckOptions = {}): Promise<CheckReport> {
     return check(

@@ -1,9 +1,20 @@
-/** What a log line carries besides its text: plain values, safe to serialize. */
+/** What a log line carries besides its text: plain values, safe to serialize; an error is a text with its stack. */
 export type LogFields = Readonly<Record<string, unknown>>;
 
 /**
- * Where the library writes what no caller is waiting for: rebalances, reconnects, slow handlers.
- * The shape of pino, winston and `console` alike.
+ * Where the library writes what no caller is waiting for: rebalances, reconnects, slow handlers. winston and
+ * `console` have this shape; pino takes the fields first.
+ *
+ * @example
+ * ```ts
+ * const log = pino();
+ * const logger: Logger = {
+ *   debug: (message, fields) => log.debug(fields, message),
+ *   info: (message, fields) => log.info(fields, message),
+ *   warn: (message, fields) => log.warn(fields, message),
+ *   error: (message, fields) => log.error(fields, message),
+ * };
+ * ```
  */
 export interface Logger {
   /** Steps of the protocol; many. */
@@ -27,3 +38,35 @@ export const consoleLogger: Logger = {
     console.error(`typed-kafka: ${message}`, fields ?? "");
   },
 };
+
+/**
+ * The logger, given errors as texts: what serializes an `Error` as JSON keeps nothing of it, and what a
+ * handler threw may be anything.
+ * @internal
+ */
+export function withPlainErrors(logger: Logger): Logger {
+  const plain = (fields: LogFields | undefined): LogFields | undefined =>
+    fields?.["error"] === undefined ? fields : { ...fields, error: textOf(fields["error"]) };
+  return {
+    debug: (message, fields) => {
+      logger.debug(message, plain(fields));
+    },
+    info: (message, fields) => {
+      logger.info(message, plain(fields));
+    },
+    warn: (message, fields) => {
+      logger.warn(message, plain(fields));
+    },
+    error: (message, fields) => {
+      logger.error(message, plain(fields));
+    },
+  };
+}
+
+function textOf(error: unknown): string {
+  try {
+    return error instanceof Error ? (error.stack ?? String(error)) : String(error);
+  } catch {
+    return "what was thrown cannot be read";
+  }
+}

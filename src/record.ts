@@ -4,9 +4,9 @@ export interface RecordMetadata {
   readonly topic: string;
   /** The partition's number, from 0. */
   readonly partition: number;
-  /** The record's offset in its partition, from 0. */
+  /** The record's offset in its partition, from 0; -1 where the broker confirmed a repeated request without saying it. */
   readonly offset: number;
-  /** The record's timestamp in milliseconds since the epoch. */
+  /** The record's timestamp in milliseconds since the epoch; -1 where it is not known. */
   readonly timestamp: number;
 }
 

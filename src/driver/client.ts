@@ -25,6 +25,9 @@ interface ClientCallbacks {
  */
 const probes = limitConcurrency(2);
 const probeTimeoutMs = 1_000;
+/** An outage is told after so long, and again after so long. */
+const outageMs = 5_000;
+const tellAgainMs = 60_000;
 const probePauseMs = 250;
 
 /**
@@ -44,6 +47,8 @@ export class Client<Native extends NativeConnection> {
   /** Counts calls running on libuv's threads: disconnecting under one of them is not safe. */
   #calls = 0;
   #idle: (() => void) | undefined;
+  /** No outage is looked for before this time. */
+  #lookAgainAt = 0;
   #fatal: KafkaError | undefined;
 
   constructor(options: {
@@ -205,8 +210,30 @@ export class Client<Native extends NativeConnection> {
 
   #onError(error: Error): void {
     this.logger.debug(error.message, { client: this.#what });
+    if (this.#state === "open" && /broker connections are down/i.test(error.message))
+      void this.#lookForBrokers();
     if (/authentication failure/i.test(error.message)) {
       this.#refused?.(new AuthenticationError(`${this.#what}: ${this.#reason ?? error.message}`));
+    }
+  }
+
+  /** Tells of an outage that lasts: librdkafka goes on by itself as soon as a broker answers, and says nothing above `info`. */
+  async #lookForBrokers(): Promise<void> {
+    const now = performance.now();
+    if (now < this.#lookAgainAt) return;
+    this.#lookAgainAt = now + tellAgainMs;
+    await new Promise((resolve) => {
+      setTimeout(resolve, outageMs).unref();
+    });
+    try {
+      if (this.#state === "open") await probes(() => this.metadata(undefined, probeTimeoutMs));
+      this.#lookAgainAt = 0;
+    } catch (error) {
+      if (error instanceof KafkaError && error.code === "CLOSED") return;
+      const reason = this.#reason === undefined ? "" : `: ${this.#reason}`;
+      this.logger.warn(
+        `${this.#what}: no broker at ${this.#config.brokers} has answered for ${outageMs / 1_000} s${reason}. It goes on when one does`,
+      );
     }
   }
 

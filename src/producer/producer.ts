@@ -74,7 +74,8 @@ export class Producer {
    * turn; `ClosedError` after `close`. Of such a call nothing was sent.
    * @throws `DeliveryError` for everything later. Its `code` says why, its `results` what became of each
    * record: `written`, `failed` (not in the log) or `unknown` (it may be). After the first failure no more
-   * records of the call are sent. With the code `FATAL` the producer is dead: make a new one.
+   * records of the call are sent. `UNKNOWN_TOPIC` comes after 5 s, in which the topic may still be made. With the
+   * code `FATAL` the producer is dead: make a new one.
    */
   send<T extends AnyTopic>(
     topic: T,

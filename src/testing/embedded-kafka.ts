@@ -28,7 +28,8 @@ const startTimeoutMs = 10_000;
  *
  * It does not do everything that Kafka does. Not here: `read_committed` (aborted records can show),
  * offsets in transactions and fencing, offsets by time, making topics, and the rest of the admin
- * requests. A group's first member waits 3 s for others. Test those on a real broker.
+ * requests. So `retryTopics` do not work, and `deadLetter` only where something was sent to its topic before.
+ * A group's first member waits 3 s for others. Test those on a real broker.
  *
  * @example
  * ```ts

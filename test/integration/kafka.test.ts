@@ -2,6 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, inject, it, test } from "vitest";
 import { ClosedError, ConnectionError, defineTopic, Kafka, string } from "typed-kafka";
 import { deferred } from "../../src/waiting.js";
+import { startEmbeddedKafka } from "typed-kafka/testing";
+import { until } from "../support/consuming.js";
 import { freePort } from "../support/ports.js";
 import { runProgram } from "../support/run-example.js";
 import { createTopic, uniqueName } from "../support/topics.js";
@@ -48,6 +50,22 @@ describe("with nobody listening at the address", () => {
     await kafka.close();
     await expect(running).resolves.toBeUndefined();
   });
+});
+
+it("an outage that lasts is told once, and that the client goes on when it is over", async () => {
+  const cluster = await startEmbeddedKafka();
+  const warnings: string[] = [];
+  const kafka = new Kafka({
+    brokers: cluster.brokers,
+    logger: { ...silent, warn: (message) => warnings.push(message) },
+  });
+  await kafka.producer().send(topic, { value: "x" });
+  await cluster.close();
+  await until("a warning", () => warnings.length > 0);
+  expect(warnings).toEqual([
+    expect.stringMatching(/^producer: no broker at .* has answered for 5 s.* It goes on/),
+  ]);
+  await kafka.close();
 });
 
 describe("a closed Kafka", () => {

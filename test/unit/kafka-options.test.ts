@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { ConfigError, defineTopic, Kafka, type KafkaOptions, string } from "typed-kafka";
+import { ConfigError, defineTopic, Kafka, type KafkaOptions, type LogFields, string } from "typed-kafka";
 import { resolveKafkaOptions } from "../../src/kafka-options.js";
 import { version } from "../../src/version.js";
 
@@ -65,6 +65,24 @@ describe("the options of Kafka", () => {
     const kafka = new Kafka({ brokers, librdkafka: { "no.such.property": 1 } });
     const topic = defineTopic("t", { value: string() });
     expect(() => kafka.consumer(topic, { groupId: "g" })).toThrow('librdkafka["no.such.property"]');
+  });
+
+  it("give a logger errors as texts, whatever was thrown", () => {
+    const fields: unknown[] = [];
+    const log = (_: string, given?: LogFields) => void fields.push(given?.["error"]);
+    const { logger } = resolveKafkaOptions({
+      brokers,
+      logger: { debug: log, info: log, warn: log, error: log },
+    });
+    const circular: { self?: unknown } = {};
+    circular.self = circular;
+    const unreadable: unknown = Object.create(null);
+    for (const error of [new RangeError("boom"), circular, unreadable]) logger.warn("failed", { error });
+    expect(fields).toEqual([
+      expect.stringMatching(/^RangeError: boom\n +at /),
+      "[object Object]",
+      "what was thrown cannot be read",
+    ]);
   });
 
   it("carry the version of the package", () => {
