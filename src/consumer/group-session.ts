@@ -425,7 +425,7 @@ export class GroupSession {
    * topic begins at its first record in any case: one that was forwarded before would be passed over.
    */
   async #beginnings(partitions: readonly NativePartition[]): Promise<readonly NativeOffset[]> {
-    if (this.#options.properties["auto.offset.reset"] !== "latest") return [];
+    if (this.#options.properties["auto.offset.reset"] !== "latest" || partitions.length === 0) return [];
     const at = (places: readonly TopicPartition[], offset: number): readonly NativeOffset[] =>
       places.map((place) => ({ ...place, offset }));
     try {

@@ -40,6 +40,27 @@ describe.each(["classic", "consumer"] as const)('from: "latest", groupProtocol: 
     expect(handled.toSorted()).toEqual(["a", "b"]);
   });
 
+  test("a member that gets no partition at first begins where the one before it was", async () => {
+    const topic = await startedTopic();
+    const options = { groupId: uniqueName(), from: "latest", groupProtocol } as const;
+    const handled: (string | null)[] = [];
+    const members = [1, 2, 3].map(() => kafka.consumer(topic, options));
+    const ended = members.map((member) => member.run(({ value }) => void handled.push(value)));
+    const assigned = () => members.map(({ assignment }) => assignment.length);
+    await until("two have one each", () => assigned().toSorted().join() === "0,1,1");
+    const [busy] = members.filter(({ assignment }) => assignment.length > 0);
+    await busy?.close();
+    await until("the third has it", () => assigned().filter((count) => count === 1).length === 2);
+    await producer.send(topic, [
+      { value: "a", partition: 0 },
+      { value: "b", partition: 1 },
+    ]);
+    await until("both", () => handled.length === 2);
+    expect(handled.toSorted()).toEqual(["a", "b"]);
+    await Promise.all(members.map((member) => member.close()));
+    await Promise.all(ended);
+  });
+
   test("the first record of a partition, whose handler fails, comes again", async () => {
     const topic = await startedTopic();
     const options = { groupId: uniqueName(), from: "latest", groupProtocol } as const;
