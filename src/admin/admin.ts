@@ -203,6 +203,7 @@ export class Admin {
    * Moves a group that has no members: to the start or the end of the log, to the first record at or
    * after a time, or to offsets by partition (only these partitions are then moved).
    *
+   * @throws `ConfigError` where `to` is absent
    * @throws `KafkaError` with code `BROKER` while the group has members: stop them first
    * @throws `KafkaError` with code `OFFSET_OUT_OF_RANGE` for an offset that is not in the log
    */
@@ -213,8 +214,9 @@ export class Admin {
   ): Promise<readonly ResetOffset[]> {
     checkRequiredText("groupId", groupId);
     const names = namesOf(listOf(topics));
+    const destination = resolveDestination("to", names, to);
     await this.#refuseLiveGroup(groupId);
-    const targets = await this.#targets("to", names, to);
+    const targets = await this.#targets(names, destination);
     const committed = await this.#committed(groupId, targets);
     try {
       await commitOffsets(this.#callFor(groupId), targets);
@@ -231,6 +233,7 @@ export class Admin {
    * Deletes the records before a place, for good: all of them (`latest`), those before a time, or those
    * before an offset for each partition named. Gives the new beginning of each log.
    *
+   * @throws `ConfigError` where `before` is absent
    * @throws `KafkaError` with code `OFFSET_OUT_OF_RANGE`, `UNKNOWN_TOPIC`, `AuthorizationError`
    */
   async deleteRecords(
@@ -239,7 +242,8 @@ export class Admin {
   ): Promise<readonly PartitionOffset[]> {
     if ((before as string) === "earliest")
       throw new ConfigError("before", "nothing is before the earliest record");
-    const targets = await this.#targets("before", [nameOf(topic)], before);
+    const names = [nameOf(topic)];
+    const targets = await this.#targets(names, resolveDestination("before", names, before));
     if (targets.length === 0) return [];
     const native = await this.#connected();
     return failTogether(
@@ -377,15 +381,9 @@ export class Admin {
     return places.map((place) => found.get(idOf(place)) ?? -1);
   }
 
-  async #targets(
-    path: string,
-    names: readonly string[],
-    to: "earliest" | "latest" | Date | OffsetsByPartition,
-  ): Promise<readonly PartitionOffset[]> {
-    const given = isOffsets(to) ? resolveOffsets(path, to, names) : undefined;
-    const time = given === undefined ? timeOf(path, to) : logEnd;
+  async #targets(names: readonly string[], to: Destination): Promise<readonly PartitionOffset[]> {
     const places = await this.#places(names);
-    const wanted = given ?? places;
+    const wanted = typeof to === "number" ? places : to;
     for (const { topic, partition } of wanted) {
       if (!places.some((place) => place.topic === topic && place.partition === partition))
         throw new KafkaError("UNKNOWN_PARTITION", `${topic}[${partition}]: there is no such partition`, {
@@ -395,7 +393,7 @@ export class Admin {
     }
     const starts = await this.#offsetsAt(wanted, logStart);
     const ends = await this.#offsetsAt(wanted, logEnd);
-    const found = given?.map(({ offset }) => offset) ?? (await this.#offsetsAt(wanted, time));
+    const found = typeof to === "number" ? await this.#offsetsAt(wanted, to) : to.map(({ offset }) => offset);
     return wanted.map(({ topic, partition }, index) => {
       const [start = 0, end = 0, offset = -1] = [starts[index], ends[index], found[index]];
       // No record is that young.
@@ -422,8 +420,14 @@ export class Admin {
   }
 }
 
-function timeOf(path: string, to: unknown): number {
+/** Offsets by partition, or one time for all partitions. */
+type Destination = readonly PartitionOffset[] | number;
+
+function resolveDestination(path: string, names: readonly string[], to: unknown): Destination {
+  // An absent one is no "latest": that would delete everything, or skip what waits.
+  if (to === undefined) throw new ConfigError(path, "is required");
   if (to instanceof Date) return resolveTime(path, to);
+  if (isOffsets(to)) return resolveOffsets(path, to, names);
   return checkOneOf(path, to, ["earliest", "latest"], "latest") === "earliest" ? logStart : logEnd;
 }
 
