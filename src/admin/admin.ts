@@ -12,7 +12,7 @@ import {
 } from "../offsets.js";
 import type { AnyTopic } from "../topic.js";
 import { checkTopicName } from "../topic-definition.js";
-import { sleep } from "../waiting.js";
+import { limitConcurrency, sleep } from "../waiting.js";
 import { type GroupDescription, type TopicDescription, topicDescriptionOf } from "./descriptions.js";
 import { describeGroup } from "./describe-group.js";
 import { failTogether } from "./failures.js";
@@ -67,6 +67,8 @@ export class Admin {
   readonly #timeoutMs: number;
   readonly #onClosed: () => void;
   readonly #closing = new AbortController();
+  /** A group is asked about with a native client of its own, which has several threads. */
+  readonly #fewGroupsAtATime = limitConcurrency(4);
   #native: Promise<NativeAdmin> | undefined;
   #closed: Promise<void> | undefined;
 
@@ -173,7 +175,9 @@ export class Admin {
     for (const id of ids) checkRequiredText("groupIds", id);
     if (ids.length === 0) return [];
     const native = await this.#connected();
-    return failTogether("could not be described", ids, (id) => describeGroup(native, this.#callFor(id)));
+    return failTogether("could not be described", ids, (id) =>
+      this.#fewGroupsAtATime(() => describeGroup(native, this.#callFor(id))),
+    );
   }
 
   /**
