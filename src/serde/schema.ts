@@ -40,14 +40,16 @@ export function schemaCodec(
       "not a schema: give one that follows Standard Schema, such as z.object({ ... })",
     );
   }
+  if (isZod(schema)) {
+    const { encodes, opaque, asynchronous } = inspectZod(schema, wire, field);
+    const decode = zodDirection(schema, "forward", asynchronous);
+    const encode = encodes ? zodDirection(schema, "backward", asynchronous) : decode;
+    return { encode: opaque && wire === "json" ? checked(encode) : encode, decode };
+  }
   const { validate } = schema["~standard"];
   const decode = (value: unknown): Result | Promise<Result> => validate(value);
   // What a schema of another vendor gives is only known when it is there.
-  const { encodes, opaque } = isZod(schema)
-    ? inspectZod(schema, wire, field)
-    : { encodes: false, opaque: true };
-  const encode = encodes && isZod(schema) ? backward(schema) : decode;
-  return { encode: opaque && wire === "json" ? checked(encode) : encode, decode };
+  return { encode: wire === "json" ? checked(decode) : decode, decode };
 }
 
 /** Whether a value follows Standard Schema, version 1. A schema may be a function: arktype's is. */
@@ -96,44 +98,60 @@ function checked(encode: SchemaCodec["encode"]): SchemaCodec["encode"] {
   };
 }
 
+/** How many values are run so that a promise would be waited for, before a schema counts as synchronous. */
+const carefulRuns = 1_000;
+
 /**
- * Runs a zod schema backward, as `z.encode` does, without importing zod. It is tried without
- * promises first, which is faster; a schema that needs them fails in one way or another.
+ * Runs a zod schema in one direction, as `z.decode` and `z.encode` do, without importing zod. Its runs
+ * without promises are several times as fast, but one that meets a promise loses it: the user's function
+ * is called again, and if the promise rejects nobody handles it. So a schema has to earn them.
  */
-function backward(schema: ZodSchema): SchemaCodec["encode"] {
+function zodDirection(
+  schema: ZodSchema,
+  direction: "forward" | "backward",
+  asynchronous: boolean,
+): SchemaCodec["encode"] {
   const { run } = schema._zod;
-  let asynchronous = false;
+  let careful = asynchronous ? Infinity : carefulRuns;
   return (value) => {
-    if (!asynchronous) {
+    if (careful === 0) {
       try {
-        const payload = run({ value, issues: [] }, { direction: "backward", async: false });
+        const payload = run({ value, issues: [] }, { direction, async: false });
         if (!(payload instanceof Promise)) return finished(payload);
         payload.catch(() => undefined);
       } catch {
-        // What is wrong with the value itself is thrown again below.
+        // A promise after all, or what is wrong with the value itself: that is thrown again below.
       }
     }
-    const payload = run({ value, issues: [] }, { direction: "backward", async: true });
-    if (!(payload instanceof Promise)) return finished(payload);
-    asynchronous = true;
-    return payload.then(finished);
+    const payload = run({ value, issues: [] }, { direction, async: true });
+    if (payload instanceof Promise) {
+      careful = Infinity;
+      return payload.then(finished);
+    }
+    // A value that is refused may not have come to all the functions.
+    if (careful > 0 && payload.issues.length === 0) careful -= 1;
+    return finished(payload);
   };
 }
 
-function finished(payload: ZodPayload): Result {
-  return payload.issues.length === 0 ? { value: payload.value } : { issues: payload.issues.map(withMessage) };
+function finished({ value, issues }: ZodPayload): Result {
+  return issues.length === 0 ? { value } : { issues: issues.map(finishedIssue) };
 }
 
-/** Gives an issue its message in zod's own order: the schema's, the configured, the locale's. */
-function withMessage(issue: ZodRawIssue): Issue {
+/** An issue as `validate` gives it: without the schema and the value, its message in zod's own order. */
+function finishedIssue(issue: ZodRawIssue): Issue {
+  const { inst, schema, input: _, continue: __, ...shown } = issue;
   const config = Reflect.get(globalThis, "__zod_globalConfig") as Record<string, unknown> | undefined;
+  // What a schema finds by itself is not for the messages of one around it.
+  const ofCheck = inst === undefined || (inst._zod?.traits?.has("$ZodCheck") ?? false);
   const message =
     issue.message ??
-    messageOf(issue.inst?._zod?.def?.error, issue) ??
+    messageOf(inst?._zod?.def?.error, issue) ??
+    messageOf(ofCheck ? schema?._zod?.def?.error : undefined, issue) ??
     messageOf(config?.["customError"], issue) ??
     messageOf(config?.["localeError"], issue) ??
     "Invalid input";
-  return { message, path: issue.path ?? [] };
+  return { ...shown, message, path: issue.path ?? [] };
 }
 
 function messageOf(errorMap: unknown, issue: ZodRawIssue): string | undefined {

@@ -1,3 +1,4 @@
+import { types } from "node:util";
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { ConfigError } from "../errors.js";
 
@@ -14,6 +15,11 @@ export interface ZodSchema extends StandardSchemaV1 {
 /** A schema's own definition; which fields there are depends on `type`. */
 type ZodDef = Readonly<Record<string, unknown>> & { readonly type: string };
 
+/** A check on a schema: its function, or that of a refinement in its definition. */
+interface ZodCheck {
+  readonly _zod: { readonly check?: unknown; readonly def?: Readonly<Record<string, unknown>> };
+}
+
 /** What zod passes through a schema. */
 export interface ZodPayload {
   value: unknown;
@@ -22,14 +28,25 @@ export interface ZodPayload {
 
 /** An issue before zod gives it a message. */
 export interface ZodRawIssue {
-  readonly code?: string;
   readonly message?: string;
   readonly path?: readonly PropertyKey[];
-  readonly inst?: { readonly _zod?: { readonly def?: { readonly error?: unknown } } };
+  /** What found it: a schema, or a check on one. */
+  readonly inst?: ZodIssueSource;
+  /** The schema that the check is on. */
+  readonly schema?: ZodIssueSource;
+  readonly input?: unknown;
+  readonly continue?: boolean;
+}
+
+interface ZodIssueSource {
+  readonly _zod?: {
+    readonly def?: { readonly error?: unknown };
+    readonly traits?: { readonly has: (trait: string) => boolean };
+  };
 }
 
 interface ZodRunContext {
-  readonly direction?: "forward" | "backward";
+  readonly direction: "forward" | "backward";
   readonly async: boolean;
 }
 
@@ -39,6 +56,11 @@ interface ZodStructure {
   readonly encodes: boolean;
   /** Holds something whose values are not known to be JSON, such as `z.unknown()`. */
   readonly opaque: boolean;
+  /**
+   * Holds an `async` function or a promise. Others may give promises too: a function that is compiled to old
+   * JavaScript, that only returns one, or that zod keeps to itself.
+   */
+  readonly asynchronous: boolean;
 }
 
 /** Whether a schema is zod's, version 4. */
@@ -97,6 +119,7 @@ const notJson: Readonly<Record<string, string>> = {
 class Walk implements ZodStructure {
   encodes = false;
   opaque = false;
+  asynchronous = false;
   readonly #seen = new Map<unknown, Set<string>>();
 
   visit(schema: unknown, path: string, place: Place): void {
@@ -108,6 +131,7 @@ class Walk implements ZodStructure {
     else seen.add(visited);
 
     const { def } = schema._zod;
+    if (isAsynchronous(def)) this.asynchronous = true;
     switch (def.type) {
       case "transform":
       case "success":
@@ -277,6 +301,18 @@ const partNames = [
   ...["in", "out", "innerType", "shape", "catchall", "element", "items", "rest"],
   ...["keyType", "valueType", "options", "left", "right"],
 ];
+
+/** Whether a schema itself, without its parts, is seen to give promises. */
+function isAsynchronous(def: ZodDef): boolean {
+  if (def.type === "promise") return true;
+  const ofChecks = (arrayOf(def["checks"]) as readonly ZodCheck[]).flatMap(({ _zod }) => [
+    _zod.check,
+    _zod.def?.["fn"],
+  ]);
+  return [def["fn"], def["transform"], def["reverseTransform"], ...ofChecks].some((value) =>
+    types.isAsyncFunction(value),
+  );
+}
 
 function isContainer(type: string): boolean {
   return type === "object" || type === "record" || type === "array" || type === "tuple";
