@@ -1,4 +1,5 @@
 import { type InvalidRecordError, RetriesExhaustedError } from "../errors.js";
+import { describeError } from "./error-fields.js";
 import { PermanentError, RetryAfterError } from "./handler-errors.js";
 import type { ResolvedFailureOptions } from "./options.js";
 import { retryDelay } from "./retry-delays.js";
@@ -75,7 +76,7 @@ function nextStage(delaysMs: readonly number[], stage: number, askedMs: number):
 
 function exhausted(policy: ResolvedFailureOptions, call: FailedCall): RetriesExhaustedError {
   const { topic, partition, offset, attempt, error } = call;
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = describeError(error).message;
   return new RetriesExhaustedError(
     `${topic}[${partition}] offset ${offset}: all ${attempt} calls of the handler failed, the last one with: ${reason}. ` +
       "Mend what fails and start again, or say with deadLetter where such records go",

@@ -14,18 +14,18 @@ export function errorFields(error: unknown): readonly (readonly [string, string]
   return fields;
 }
 
-function describeError(error: unknown): {
+/** An error in words, whatever was thrown: reading from it may throw again, and what is there may be no text. */
+export function describeError(error: unknown): {
   readonly name: string;
   readonly message: string;
   readonly code?: string;
 } {
-  // Whatever a handler throws: reading from it may throw again.
   try {
     if (!(error instanceof Error)) return { name: typeof error, message: String(error) };
-    const code: unknown = "code" in error ? error.code : undefined;
+    const { name, message, code }: { name: unknown; message: unknown; code?: unknown } = error;
     return {
-      name: error.name,
-      message: error.message,
+      name: String(name),
+      message: String(message),
       ...(typeof code === "string" || typeof code === "number" ? { code: String(code) } : {}),
     };
   } catch {

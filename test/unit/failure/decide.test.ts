@@ -165,3 +165,19 @@ test("an invalid record goes where onInvalid says", () => {
     action: "dead-letter",
   });
 });
+
+test("a policy that ran out says so whatever was thrown", () => {
+  const policy = policyOf({ retry });
+  for (const error of [
+    Object.assign(new Error(), { message: Symbol("s") }),
+    Object.create(null),
+    Symbol("s"),
+    undefined,
+  ]) {
+    const decision = decide(policy, call({ error, attempt: 3 }));
+    expect(decision).toMatchObject({
+      action: "fail",
+      error: { name: "RetriesExhaustedError", cause: error },
+    });
+  }
+});
