@@ -1,6 +1,6 @@
 import type { RawHeaders } from "../record.js";
 import { errorFields } from "./error-fields.js";
-import { splitBlock, wholeNumber, withBlock } from "./header-block.js";
+import { splitBlock, timestampOf, wholeNumber, withBlock } from "./header-block.js";
 
 /** Where a record came from, and its bytes. */
 export interface SourceRecord {
@@ -33,7 +33,7 @@ export interface DeadLetterInfo {
   readonly sourcePartition: number;
   /** Where the record came from. */
   readonly sourceOffset: number;
-  /** The record's timestamp there, in milliseconds since the epoch. */
+  /** The record's timestamp there, in milliseconds since the epoch; -1 for none. */
   readonly sourceTimestamp: number;
   /** The group in which it failed. */
   readonly group: string;
@@ -86,8 +86,7 @@ export function parseDeadLetter(
   const sourceTopic = fields.get("source-topic");
   const sourcePartition = number("source-partition");
   const sourceOffset = number("source-offset");
-  // Kafka has -1 for a record without a timestamp.
-  const sourceTimestamp = fields.get("source-timestamp") === "-1" ? -1 : number("source-timestamp");
+  const sourceTimestamp = timestampOf(fields.get("source-timestamp"));
   const group = fields.get("group");
   const failedAt = number("failed-at");
   if (

@@ -52,6 +52,11 @@ export function wholeNumber(text: string | undefined): number | undefined {
   return Number.isSafeInteger(value) ? value : undefined;
 }
 
+/** A field that must be a record's timestamp. Producers write what they like there: any whole number will do. */
+export function timestampOf(text: string | undefined): number | undefined {
+  return text === undefined || !/^-?[0-9]{1,20}$/.test(text) ? undefined : Number(text);
+}
+
 /** A text of at most so many bytes of UTF-8, cut between characters. */
 export function bounded(text: string, maxBytes: number): string {
   const bytes = Buffer.from(text);

@@ -1,7 +1,7 @@
 import type { RawHeaders } from "../record.js";
 import type { SourceRecord } from "./dead-letter.js";
 import { errorFields } from "./error-fields.js";
-import { splitBlock, wholeNumber, withBlock } from "./header-block.js";
+import { splitBlock, timestampOf, wholeNumber, withBlock } from "./header-block.js";
 
 /** A record on its way through the retry topics. */
 export interface RetryRecord {
@@ -42,7 +42,7 @@ export function retryHeaders(
 /**
  * Reads a record of a retry topic back. Anyone who may write to the topic can write these headers, so nothing
  * in them is believed beyond what the policy allows: the group and the source topic must be the expected ones,
- * numbers must be within bounds, and the wait ends `maxDelayMs` from now at the latest.
+ * numbers that are acted upon must be within bounds, and the wait ends `maxDelayMs` from now at the latest.
  *
  * @returns what is wrong with it, as a text, where it is no record of this policy
  */
@@ -71,8 +71,7 @@ export function parseRetryRecord(
     return `the header ${prefix}.source-partition is no partition`;
   const offset = wholeNumber(fields.get("source-offset"));
   if (offset === undefined) return `the header ${prefix}.source-offset is no offset`;
-  const timestamp =
-    fields.get("source-timestamp") === "-1" ? -1 : wholeNumber(fields.get("source-timestamp"));
+  const timestamp = timestampOf(fields.get("source-timestamp"));
   if (timestamp === undefined) return `the header ${prefix}.source-timestamp is no time`;
   return {
     attempts,

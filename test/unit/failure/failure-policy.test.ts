@@ -65,6 +65,8 @@ const headerNames = fc.oneof(
     "retry.due-at",
   ),
 );
+/** None, before 1970, a time in nanoseconds: producers may write what they like. */
+const oddTimestamps = [-1, -1_000, 0, 2 ** 53, 1_767_225_600_000_000_000];
 const rawRecords = fc
   .record({
     key: fc.option(bytes),
@@ -72,7 +74,7 @@ const rawRecords = fc
     headers: fc.array(fc.tuple(headerNames, bytes), { maxLength: 6 }),
     partition: fc.integer({ min: 0, max: 100 }),
     offset: fc.maxSafeNat(),
-    timestamp: fc.oneof(fc.constant(-1), fc.nat()),
+    timestamp: fc.oneof(fc.constantFrom(...oddTimestamps), fc.nat()),
   })
   .map(({ headers, ...fields }) =>
     rawOf({ ...fields, headers: headers.map(([name, value]) => ({ [name]: value })) }),
@@ -230,6 +232,15 @@ describe("a record in the retry topics", () => {
     );
   });
 
+  test.each(oddTimestamps)("may have the timestamp %s, and so may its dead letter", (timestamp) => {
+    const first = moveOf(policy.onFailure({ raw: rawOf({ timestamp }), error: new Error("1"), attempt: 1 }));
+    const again = readBack(first.topic, first);
+    expect(policy.restore(again).timestamp).toBe(timestamp);
+    const dead = moveOf(policy.onFailure({ raw: again, error: new PermanentError("2"), attempt: 2 }));
+    const letter = parseDeadLetter(decodeRawHeaders(readBack(dead.topic, dead).headers));
+    expect(letter?.info.sourceTimestamp).toBe(timestamp);
+  });
+
   test("that others wrote is invalid, and a wait is never longer than a day", () => {
     const good = moveOf(policy.onFailure({ raw: rawOf(), error: new Error(), attempt: 1 }));
     const dueAt = (raw: RawRecord) => policy.dueAtOf(raw.topic)?.(raw);
@@ -249,6 +260,7 @@ describe("a record in the retry topics", () => {
       ["retry.source-offset", "1e9"],
       ["retry.source-offset", "99999999999999999999"],
       ["retry.source-timestamp", "yesterday"],
+      ["retry.source-timestamp", "1e3"],
       ["retry.attempts", "0"],
       ["retry.attempts", "1000000"],
       ["retry.due-at", ""],
