@@ -3,6 +3,7 @@ import { Kafka } from "typed-kafka";
 import { run } from "../../src/cli/run.js";
 import { silent } from "../support/consuming.js";
 import { failedTopic } from "../support/dead-letters.js";
+import { runUnread } from "../support/unread-command.js";
 
 const brokers = inject("brokers");
 const kafka = new Kafka({ brokers, logger: silent });
@@ -62,6 +63,17 @@ describe("the command dead-letters", () => {
       dryRun: false,
     });
     expect((await call("list")).out).toBe("no dead letters");
+  });
+
+  test("does its work to the end where nobody reads what it prints", async () => {
+    const { topic, groupId } = await failedTopic(kafka, 4, 1);
+    const place = ["--brokers", brokers, "--topic", topic.name, "--group", groupId];
+    const list = ["dead-letters", "list", ...place];
+    const redrive = ["dead-letters", "redrive", ...place];
+    expect(await runUnread(["stdout"], list)).toEqual({ code: 0, error: "" });
+    expect(await runUnread(["stdout", "stderr"], [...redrive, "--rate", "2"])).toMatchObject({ code: 0 });
+    const left = await kafka.redrive(topic, { groupId, dryRun: true });
+    expect(left).toEqual({ redriven: 0, kept: 0 });
   });
 
   test("called wrongly says how", async () => {
