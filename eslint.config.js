@@ -17,7 +17,7 @@ const mayImport = {
   reader: ["serde", "telemetry", "driver"],
   processor: ["serde", "telemetry", "failure", "driver", "producer", "consumer"],
   admin: ["serde", "telemetry", "failure", "driver"],
-  preflight: ["serde", "telemetry", "failure", "driver", "consumer", "admin"],
+  preflight: ["serde", "telemetry", "failure", "driver", "producer", "consumer", "processor", "admin"],
   testing: ["driver"],
   // A program of its own on top of everything.
   cli: ["serde"],

@@ -1,54 +1,48 @@
 import { resolveConsumerOptions } from "../consumer/options.js";
 import { ConfigError } from "../errors.js";
+import { resolveProcessorOptions } from "../processor/options.js";
+import { resolveTransactionOptions } from "../producer/transaction-options.js";
 import type { CheckOptions } from "./options.js";
 import type { Finding } from "./report.js";
 
 /** What brokers allow unless their `group.min.session.timeout.ms` and `group.max.session.timeout.ms` say otherwise. */
 const brokerSession = { min: 6_000, max: 1_800_000 };
-const defaultTransactionMs = 60_000;
 const subject = "time limits";
 
-/** Which of the time limits given contradict each other. Pure. */
+/** Which of the time limits given are refused by the client that they are for, or contradict each other. Pure. */
 export function checkTimeLimits(options: CheckOptions): readonly Finding[] {
-  const findings = [...consumerLimits(options), ...transactionLimits(options)];
-  if (findings.length > 0 || !asked(options)) return findings;
+  if (options.groupId === undefined && options.transactionalId === undefined) return [];
+  const findings = [...refused(options), ...outsideBrokers(options)];
+  if (findings.length > 0) return findings;
   return [{ level: "ok", subject, message: "do not contradict each other" }];
 }
 
-function asked(options: CheckOptions): boolean {
-  return options.groupId !== undefined || options.transactionalId !== undefined;
-}
-
-function consumerLimits(options: CheckOptions): readonly Finding[] {
-  const { groupId, sessionTimeoutMs, maxPollIntervalMs, drainTimeoutMs } = options;
-  if (groupId === undefined) return [];
-  const findings: Finding[] = [];
+function refused(options: CheckOptions): readonly Finding[] {
+  const { groupId, transactionalId, timeoutMs } = options;
+  const { sessionTimeoutMs, maxPollIntervalMs, drainTimeoutMs, commitIntervalMs } = options;
+  const reading = { sessionTimeoutMs, maxPollIntervalMs, drainTimeoutMs, commitIntervalMs };
   try {
-    resolveConsumerOptions({ groupId, sessionTimeoutMs, maxPollIntervalMs, drainTimeoutMs });
+    if (groupId !== undefined && transactionalId !== undefined)
+      resolveProcessorOptions({ groupId, transactionalId, timeoutMs, ...reading }, {});
+    else if (groupId !== undefined) resolveConsumerOptions({ groupId, ...reading });
+    else if (transactionalId !== undefined) resolveTransactionOptions({ transactionalId, timeoutMs }, {});
+    return [];
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    findings.push({ level: "error", subject, message: error.message });
+    return [{ level: "error", subject, message: error.message }];
   }
-  if (
-    sessionTimeoutMs !== undefined &&
-    (sessionTimeoutMs < brokerSession.min || sessionTimeoutMs > brokerSession.max)
-  )
-    findings.push({
-      level: "warning",
-      subject,
-      message: `sessionTimeoutMs (${sessionTimeoutMs}) is outside ${brokerSession.min} to ${brokerSession.max}, which is what brokers take by default`,
-      remedy: "change it, or the brokers' group.min.session.timeout.ms and group.max.session.timeout.ms",
-    });
-  return findings;
 }
 
-function transactionLimits({
-  transactionalId,
-  commitIntervalMs,
-  timeoutMs = defaultTransactionMs,
-}: CheckOptions): readonly Finding[] {
-  if (transactionalId === undefined || commitIntervalMs === undefined || commitIntervalMs < timeoutMs)
-    return [];
-  const message = `commitIntervalMs (${commitIntervalMs}) is not below the transaction's timeoutMs (${timeoutMs}): brokers would abort every transaction`;
-  return [{ level: "error", subject, message }];
+function outsideBrokers({ groupId, sessionTimeoutMs }: CheckOptions): readonly Finding[] {
+  const { min, max } = brokerSession;
+  if (groupId === undefined || sessionTimeoutMs === undefined) return [];
+  if (sessionTimeoutMs >= min && sessionTimeoutMs <= max) return [];
+  return [
+    {
+      level: "warning",
+      subject,
+      message: `sessionTimeoutMs (${sessionTimeoutMs}) is outside ${min} to ${max}, which is what brokers take by default`,
+      remedy: "change it, or the brokers' group.min.session.timeout.ms and group.max.session.timeout.ms",
+    },
+  ];
 }

@@ -17,6 +17,8 @@ describe("time limits that contradict each other", () => {
     expect(limits(group)).toEqual(["ok: do not contradict each other"]);
     expect(limits(processor)).toEqual(["ok: do not contradict each other"]);
     expect(limits({})).toEqual([]);
+    // A processor's commits may be more frequent than a consumer's.
+    expect(limits({ ...processor, commitIntervalMs: 5 })).toEqual(["ok: do not contradict each other"]);
   });
 
   test.each<[string, CheckOptions, RegExp]>([
@@ -40,6 +42,19 @@ describe("time limits that contradict each other", () => {
       { ...processor, commitIntervalMs: 60_000 },
       /^error: commitIntervalMs/,
     ],
+    [
+      "commits more often than a consumer makes them",
+      { ...group, commitIntervalMs: 5 },
+      /^error: commitIntervalMs/,
+    ],
+    [
+      "commits at no interval",
+      { ...processor, commitIntervalMs: NaN },
+      /^error: commitIntervalMs: .* got NaN/,
+    ],
+    ["transactions too short", { transactionalId: "x", timeoutMs: 5 }, /^error: timeoutMs/],
+    ["transactions too short for a processor", { ...processor, timeoutMs: 5 }, /^error: timeoutMs/],
+    ["a time that is a text", { ...processor, timeoutMs: "9" as never }, /^error: timeoutMs: .* got "9"/],
   ])("%s", (_, options, message) => {
     expect(limits(options)).toEqual([expect.stringMatching(message)]);
   });
