@@ -24,7 +24,10 @@ export interface TopicDefinition<
    * A schema of an object of strings. Default: any names, with strings or bytes, one or many of each.
    */
   readonly headers?: (HeadersSource & CheckHeaders<HeadersSource>) | undefined;
-  /** Derives the key of a record that gives none, from its value. Default: such a record has no key. */
+  /**
+   * Derives the key of a record that gives none, from its value as it was passed: what the schema makes of it
+   * (`trim`, `toLowerCase`, a default) is not done yet. Default: such a record has no key.
+   */
   readonly keyOf?:
     ((value: Exclude<ApplicationOf<ValueSource>, null>) => ApplicationOf<KeySource> | null) | undefined;
   /**

@@ -10,7 +10,8 @@ import type { AnyTopic, TopicTypes } from "./topic.js";
 /**
  * All topics whose names fit a regular expression, with records of one type: made with
  * {@link topicPattern}, read with {@link Kafka.consumer}. A topic made later is read as well, within
- * `metadataMaxAgeMs`. Nothing can be sent to a pattern.
+ * `metadataMaxAgeMs`. Nothing can be sent to a pattern, and neither a processor nor `read` nor `check` takes
+ * one. `retryTopics` and `deadLetter: true` are refused with it; a topic of your own as `deadLetter` is not.
  */
 export interface TopicPattern<Value, Key = string, Headers = DefaultHeaders> extends AnyTopicPattern {
   readonly value: Serde<Exclude<Value, null>>;

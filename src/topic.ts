@@ -40,7 +40,7 @@ export interface AnyTopic {
   readonly key: AnySerde;
   /** The schema of the headers; `undefined` for a topic that takes any. */
   readonly headers: StandardSchemaV1 | undefined;
-  /** Derives the key of a record that gives none; never called for `null`. */
+  /** Derives the key of a record that gives none, from the value as it was passed; never called for `null`. */
   readonly keyOf: ((value: never) => unknown) | undefined;
   /** Whether a value may be `null`, which deletes its key in a compacted topic. */
   readonly tombstones: boolean;

@@ -11,6 +11,9 @@ import { isZod } from "./zod-structure.js";
  * schema gives for the value: fields that it does not name are left out where the schema leaves them
  * out. A zod codec is encoded on the way out and decoded on the way in.
  *
+ * JavaScript's numbers hold integers up to 2^53. A larger one in the JSON, such as a Java `long`, loses its
+ * last digits with `z.number()` and is refused by `z.int()`: send it as a string, with a codec to `bigint`.
+ *
  * @param schema - a Standard Schema: zod, valibot, arktype and others. One that goes one way only, or
  *   whose wire side JSON does not have, does not compile where its types tell it. For zod it is
  *   also found out at run time, anywhere in the schema. What no type tells (`z.unknown()`, other

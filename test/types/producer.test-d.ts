@@ -65,6 +65,18 @@ describe("send", () => {
     void wrong;
   });
 
+  it("takes a value of any where a topic may be one of several, and of that one where its name tells", () => {
+    const sendEither = (topic: typeof students | typeof deletable) => {
+      void producer.send(topic, { value: student });
+      void producer.send(topic, { value: null, key: "1" });
+      // @ts-expect-error a value of neither
+      void producer.send(topic, { value: 42 });
+      // @ts-expect-error no tombstones there
+      if (topic.name === "students") void producer.send(topic, { value: null, key: "1" });
+    };
+    void sendEither;
+  });
+
   it("takes null where the topic has tombstones, and frozen records", () => {
     void producer.send(deletable, { value: null, key: "1" });
     void producer.send(students, Object.freeze([Object.freeze({ value: Object.freeze(student) })]));

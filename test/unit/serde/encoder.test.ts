@@ -46,6 +46,16 @@ describe("a record to be sent", () => {
     });
   });
 
+  it("has the key that keyOf gives for the value as it was passed, before the schema normalises it", () => {
+    const users = defineTopic("users", {
+      value: z.object({ email: z.email().toLowerCase() }),
+      keyOf: ({ email }) => email,
+    });
+    const { key, value } = encode(users, { value: { email: "Ann@Example.org" } });
+    expect(String(key)).toBe("Ann@Example.org");
+    expect(String(value)).toBe('{"email":"ann@example.org"}');
+  });
+
   it("keeps its own key, partition and timestamp", () => {
     const encoded = encode(students, { value: samwel, key: "k", partition: 0, timestamp: 1_700_000_000_000 });
     expect(encoded).toMatchObject({ key: Buffer.from("k"), partition: 0, timestamp: 1_700_000_000_000 });

@@ -161,6 +161,12 @@ describe("json", () => {
     expect(() => untyped(serde).serialize({ at: "x" }, context)).toThrow(/^at: /);
   });
 
+  it("keeps every digit of an integer that travels as a string; one that is too large for a number is refused by z.int()", () => {
+    expect(read(json(bigint), '"9007199254740993"')).toBe(9_007_199_254_740_993n);
+    expect(() => read(json(z.int()), "9007199254740993")).toThrow("Too big");
+    expect(read(json(z.number()), "9007199254740993")).toBe(2 ** 53);
+  });
+
   it("works with recursive schemas", () => {
     const category = z.object({
       name: z.string(),
