@@ -6,7 +6,17 @@
 //
 // Node's own modules only: it runs before anything is installed.
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
@@ -14,12 +24,63 @@ import { fileURLToPath } from "node:url";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const native = "@confluentinc/kafka-javascript";
+/** Longer than a set-up takes that builds from source. */
+const maxWaitMs = 15 * 60_000;
 
 if (process.argv.includes("--missing-packages")) {
   console.log(missingPackages().join(" "));
-} else {
+} else if (!dependenciesMatchLockfile() || !loads(nativeFolder())) {
+  waitForMyTurn();
   installDependencies();
   makeNativeClientLoad();
+}
+
+/** One at a time in a clone: two `npm ci` at once delete each other's files. The others then find it done. */
+function waitForMyTurn() {
+  const lock = join(root, ".kafka", "setup.lock");
+  mkdirSync(dirname(lock), { recursive: true });
+  const deadline = Date.now() + maxWaitMs;
+  for (let isSaid = false; !take(lock); isSaid = true) {
+    if (!isSaid) say("waiting for another set-up of this clone …");
+    if (Date.now() > deadline) {
+      giveUp(`another set-up of this clone takes too long. If there is none, delete ${lock}* and try again.`);
+    }
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+  }
+  process.once("exit", () => rmSync(lock, { force: true }));
+}
+
+/** Makes the lock, a file that names its process. One of a process that was killed is removed. */
+function take(lock) {
+  if (make(() => writeFileSync(lock, String(process.pid), { flag: "wx" }))) return true;
+  // By one process only: a slow one would remove what a quick one has just made in its place.
+  const removing = `${lock}.removing`;
+  if (isAbandoned(lock) && make(() => mkdirSync(removing))) {
+    if (isAbandoned(lock)) rmSync(lock);
+    rmdirSync(removing);
+  }
+  return false;
+}
+
+/** Whether it could be made; false where it exists. */
+function make(create) {
+  try {
+    create();
+    return true;
+  } catch (error) {
+    if (error.code !== "EEXIST") throw error;
+    return false;
+  }
+}
+
+function isAbandoned(lock) {
+  try {
+    // In one that was made this moment there is nothing yet: 0 means this process, which is there.
+    process.kill(Number(readFileSync(lock, "utf8")), 0);
+    return false;
+  } catch (error) {
+    return error.code === "ESRCH";
+  }
 }
 
 function installDependencies() {
@@ -39,7 +100,7 @@ function installDependencies() {
 
 /** npm keeps a lockfile of what it really installed; times of files say nothing after a checkout. */
 function dependenciesMatchLockfile() {
-  const installed = readJson(join(root, "node_modules", ".package-lock.json"))?.packages;
+  const installed = installedPackages();
   if (installed === undefined) return false;
   const wanted = Object.entries(readJson(join(root, "package-lock.json")).packages);
   return wanted.every(([path, { version, optional }]) => {
@@ -49,8 +110,20 @@ function dependenciesMatchLockfile() {
   });
 }
 
+function installedPackages() {
+  try {
+    return readJson(join(root, "node_modules", ".package-lock.json"))?.packages;
+  } catch {
+    return undefined; // cut short while it was written
+  }
+}
+
+function nativeFolder() {
+  return dirname(createRequire(join(root, "package.json")).resolve(`${native}/package.json`));
+}
+
 function makeNativeClientLoad() {
-  const folder = dirname(createRequire(join(root, "package.json")).resolve(`${native}/package.json`));
+  const folder = nativeFolder();
   const build = join(folder, "build");
   const cached = join(cacheRoot(), cacheKey(folder));
 
@@ -59,15 +132,13 @@ function makeNativeClientLoad() {
   if (existsSync(cached)) {
     putBuild(cached, build);
     if (loads(folder)) return say(`restored the native client from ${cached}`);
-    // Cut short while it was written, or its system libraries have gone: of no use to anybody.
-    rmSync(cached, { recursive: true, force: true });
+    // Cut short while it was written, or its system libraries have gone.
   }
 
   say("looking for a prebuilt native client (a minute at most) …");
   const prebuilt = nodePreGyp(folder, ["install"], {}, 60_000);
   if (prebuilt.status === 0 && loads(folder)) {
-    putBuild(build, cached);
-    return say(`downloaded the native client, kept in ${cached}`);
+    return say(`downloaded the native client, ${keep(build, cached)}`);
   }
 
   const missing = missingPackages();
@@ -89,8 +160,17 @@ function makeNativeClientLoad() {
     console.error(`${built.stdout}${built.stderr}`.trimEnd().split("\n").slice(-40).join("\n"));
     giveUp("the native client could not be built; the end of what its build printed is above.");
   }
-  putBuild(build, cached);
-  say(`built the native client, kept in ${cached}`);
+  say(`built the native client, ${keep(build, cached)}`);
+}
+
+/** Puts a build into the cache where that can be written, and says what became of it. */
+function keep(build, cached) {
+  try {
+    putBuild(build, cached);
+    return `kept in ${cached}`;
+  } catch (error) {
+    return `which works, but could not be kept for other clones: ${error.message}`;
+  }
 }
 
 /** In a process of its own: a broken binary can end the process that loads it. */
