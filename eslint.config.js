@@ -9,15 +9,14 @@ import tseslint from "typescript-eslint";
 const top = ["index", "kafka", "kafka-options"];
 const mayImport = {
   serde: [],
-  telemetry: [],
-  failure: ["serde", "telemetry"],
-  driver: ["telemetry"],
-  producer: ["serde", "telemetry", "failure", "driver"],
-  consumer: ["serde", "telemetry", "failure", "driver"],
-  reader: ["serde", "telemetry", "driver"],
-  processor: ["serde", "telemetry", "failure", "driver", "producer", "consumer"],
-  admin: ["serde", "telemetry", "failure", "driver"],
-  preflight: ["serde", "telemetry", "failure", "driver", "producer", "consumer", "processor", "admin"],
+  failure: ["serde"],
+  driver: [],
+  producer: ["serde", "failure", "driver"],
+  consumer: ["serde", "failure", "driver"],
+  reader: ["serde", "driver"],
+  processor: ["serde", "failure", "driver", "producer", "consumer"],
+  admin: ["serde", "failure", "driver"],
+  preflight: ["serde", "failure", "driver", "producer", "consumer", "processor", "admin"],
   testing: ["driver"],
   // A program of its own on top of everything.
   cli: ["serde"],
@@ -75,12 +74,7 @@ export default defineConfig(
   restrictImports(topPaths, [binding, zod]),
   restrictImports(
     ["src/*.ts"],
-    [
-      binding,
-      zod,
-      topFiles,
-      arrows(folders.filter((folder) => folder !== "serde" && folder !== "telemetry")),
-    ],
+    [binding, zod, topFiles, arrows(folders.filter((folder) => folder !== "serde"))],
     topPaths,
   ),
   ...Object.entries(mayImport).map(([folder, allowed]) =>

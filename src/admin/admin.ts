@@ -1,7 +1,7 @@
 import { checkInteger, checkKnown, checkOneOf, checkRequiredText, describe } from "../check.js";
 import type { ClientConfig } from "../driver/client-config.js";
 import { logEnd, logStart, NativeAdmin, type NativeOffsetOutcome } from "../driver/native-admin.js";
-import { fromNative } from "../driver/native-errors.js";
+import { fromNative, nativeCodes } from "../driver/native-errors.js";
 import { ClosedError, ConfigError, KafkaError, TimeoutError } from "../errors.js";
 import {
   isOffsets,
@@ -53,9 +53,12 @@ export interface ResetOffset extends PartitionOffset {
 }
 
 const pollMs = 100;
-/** NON_EMPTY_GROUP and UNKNOWN_MEMBER_ID: what a broker says of a commit from outside to a group that lives. */
-const liveGroupCodes: readonly (number | undefined)[] = [68, 25, 22];
-const topicAlreadyExists = 36;
+/** What a broker says of a commit from outside to a group that lives. */
+const liveGroupCodes: readonly (number | undefined)[] = [
+  nativeCodes.nonEmptyGroup,
+  nativeCodes.unknownMember,
+  nativeCodes.illegalGeneration,
+];
 
 /**
  * Makes, changes and looks at topics and groups; made by {@link Kafka.admin}. Connects when it is first
@@ -302,7 +305,7 @@ export class Admin {
       await native.createTopic({ name, partitions, replicationFactor, config }, this.#timeoutMs);
       return true;
     } catch (error) {
-      if (error instanceof KafkaError && error.nativeCode === topicAlreadyExists) return false;
+      if (error instanceof KafkaError && error.nativeCode === nativeCodes.topicExists) return false;
       throw error;
     }
   }

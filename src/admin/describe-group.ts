@@ -1,5 +1,5 @@
 import type { NativeAdmin } from "../driver/native-admin.js";
-import { fromNative } from "../driver/native-errors.js";
+import { fromNative, nativeCodes } from "../driver/native-errors.js";
 import { KafkaError } from "../errors.js";
 import { type GroupDescription, groupDescriptionOf } from "./descriptions.js";
 import { committedOffsets, type GroupCall } from "./group-offsets.js";
@@ -28,7 +28,11 @@ async function answers(call: GroupCall): Promise<void> {
     await committedOffsets(call, anyPartition);
   } catch (error) {
     // The coordinator answered: it is the topic that this principal may not see, or that is not there yet.
-    if (error instanceof KafkaError && (error.nativeCode === 29 || error.code === "UNKNOWN_TOPIC")) return;
+    if (
+      error instanceof KafkaError &&
+      (error.nativeCode === nativeCodes.topicAuthorization || error.code === "UNKNOWN_TOPIC")
+    )
+      return;
     throw error;
   }
 }

@@ -1,13 +1,19 @@
 import type { ClientConfig } from "../driver/client-config.js";
 import { NativeConsumer } from "../driver/native-consumer.js";
+import { nativeCodes } from "../driver/native-errors.js";
 import { AuthorizationError, ClosedError, KafkaError, TimeoutError } from "../errors.js";
 import type { PartitionOffset } from "../offsets.js";
 import { deferred, sleep } from "../waiting.js";
 
 const pollMs = 20;
 const sliceMs = 2_000;
-/** COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR, and librdkafka's "wait". */
-const coordinatorCodes: readonly (number | undefined)[] = [14, 15, 16, -180];
+/** A coordinator that starts or moves. */
+const coordinatorCodes: readonly (number | undefined)[] = [
+  nativeCodes.coordinatorLoading,
+  nativeCodes.coordinatorNotAvailable,
+  nativeCodes.notCoordinator,
+  nativeCodes.waitingForCoordinator,
+];
 
 /** What a call for a group needs to know. */
 export interface GroupCall {

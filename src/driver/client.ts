@@ -85,10 +85,6 @@ export class Client<Native extends NativeConnection> {
     return this.#fatal;
   }
 
-  get isOpen(): boolean {
-    return this.#state === "open";
-  }
-
   /** `startPolling` is called as soon as the native client exists: without it no error event arrives. */
   async connect(startPolling: () => void, signal?: AbortSignal): Promise<void> {
     const deadline = Date.now() + this.#config.connectTimeoutMs;

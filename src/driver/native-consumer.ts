@@ -1,5 +1,4 @@
 import { ClosedError, KafkaError } from "../errors.js";
-import type { Logger } from "../logger.js";
 import type { RawRecord } from "../record.js";
 import { loadBinding } from "./binding.js";
 import { Client } from "./client.js";
@@ -86,10 +85,6 @@ export class NativeConsumer {
       },
       onFatal: events.onFatal,
     });
-  }
-
-  get logger(): Logger {
-    return this.#client.logger;
   }
 
   get fatal(): KafkaError | undefined {

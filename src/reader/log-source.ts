@@ -418,5 +418,11 @@ function isPassing(error: unknown): error is KafkaError {
   );
 }
 
-/** LEADER_NOT_AVAILABLE, NOT_LEADER_OR_FOLLOWER, REQUEST_TIMED_OUT, OFFSET_NOT_AVAILABLE, and librdkafka's "wait". */
-const passingCodes: readonly number[] = [5, 6, 7, 78, nativeCodes.unknownPartition, nativeCodes.timedOut];
+const passingCodes: readonly number[] = [
+  nativeCodes.leaderNotAvailable,
+  nativeCodes.notLeader,
+  nativeCodes.requestTimedOut,
+  nativeCodes.offsetNotAvailable,
+  nativeCodes.unknownPartition,
+  nativeCodes.timedOut,
+];
