@@ -42,6 +42,12 @@ export function recordError(
   return fromNative(what, { code, message }, { topic, partition });
 }
 
+/** The typed error of a transaction that has failed as a whole, from what the native client says of it. */
+export function transactionError(what: string, cause: KafkaError, timeoutMs: number): KafkaError {
+  const { nativeCode: code = nativeCodes.state } = cause;
+  return fromNative(what, { code, message: textOf(code, timeoutMs) }, { cause });
+}
+
 /** The error of a producer whose native client has ended for good, from what that said. */
 export function deadError(cause: KafkaError): KafkaError {
   const { nativeCode } = cause;

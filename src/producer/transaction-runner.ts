@@ -7,7 +7,7 @@ import { ClosedError, ConfigError, KafkaError, TimeoutError } from "../errors.js
 import type { Logger } from "../logger.js";
 import type { EncodedRecord } from "../record.js";
 import { settlesWithin, sleep } from "../waiting.js";
-import { recordError, statusOf } from "./record-errors.js";
+import { recordError, statusOf, transactionError } from "./record-errors.js";
 import type { ResolvedTransactionOptions } from "./transaction-options.js";
 import {
   type CallFailure,
@@ -53,6 +53,13 @@ export class TransactionFailure extends Error {
   }
 }
 
+/** Why a transaction cannot be committed. */
+export interface TransactionRefusal {
+  readonly error: KafkaError;
+  /** Whether it would be refused again. */
+  readonly isPermanent: boolean;
+}
+
 /** A record on its way into the transaction. */
 export interface TransactionRecord {
   readonly topic: string;
@@ -74,7 +81,7 @@ export class TransactionRunner {
   #startedAt: number | undefined;
   #backlog: TransactionRecord[] = [];
   #draining: Promise<void> | undefined;
-  #failure: { readonly error: KafkaError; readonly isPermanent: boolean } | undefined;
+  #failure: TransactionRefusal | undefined;
   /** Connections lost so far: a request on one of them may have been made twice. */
   #connectionsLost = 0;
   /** Calls on the native side that were given up; they return in their own time. */
@@ -91,7 +98,7 @@ export class TransactionRunner {
   }
 
   /** Why the open transaction cannot be committed, as far as is known: a record that was refused. */
-  get failure(): { readonly error: KafkaError; readonly isPermanent: boolean } | undefined {
+  get failure(): TransactionRefusal | undefined {
     return this.#failure;
   }
 
@@ -160,9 +167,10 @@ export class TransactionRunner {
     this.#draining = this.#drain();
   }
 
-  /** Resolves when the native side has all records. */
+  /** Resolves when the native side has all records, or has said why it takes no more. */
   async drained(): Promise<void> {
     await this.#draining;
+    if (this.#failure?.error.nativeCode === nativeCodes.state) await this.#askWhy(this.#failure);
   }
 
   /**
@@ -284,10 +292,29 @@ export class TransactionRunner {
   }
 
   #refused(code: number, topic: string, partition: number | undefined): void {
-    this.#failure ??= {
-      error: recordError(code, topic, partition, this.#options.timeoutMs),
-      isPermanent: code !== nativeCodes.state && statusOf(code) === "failed",
-    };
+    const known = this.#failure?.error;
+    // What is refused because the transaction had failed before does not say why, and whoever says why of the
+    // whole transaction does not say which record it was.
+    const saysMore =
+      known === undefined ||
+      (known.nativeCode === nativeCodes.state && code !== nativeCodes.state) ||
+      (known.nativeCode === code && known.topic === undefined);
+    if (saysMore) this.#failure = refusalOf(recordError(code, topic, partition, this.#options.timeoutMs));
+  }
+
+  /**
+   * A record was refused because the transaction had failed before, of which no report may have come, and for a
+   * missing permission none ever comes. Whoever asks for a transaction to begin in one that has failed gets the
+   * reason; it can change nothing, because no transaction begins within another.
+   */
+  async #askWhy(known: TransactionRefusal): Promise<void> {
+    const native = this.#native;
+    if (native === undefined) return;
+    const answer = await this.#attempt("begin", native, () => native.beginTransaction());
+    if (answer === undefined || answer.isStuck || answer.code === nativeCodes.state) return;
+    // A report may have come meanwhile, which says more.
+    if (this.#failure === known)
+      this.#failure = refusalOf(transactionError(this.#what, answer.error, this.#options.timeoutMs));
   }
 
   async #call(
@@ -374,6 +401,11 @@ export class TransactionRunner {
   #step(name: string): void {
     this.#config.logger.debug(`transaction ${name}`, { transactionalId: this.#options.transactionalId });
   }
+}
+
+function refusalOf(error: KafkaError): TransactionRefusal {
+  const { nativeCode = nativeCodes.state } = error;
+  return { error, isPermanent: nativeCode !== nativeCodes.state && statusOf(nativeCode) === "failed" };
 }
 
 const noFlags = { isFatal: false, isRetriable: false, isTxnRequiresAbort: false } as const;

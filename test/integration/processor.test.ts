@@ -12,14 +12,14 @@ import {
 } from "typed-kafka";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { deferred } from "../../src/waiting.js";
+import { silent } from "../support/consuming.js";
 import { createTopic, uniqueName } from "../support/topics.js";
 
 let kafka: Kafka;
 
 beforeAll(() => {
   // Fencing and refusals are what some of these tests are about; librdkafka logs each at length.
-  const quiet = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
-  kafka = new Kafka({ brokers: inject("brokers"), logger: quiet });
+  kafka = new Kafka({ brokers: inject("brokers"), logger: silent });
 });
 
 afterAll(async () => {
@@ -212,6 +212,31 @@ describe("a processor", () => {
     expect(error).toBeInstanceOf(KafkaError);
     expect(error).toMatchObject({ topic: small.name });
     expect(await valuesOf(small)).toEqual([]);
+  });
+
+  test("stops with the broker's reason also where thousands of records follow the one refused", async () => {
+    const [input, output] = [await newTopic(), await newTopic()];
+    await fill(input, 50_000);
+    let rolledBack = 0;
+    const watching = new Kafka({
+      brokers: inject("brokers"),
+      logger: {
+        ...silent,
+        info: (message) => {
+          if (message.includes("rolled back")) rolledBack += 1;
+        },
+      },
+    });
+    // A broker here takes 1 MB. Handlers that finish at once hand thousands of records over before it says so.
+    const tooLarge = "x".repeat(2_000_000);
+    const processor = watching.processor(input, names());
+    const error = await errorOf(
+      processor.run(({ value }, tx) => void tx.send(output, { value: value === "100" ? tooLarge : value })),
+    );
+    await watching.close();
+    expect(error).toMatchObject({ code: "RECORD_TOO_LARGE" });
+    expect(rolledBack).toBeLessThanOrEqual(3);
+    expect((await valuesOf(output)).length).toBeLessThanOrEqual(100);
   });
 
   test("order: key, one slow key holds up the others for a while and not for ever", async () => {
