@@ -357,7 +357,6 @@ export class ExactlyOnceLoop {
   async #recover(failure: TransactionFailure): Promise<void> {
     this.#isOpen = false;
     this.#failures += 1;
-    const refused = this.#runner.failure;
     this.#logger.info(`a transaction is rolled back: ${failure.message}`, {
       transactionalId: this.#options.transaction.transactionalId,
       remedy: failure.remedy,
@@ -378,6 +377,8 @@ export class ExactlyOnceLoop {
       }
     }
     if (remedy !== "abort") this.#runner.discard();
+    // Only now: the report of what was refused may have come while it was rolled back.
+    const refused = this.#runner.failure;
     if (remedy === "fenced")
       throw new ProducerFencedError(
         `${this.#options.transaction.transactionalId}: another live instance uses this transactional id; give every instance its own`,

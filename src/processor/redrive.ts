@@ -96,10 +96,10 @@ export class Redrive {
       await this.#redrive(await this.#begin());
     } catch (error) {
       if (!(error instanceof TransactionFailure)) throw error;
-      const stopped = this.#stoppedBy(error);
       // Readers of the source wait for the end of what is open. Closing ends it too, only later.
       if (error.remedy === "abort") await this.#runner.abort().catch(() => undefined);
-      throw stopped;
+      // Only now: the report of what was refused may have come while it was rolled back.
+      throw this.#stoppedBy(error);
     } finally {
       await this.#runner.close(queryTimeoutMs);
       await this.#consumer.disconnect();

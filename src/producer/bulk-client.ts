@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
 import type { ClientConfig } from "../driver/client-config.js";
 import { NativeProducer } from "../driver/native-producer.js";
 import type { NativeDeliveryReport } from "../driver/native.js";
@@ -7,6 +6,7 @@ import type { EncodedRecord } from "../record.js";
 import { sleep } from "../waiting.js";
 import type { ResolvedProducerOptions } from "./options.js";
 import { deadError, recordError } from "./record-errors.js";
+import { untilReported } from "./reports.js";
 
 const firstFlushPauseMs = 1;
 const longestFlushPauseMs = 20;
@@ -69,12 +69,8 @@ export class BulkClient {
       if (isOver()) return false;
       await sleep(Math.min(pauseMs, longestFlushPauseMs));
     }
-    // What failed last is reported in the next turns of the event loop, up to 100 in each.
-    for (let before = -1; before !== this.#failures;) {
-      before = this.#failures;
-      await nextTurn();
-      await nextTurn();
-    }
+    // What failed last is reported in the next turns of the event loop.
+    await untilReported(() => this.#failures);
     return true;
   }
 

@@ -166,7 +166,6 @@ export class TransactionalRecordMover {
     consumer: NativeConsumer,
     deadline: number,
   ): Promise<readonly Waiting[]> {
-    const refused = this.#runner.failure;
     let { remedy } = failure;
     if (remedy === "abort") {
       try {
@@ -177,6 +176,8 @@ export class TransactionalRecordMover {
       }
     }
     if (remedy !== "abort") this.#runner.discard();
+    // Only now: the report of what was refused may have come while it was rolled back.
+    const refused = this.#runner.failure;
     if (refused?.isPermanent === true) throw refused.error;
     if (remedy === "fenced") throw fencedBy(failure.error);
     if (remedy === "stop" || isPermanent(failure.error.nativeCode) || Date.now() >= deadline) throw failure;

@@ -8,6 +8,7 @@ import type { Logger } from "../logger.js";
 import type { EncodedRecord } from "../record.js";
 import { settlesWithin, sleep } from "../waiting.js";
 import { recordError, statusOf, transactionError } from "./record-errors.js";
+import { untilReported } from "./reports.js";
 import type { ResolvedTransactionOptions } from "./transaction-options.js";
 import {
   type CallFailure,
@@ -82,6 +83,7 @@ export class TransactionRunner {
   #backlog: TransactionRecord[] = [];
   #draining: Promise<void> | undefined;
   #failure: TransactionRefusal | undefined;
+  #reports = 0;
   /** Connections lost so far: a request on one of them may have been made twice. */
   #connectionsLost = 0;
   /** Calls on the native side that were given up; they return in their own time. */
@@ -209,6 +211,7 @@ export class TransactionRunner {
   /**
    * Rolls back. After a record was refused the native producer is given up too: run, it then numbered the
    * records of its next transaction wrongly in two cases of five, and the broker refused them (code 45).
+   * Once it has resolved `failure` is final: no report of this transaction comes in the next one.
    * @throws TransactionFailure
    */
   async abort(): Promise<void> {
@@ -217,6 +220,8 @@ export class TransactionRunner {
       native.abortTransaction(callTimeoutMs),
     );
     this.#startedAt = undefined;
+    // Of what was on its way, or was refused at the last.
+    await untilReported(() => this.#reports);
     if (this.#failure !== undefined) this.#discard();
     this.#step("aborted");
   }
@@ -254,6 +259,7 @@ export class TransactionRunner {
     const config = { ...this.#config, logger: watched };
     return new NativeProducer(config, this.#what, this.#options.properties, {
       onReport: (code, { topic, partition }) => {
+        this.#reports += 1;
         if (code === 0 || code === nativeCodes.purgedInQueue || code === nativeCodes.purgedInFlight) return;
         this.#refused(code, topic, partition < 0 ? undefined : partition);
       },

@@ -70,7 +70,7 @@ vi.mock("../../../src/driver/binding.js", () => ({
   loadBinding: () => ({ Producer: Addon, err2str: (code: number) => `error ${code}` }),
 }));
 
-const [state, tooLarge, unauthorized, timedOut] = [-172, 10, 29, -192];
+const [state, tooLarge, unauthorized, timedOut, purged] = [-172, 10, 29, -192, -152];
 const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
 function succeed(callback: Callback): void {
@@ -150,5 +150,42 @@ describe("a transaction that the native client says has failed, without a report
     await nextTurn();
     expect(await errorOf(runner.commit())).toMatchObject({ remedy: "abort", error: { nativeCode: state } });
     expect(runner.failure?.isPermanent).toBe(false);
+  });
+});
+
+describe("a refusal that is reported while the transaction is rolled back", () => {
+  it("is known when that is done, and the next transaction has a native client of its own", async () => {
+    const { runner, addon } = await openTransaction();
+    runner.send("big", encodedRecord());
+    addon.onAbort = (callback) => {
+      setImmediate(() => {
+        callback(null);
+        // It stands behind those of the records that were dropped, of which the addon gives 100 in a turn.
+        let turns = 5;
+        const turn = (): void => {
+          for (let index = 0; index < 100; index += 1) addon.report(purged, "big");
+          turns -= 1;
+          if (turns > 0) setImmediate(turn);
+          else addon.report(tooLarge, "big");
+        };
+        turn();
+      });
+    };
+    await runner.abort();
+    expect(runner.failure).toMatchObject({
+      error: { code: "RECORD_TOO_LARGE", topic: "big" },
+      isPermanent: true,
+    });
+    expect(runner.isOpen).toBe(false);
+    expect(addon.isDisconnected).toBe(true);
+  });
+
+  it("is not waited for where nothing was refused: the native client stays", async () => {
+    const { runner, addon } = await openTransaction();
+    runner.send("out", encodedRecord());
+    await runner.abort();
+    expect(runner.failure).toBeUndefined();
+    await runner.begin();
+    expect(Addon.made).toEqual([addon]);
   });
 });
