@@ -58,22 +58,30 @@ export class Redrive {
   readonly #read: ReadLetters;
   readonly #consumer: NativeConsumer;
   readonly #runner: TransactionRunner;
+  readonly #closing: AbortSignal;
   readonly #signal: AbortSignal;
   #batch: TransactionRecord[] = [];
   #offsets = new Map<number, number>();
   #batchSince = 0;
   /** Dead letters that stay, and may stay where they are as long as none behind them is sent back. */
   readonly #held = new Map<number, LetterRecord[]>();
+  /** Up to where each partition was sent back, by this run or one before. */
   readonly #committed = new Map<number, number>();
   #sourcePartitions = 0;
   #redriven = 0;
   #kept = 0;
 
-  constructor(config: ClientConfig, options: ResolvedRedriveOptions, read: ReadLetters, signal: AbortSignal) {
+  constructor(
+    config: ClientConfig,
+    options: ResolvedRedriveOptions,
+    read: ReadLetters,
+    closing: AbortSignal,
+  ) {
     this.#config = config;
     this.#options = options;
     this.#read = read;
-    this.#signal = options.signal === undefined ? signal : AbortSignal.any([signal, options.signal]);
+    this.#closing = closing;
+    this.#signal = options.signal === undefined ? closing : AbortSignal.any([closing, options.signal]);
     const name = `${options.letters}.redrive`;
     const properties = { "group.id": name, "isolation.level": "read_committed" };
     this.#consumer = new NativeConsumer(config, `redrive of ${options.letters}`, properties, {
@@ -95,24 +103,26 @@ export class Redrive {
         await this.#runner.open(this.#signal, { deadline: Date.now() + startTimeoutMs, isPatient: false });
       await this.#redrive(await this.#begin());
     } catch (error) {
-      if (!(error instanceof TransactionFailure)) throw error;
+      const failure = error instanceof TransactionFailure ? error : undefined;
       // Readers of the source wait for the end of what is open. Closing ends it too, only later.
-      if (error.remedy === "abort") await this.#runner.abort().catch(() => undefined);
+      if (failure?.remedy === "abort") await this.#runner.abort().catch(() => undefined);
+      // Where brokers do not answer, or another redrive has begun, that is left to the next one.
+      if (failure === undefined || failure.remedy === "abort") await this.#deleteRedriven();
       // Only now: the report of what was refused may have come while it was rolled back.
-      throw this.#stoppedBy(error);
+      throw failure === undefined ? error : this.#stoppedBy(failure);
     } finally {
       await this.#runner.close(queryTimeoutMs);
       await this.#consumer.disconnect();
     }
-    if (dryRun !== true) await this.#deleteRedriven();
+    await this.#deleteRedriven();
     const result = { redriven: this.#redriven, kept: this.#kept };
     onProgress?.(result);
     return result;
   }
 
-  /** Where each partition is to be read from: what is before that was sent back earlier. */
+  /** Where each partition is to be read from: what is before that was sent back earlier, and may not be deleted yet. */
   async #begin(): Promise<Record<number, number>> {
-    const { letters, source, to } = this.#options;
+    const { letters, source, to, dryRun } = this.#options;
     const partitions = await this.#partitionsOf(letters);
     if (partitions.length === 0)
       throw new KafkaError("UNKNOWN_TOPIC", `${letters}: there are no dead letters, nor a topic for them`, {
@@ -123,6 +133,8 @@ export class Redrive {
       partitions.map((partition) => ({ topic: letters, partition })),
       queryTimeoutMs,
     );
+    if (dryRun !== true)
+      for (const { partition, offset } of committed) if (offset > 0) this.#committed.set(partition, offset);
     return Object.fromEntries(committed.map(({ partition, offset }) => [partition, Math.max(0, offset)]));
   }
 
@@ -244,7 +256,8 @@ export class Redrive {
 
   /** A group without members loses its offsets in time (`offsets.retention.minutes`); then what was sent back must be gone. */
   async #deleteRedriven(): Promise<void> {
-    if (this.#committed.size === 0) return;
+    // A Kafka that closes does not wait for it: the next run does it.
+    if (this.#committed.size === 0 || this.#closing.aborted) return;
     const { letters } = this.#options;
     const offsets = [...this.#committed].map(([partition, offset]) => ({
       topic: letters,
@@ -253,7 +266,7 @@ export class Redrive {
     }));
     const admin = new NativeAdmin(this.#config, () => undefined);
     try {
-      await admin.connect(this.#signal);
+      await admin.connect(this.#closing);
       const outcomes = await admin.deleteRecords(offsets, queryTimeoutMs);
       const failed = outcomes.find(({ error }) => error !== undefined);
       if (failed?.error !== undefined) throw failed.error;

@@ -1,5 +1,14 @@
 import { afterAll, describe, expect, inject, test } from "vitest";
-import { bytes, ConfigError, defineTopic, Kafka, ProducerFencedError, string } from "typed-kafka";
+import {
+  type AnyTopic,
+  bytes,
+  ConfigError,
+  defineTopic,
+  Kafka,
+  ProducerFencedError,
+  type RedriveOptions,
+  string,
+} from "typed-kafka";
 import { silent } from "../support/consuming.js";
 import { failedTopic } from "../support/dead-letters.js";
 import { createTopic, uniqueName } from "../support/topics.js";
@@ -15,6 +24,17 @@ async function contentsOf(name: string) {
   const topic = defineTopic(name, { value: bytes(), key: bytes(), tombstones: true });
   for await (const record of kafka.read(topic)) records.push(record);
   return records;
+}
+
+/** A redrive that comes to nothing more after its first commit, as if its process were killed. */
+async function redriveKilled(topic: AnyTopic, options: RedriveOptions): Promise<void> {
+  const killed = new Kafka({ brokers, logger: silent });
+  let closing: Promise<void> | undefined;
+  const onProgress = () => {
+    closing ??= killed.close();
+  };
+  await killed.redrive(topic, { ...options, onProgress }).catch(() => undefined);
+  await closing;
 }
 
 describe("redrive", () => {
@@ -89,6 +109,34 @@ describe("redrive", () => {
     expect(redriven).toBeLessThan(300);
     const values = (await contentsOf(topic.name)).slice(300).map(({ value }) => String(value));
     expect(values).toEqual(Array.from({ length: 300 }, (_, index) => String(index)));
+  });
+
+  test("deletes what it sent back, also where it is ended, and what one before it had no time to delete", async () => {
+    const { topic, groupId, letters } = await failedTopic(kafka, 20, 1);
+    const left = async () => (await contentsOf(letters)).length;
+    await redriveKilled(topic, { groupId, limit: 8 });
+    expect(await left()).toBe(20);
+    const mine = new Error("no more");
+    const ended = kafka.redrive(topic, {
+      groupId,
+      limit: 7,
+      onProgress: () => {
+        throw mine;
+      },
+    });
+    await expect(ended).rejects.toBe(mine);
+    expect(await left()).toBe(5);
+    await expect(kafka.redrive(topic, { groupId })).resolves.toEqual({ redriven: 5, kept: 0 });
+    expect(await left()).toBe(0);
+  });
+
+  test("with nothing left to send back deletes what one before it had no time to delete", async () => {
+    const { topic, groupId, letters } = await failedTopic(kafka, 5, 1);
+    await redriveKilled(topic, { groupId });
+    expect(await kafka.redrive(topic, { groupId, dryRun: true })).toEqual({ redriven: 0, kept: 0 });
+    expect(await contentsOf(letters)).toHaveLength(5);
+    expect(await kafka.redrive(topic, { groupId })).toEqual({ redriven: 0, kept: 0 });
+    expect(await contentsOf(letters)).toEqual([]);
   });
 
   test("is fenced by another one that begins later, and together they send everything back once", async () => {
