@@ -145,6 +145,7 @@ export class ExactlyOnceLoop {
     partition.holding += 1;
     partition.queue.clear();
     this.#toRewind.add(partition);
+    this.#dropStale();
     this.#ring();
   }
 
@@ -262,6 +263,14 @@ export class ExactlyOnceLoop {
     for (const { offsets } of finished.parts) this.#waitingRecords += offsets.length;
   }
 
+  /** Of what waits, drops what comes again: once its partition is back at its committed offset nothing would show it. */
+  #dropStale(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    this.#waitingRecords = 0;
+    for (const finished of waiting) if (this.#stillCounts(finished)) this.#wait(finished);
+  }
+
   /** A transaction without a claim takes whatever comes: only that can bring the offset which it waits for. */
   #takesMore(): boolean {
     return this.#claims.isEmpty() || this.#count < this.#options.maxBatchRecords;
@@ -362,10 +371,7 @@ export class ExactlyOnceLoop {
       remedy: failure.remedy,
     });
     for (const partition of this.#claims.take()) this.readAgain(partition);
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    this.#waitingRecords = 0;
-    for (const finished of waiting) if (this.#stillCounts(finished)) this.#wait(finished);
+    this.#dropStale();
     let { remedy } = failure;
     let { error } = failure;
     if (remedy === "abort") {

@@ -1,0 +1,153 @@
+// Orders of events that brokers do not bring about on demand: the group and the transactions are played here.
+import { beforeEach, describe, expect, test, vi } from "vitest";
+import { OwnedPartition } from "../../../src/consumer/owned-partition.js";
+import { resolveKafkaOptions } from "../../../src/kafka-options.js";
+import { resolveProcessorOptions } from "../../../src/processor/options.js";
+import { deferred, type Deferred } from "../../../src/waiting.js";
+import { rawRecords } from "../consumer/records.js";
+import { encodedRecord } from "../producer/records.js";
+
+/** What the loop did, in order. */
+let calls: string[];
+let partitions: OwnedPartition[];
+/** By partition: what the group has committed. */
+let committed: Map<number, number>;
+let onRecords: (partition: OwnedPartition) => void;
+/** What the transaction now being committed waits for. */
+let commit: Deferred<void>;
+
+vi.mock("../../../src/consumer/group-session.js", () => ({
+  GroupSession: class {
+    readonly native = {
+      assignmentLost: () => false,
+      committed: (places: readonly { topic: string; partition: number }[]) =>
+        Promise.resolve(
+          places.map((place) => ({ ...place, offset: committed.get(place.partition) ?? -1001 })),
+        ),
+    };
+    constructor(
+      _config: unknown,
+      _options: unknown,
+      _topics: unknown,
+      events: { onRecords: typeof onRecords },
+    ) {
+      ({ onRecords } = events);
+    }
+    get partitions() {
+      return partitions;
+    }
+    get = (_topic: string, partition: number) => partitions[partition];
+    start = () => Promise.resolve();
+    stop = () => Promise.resolve();
+    madeRoom = () => undefined;
+    seek = (partition: OwnedPartition, offset: number) => {
+      calls.push(`seek ${partition.partition} to ${offset}`);
+      partition.beginSeek();
+      partition.moveTo(offset);
+    };
+  },
+}));
+vi.mock("../../../src/producer/transaction-runner.js", async (original) => ({
+  ...(await original<object>()),
+  TransactionRunner: class {
+    isOpen = false;
+    open = () => {
+      this.isOpen = true;
+      return Promise.resolve();
+    };
+    begin = () => Promise.resolve();
+    send = (topic: string) => calls.push(`send ${topic}`);
+    drained = () => Promise.resolve();
+    sendOffsets = (offsets: readonly { partition: number; offset: number }[]) => {
+      for (const { partition, offset } of offsets) committed.set(partition, offset);
+      return Promise.resolve();
+    };
+    commit = async () => {
+      calls.push("committing");
+      await commit.promise;
+      calls.push("committed");
+    };
+    whenUnstuck = () => Promise.resolve();
+    close = () => Promise.resolve();
+  },
+}));
+
+const { ExactlyOnceLoop } = await import("../../../src/processor/exactly-once-loop.js");
+type Loop = InstanceType<typeof ExactlyOnceLoop>;
+
+const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+const records = rawRecords(10);
+
+function start(count: number): { loop: Loop; errors: unknown[] } {
+  const config = resolveKafkaOptions({ brokers: "nowhere:9092", logger: silent });
+  const given = { groupId: "g", transactionalId: "t", commitIntervalMs: 1 };
+  const options = resolveProcessorOptions(given, config.properties);
+  partitions = Array.from(
+    { length: count },
+    (_, partition) => new OwnedPartition({ topic: "in", partition }),
+  );
+  const errors: unknown[] = [];
+  const loop = new ExactlyOnceLoop(config, options, ["in"], undefined, (error) => errors.push(error));
+  loop.start({ offer: () => {}, stop: () => {}, isBusy: () => false, oldest: () => undefined });
+  return { loop, errors };
+}
+
+/** Fetches everything from this offset on. */
+function fetch(partition: OwnedPartition, from: number): void {
+  partition.queue.push(records, from, records.length);
+  onRecords(partition);
+}
+
+const part = (partition: OwnedPartition, count: number) => ({
+  partition,
+  offsets: Array.from({ length: count }, () => partition.take()?.offset ?? -1),
+});
+const sendsTo = (topic: string) => [{ topic, record: encodedRecord() }];
+const called = (call: string) => vi.waitFor(() => expect(calls).toContain(call));
+
+beforeEach(() => {
+  calls = [];
+  committed = new Map();
+  commit = deferred();
+});
+
+describe("what waits for the next transaction", () => {
+  test.each([1, 2])("is dropped where its partition is read again: a batch of %i", async (size) => {
+    const { loop, errors } = start(1);
+    const [partition] = partitions as [OwnedPartition];
+    fetch(partition, 0);
+    loop.finished([part(partition, 1)], sendsTo("first"));
+    await called("committing");
+    loop.finished([part(partition, size)], sendsTo("waiting"));
+    loop.readAgain(partition);
+    commit.resolve();
+    await called("seek 0 to 1");
+    fetch(partition, 1);
+    loop.finished([part(partition, size + 1)], sendsTo("again"));
+    await vi.waitFor(() => expect(committed.get(0)).toBe(size + 2));
+    await loop.stop(1_000);
+    expect(calls.filter((call) => call.startsWith("send"))).toEqual(["send first", "send again"]);
+    expect(errors).toEqual([]);
+  });
+
+  test("is dropped as a whole, and all that is in it is read again", async () => {
+    const { loop, errors } = start(3);
+    const [one, two, three] = partitions as [OwnedPartition, OwnedPartition, OwnedPartition];
+    for (const partition of partitions) fetch(partition, 0);
+    loop.finished([part(one, 1), part(two, 1), part(three, 1)], sendsTo("first"));
+    await called("committing");
+    loop.finished([part(two, 1), part(three, 1)], sendsTo("waiting too"));
+    loop.finished([part(one, 1), part(two, 1)], sendsTo("waiting"));
+    loop.readAgain(one);
+    commit.resolve();
+    await called("seek 2 to 1");
+    expect(calls.filter((call) => !call.startsWith("commit"))).toEqual([
+      "send first",
+      "seek 0 to 1",
+      "seek 1 to 1",
+      "seek 2 to 1",
+    ]);
+    await loop.stop(1_000);
+    expect(errors).toEqual([]);
+  });
+});
