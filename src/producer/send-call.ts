@@ -14,8 +14,8 @@ export class SendCall {
   readonly since: number;
   /** The next one in the queue that this call waits in. */
   after: SendCall | undefined;
-  /** Whether its topic was looked up, after the native client took it for missing. */
-  isLookedUp = false;
+  /** What looking its topic up came to, which the native client had taken for missing: done, or why it could not be. */
+  lookUp: "done" | KafkaError | undefined;
   readonly #count: number;
   /** Emptied once all are handed over or the call has settled: the call itself is held for longer. */
   #records: readonly EncodedRecord[] = [];

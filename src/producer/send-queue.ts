@@ -61,6 +61,18 @@ export class SendQueue {
     this.#append(call);
   }
 
+  /** Puts calls that were set aside back, in their order, in front of those that came after them. */
+  addFirst(calls: readonly SendCall[]): void {
+    for (const call of calls.toReversed()) {
+      this.#waiting += call.remaining;
+      this.#waitingCalls += 1;
+      call.after = this.#first;
+      this.#first = call;
+      this.#last ??= call;
+      this.#turnCount = 0;
+    }
+  }
+
   /** Hands over what there is room for. `false`: the native queue was full, ask again a little later. */
   pump(): boolean {
     for (let call = this.#first; call !== undefined; call = this.#first) {

@@ -31,6 +31,8 @@ export class Sender {
   #recordsAside = 0;
   /** By topic: when the last of those that wait to know it has been added to the queue. */
   readonly #lines = new Map<string, Promise<void>>();
+  /** By topic that is being looked up: the calls that wait for that, in order. */
+  readonly #lookUps = new Map<string, SendCall[]>();
   readonly #lanes: Lanes;
   readonly #leaders: Leaders;
   #fatal: KafkaError | undefined;
@@ -232,26 +234,53 @@ export class Sender {
 
   readonly #handOver = (call: SendCall, record: EncodedRecord, tag: number): HandOver => {
     if (this.#fatal !== undefined) return this.#fatal;
+    const line = this.#lookUps.get(call.topic);
+    if (line !== undefined) {
+      this.#join(line, call);
+      return "aside";
+    }
     const code = this.#lanes.active?.produce(call.topic, record, tag) ?? nativeCodes.state;
     if (code === queued) return "queued";
     if (code === nativeCodes.queueFull) return "full";
     const mayBeNew = code === nativeCodes.unknownTopic || code === nativeCodes.unknownPartition;
-    if (mayBeNew && call.next === 0 && !call.isLookedUp) {
-      // The native client remembers for `metadataMaxAgeMs` that there was no such topic or partition.
-      // Asking makes it look again: what was made since can be sent to at once.
-      call.isLookedUp = true;
-      this.#setAside(call, this.partitions.lookUp(call.topic), () => {
-        this.#requeue(call);
-      });
-      return "aside";
+    if (mayBeNew && call.next === 0) {
+      if (call.lookUp instanceof KafkaError) return call.lookUp;
+      if (call.lookUp === undefined) {
+        void this.#lookUp(call);
+        return "aside";
+      }
     }
     return this.#errorOf(code, call.topic, record.partition);
   };
 
-  #requeue(call: SendCall): void {
-    if (call.isSettled) return;
-    this.#queue.add(call);
+  /**
+   * The native client remembers for `metadataMaxAgeMs` that there was no such topic or partition. Asking makes it
+   * look again: what was made since can be sent to at once. Later calls for the topic wait too, or those to a
+   * partition that is found meanwhile would overtake the ones that waited for it.
+   */
+  async #lookUp(call: SendCall): Promise<void> {
+    const line: SendCall[] = [];
+    this.#lookUps.set(call.topic, line);
+    this.#join(line, call);
+    const outcome = await this.partitions.lookUp(call.topic).then(
+      () => "done" as const,
+      (error: unknown) =>
+        error instanceof KafkaError ? error : new KafkaError("DELIVERY", String(error), { cause: error }),
+    );
+    this.#lookUps.delete(call.topic);
+    for (const waiting of line) {
+      waiting.lookUp = outcome;
+      this.#aside.delete(waiting);
+      this.#recordsAside -= waiting.remaining;
+    }
+    this.#queue.addFirst(line.filter(({ isSettled }) => !isSettled));
     this.#pumpSoon();
+  }
+
+  #join(line: SendCall[], call: SendCall): void {
+    line.push(call);
+    this.#aside.add(call);
+    this.#recordsAside += call.remaining;
   }
 
   readonly #onReport = (

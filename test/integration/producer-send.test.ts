@@ -113,6 +113,23 @@ describe("send", () => {
     expect(inOrderByKey(log)).toBe(true);
   });
 
+  it("keeps the order of calls to a partition that was added after the first", async () => {
+    const texts = textsOf(await createTopic());
+    const producer = kafka.producer();
+    await producer.send(texts, { value: "first", partition: 0 });
+    await kafka.admin().createPartitions(texts, 2);
+    const sent: Promise<unknown>[] = [];
+    for (let index = 0; index < 10_000; index += 1) {
+      sent.push(producer.send(texts, { value: String(index), partition: 1 }));
+      // Reports and answers come in between.
+      if (index % 20 === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    await Promise.all(sent);
+    const log = await readLog(brokers, texts.name, { partitions: 2 });
+    const values = log.filter(({ partition }) => partition === 1).map(({ value }) => Number(value));
+    expect(values).toEqual(Array.from({ length: 10_000 }, (_, index) => index));
+  });
+
   it("keeps the order of a key while lasting load changes the way records are gathered", async () => {
     const texts = textsOf(await createTopic({ partitions: 3 }));
     const producer = kafka.producer();

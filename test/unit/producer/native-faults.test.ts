@@ -20,6 +20,10 @@ class Addon {
   /** What `produce` answers, 0 unless set. */
   answer = 0;
   isDisconnected = false;
+  /** What it answers next, before `answer` counts. */
+  answers: number[] = [];
+  /** Where set, who asked for metadata waits here. */
+  asked: Callback[] | undefined;
   #events: Events | undefined;
 
   constructor() {
@@ -37,7 +41,8 @@ class Addon {
     callback(null);
   }
   getMetadata(_options: unknown, callback: Callback): void {
-    callback(null, { brokers: [], topics: [] });
+    if (this.asked === undefined) callback(null, { brokers: [], topics: [] });
+    else this.asked.push(callback);
   }
   setPollInBackground(): void {
     // Its reports come when the test says so.
@@ -53,8 +58,9 @@ class Addon {
     _time: unknown,
     tag: unknown,
   ): number {
-    if (this.answer === 0) this.taken.push({ tag, value: value.toString() });
-    return this.answer;
+    const answer = this.answers.shift() ?? this.answer;
+    if (answer === 0) this.taken.push({ tag, value: value.toString() });
+    return answer;
   }
 
   report(place: number, code: number | null, offset = 0): void {
@@ -83,6 +89,7 @@ vi.mock("../../../src/driver/binding.js", () => ({
 }));
 
 const topic = defineTopic("t", { value: string() });
+const otherTopic = defineTopic("other", { value: string() });
 const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const producerOf = (options: ProducerOptions = {}) =>
   new Producer(resolveKafkaOptions({ brokers: "nowhere:9092", logger: silent }), options);
@@ -159,6 +166,83 @@ describe("a full native queue", () => {
     addon().report(0, null, 7);
     addon().report(0, null, 8);
     expect([(await first).offset, (await second).offset]).toEqual([7, 8]);
+    await producer.close();
+  });
+});
+
+describe("a partition that the native client does not know yet", () => {
+  const unknownPartition = -190;
+  const answer = (): void => {
+    const asked = addon().asked ?? [];
+    addon().asked = undefined;
+    for (const callback of asked) callback(null, { brokers: [], topics: [] });
+  };
+
+  it("keeps the order of calls: those made while it is looked up wait behind the first", async () => {
+    const producer = producerOf();
+    void producer.send(topic, { value: "a" });
+    void producer.send(otherTopic, { value: "other a" });
+    await settle();
+    addon().asked = [];
+    addon().answer = unknownPartition;
+    void producer.send(topic, { value: "b" });
+    await settle();
+    // From here the native client would take them.
+    addon().answer = 0;
+    void producer.send(topic, { value: "c" });
+    await settle();
+    void producer.send(topic, values(2));
+    void producer.send(otherTopic, { value: "other b" });
+    await settle();
+    expect(addon().taken.map(({ value }) => value)).toEqual(["a", "other a", "other b"]);
+    answer();
+    void producer.send(topic, { value: "d" });
+    await settle();
+    const order = ["a", "other a", "other b", "b", "c", "v0", "v1", "d"];
+    expect(addon().taken.map(({ value }) => value)).toEqual(order);
+    for (const _ of order) addon().report(0, null, 1);
+    await producer.close();
+  });
+
+  it("fails the calls to it where it is not there, and no others", async () => {
+    const producer = producerOf();
+    void producer.send(topic, { value: "a" });
+    await settle();
+    addon().asked = [];
+    addon().answer = unknownPartition;
+    const refused = [
+      outcomeOf(producer.send(topic, { value: "b" })),
+      outcomeOf(producer.send(topic, { value: "c" })),
+    ];
+    await settle();
+    answer();
+    for (const outcome of await Promise.all(refused))
+      expect(outcome).toMatchObject({ code: "UNKNOWN_PARTITION", results: [{ status: "failed" }] });
+    addon().answer = 0;
+    void producer.send(topic, { value: "d" });
+    await settle();
+    expect(addon().taken.map(({ value }) => value)).toEqual(["a", "d"]);
+    for (const _ of [1, 2]) addon().report(0, null, 1);
+    await producer.close();
+  });
+
+  it("gives the reason why it could not be looked up to calls to it, and sends the others", async () => {
+    const producer = producerOf();
+    void producer.send(topic, { value: "a" });
+    await settle();
+    addon().asked = [];
+    addon().answer = unknownPartition;
+    const refused = outcomeOf(producer.send(topic, { value: "b" }));
+    await settle();
+    const joined = producer.send(topic, { value: "c" });
+    await settle();
+    addon().answers = [unknownPartition, 0];
+    for (const callback of addon().asked ?? []) callback({ code: -185, message: "Local: Timed out" });
+    expect(await refused).toMatchObject({ code: "TIMEOUT", retriable: true });
+    await settle();
+    expect(addon().taken.map(({ value }) => value)).toEqual(["a", "c"]);
+    for (const _ of [1, 2]) addon().report(0, null, 1);
+    await joined;
     await producer.close();
   });
 });
