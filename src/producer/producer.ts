@@ -5,6 +5,7 @@ import type { EncodedRecord, RecordMetadata } from "../record.js";
 import { createEncoder, type Encoder } from "../serde/encoder.js";
 import type { AnyTopic, ProducerRecord } from "../topic.js";
 import { BulkSender } from "./bulk-sender.js";
+import { encodeAll } from "./encode-all.js";
 import { resolveProducerOptions, type ProducerOptions } from "./options.js";
 import { SendCall } from "./send-call.js";
 import { Sender } from "./sender.js";
@@ -218,29 +219,6 @@ export class Producer {
     }
     return encoder;
   }
-}
-
-/** All records as bytes, or the error of the first that is wrong; a promise only where a serde gives one. */
-function encodeAll(
-  inputs: readonly ProducerRecord<AnyTopic>[],
-  encode: Encoder,
-): readonly EncodedRecord[] | Promise<readonly EncodedRecord[]> {
-  const records: (EncodedRecord | Promise<EncodedRecord>)[] = [];
-  let isLater = false;
-  try {
-    for (const input of inputs) {
-      const record = encode(input, records.length);
-      isLater ||= record instanceof Promise;
-      records.push(record);
-    }
-  } catch (error) {
-    // Nobody will ask for those that were begun.
-    for (const record of records) void Promise.resolve(record).catch(() => undefined);
-    throw error;
-  }
-  return isLater
-    ? Promise.all(records.map((record) => Promise.resolve(record)))
-    : (records as EncodedRecord[]);
 }
 
 function checkCallOptions(options: CallOptions): CallOptions {

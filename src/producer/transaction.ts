@@ -2,6 +2,7 @@ import { ClosedError } from "../errors.js";
 import type { EncodedRecord } from "../record.js";
 import { createEncoder, type Encoder } from "../serde/encoder.js";
 import type { AnyTopic, ProducerRecord } from "../topic.js";
+import { encodeAll } from "./encode-all.js";
 
 /** A transaction as its callback or handler sees it. */
 export interface Transaction {
@@ -114,13 +115,9 @@ export class TransactionSends implements Transaction {
 
   /** All are encoded before the first is passed on, so that a record which does not fit leaves none behind. */
   #sendMany(topic: AnyTopic, records: readonly ProducerRecord<AnyTopic>[]): Promise<void> | undefined {
-    const encode = this.#encoders.of(topic);
-    const encoded = records.map((record, index) => encode(record, index));
-    if (encoded.some((each) => each instanceof Promise))
-      return Promise.all(encoded.map((each) => Promise.resolve(each))).then((ready) =>
-        this.#passAll(topic.name, ready),
-      );
-    return this.#passAll(topic.name, encoded as EncodedRecord[]);
+    const encoded = encodeAll(records, this.#encoders.of(topic));
+    if (encoded instanceof Promise) return encoded.then((ready) => this.#passAll(topic.name, ready));
+    return this.#passAll(topic.name, encoded);
   }
 
   #passAll(topic: string, records: readonly EncodedRecord[]): Promise<void> | undefined {
