@@ -253,7 +253,11 @@ export type DeliveryResult =
       readonly error: KafkaError;
     };
 
-/** Some records of a call were refused, or whether they were written is not known. */
+/**
+ * Some records of a call were refused, or whether they were written is not known. It is `retriable` only where
+ * none of them is in the log or may be: else the same call would write some twice. The errors in `results` have
+ * a `retriable` of their own, for sending those again that have `failed`.
+ */
 export class DeliveryError extends KafkaError {
   /** The name of the class. */
   override readonly name = "DeliveryError";

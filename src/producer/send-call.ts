@@ -176,7 +176,8 @@ export function deliveryError(
     topic,
     partition: error.partition,
     nativeCode: error.nativeCode,
-    retriable: error.retriable,
+    // The same call again would write a second time what is in the log, or may be.
+    retriable: error.retriable && results.every(({ status }) => status === "failed"),
   });
 }
 

@@ -190,6 +190,25 @@ describe("a call", () => {
     expect(queue.waiting).toBe(0);
   });
 
+  it.each([
+    ["refused", ["failed", "failed"] as const, true],
+    ["in part written", ["written", "failed"] as const, false],
+    ["in part unknown", ["unknown", "failed"] as const, false],
+  ])("%s for a reason that passes may be made again only where that doubles nothing", (_, ends, again) => {
+    const { queue, native } = queueOf();
+    const { call, outcome } = callOf("a", 2);
+    queue.add(call);
+    queue.pump();
+    for (const [place, end] of ends.entries()) {
+      const tag = native.taken[place]?.tag;
+      if (end === "written") queue.written(tag, 0, 5, 1);
+      else queue.lost(tag, end, () => new KafkaError("TIMEOUT", "too late", { retriable: true }));
+    }
+    const error = outcome.error as DeliveryError;
+    expect(error.results.map(({ status }) => status)).toEqual(ends);
+    expect(error.retriable).toBe(again);
+  });
+
   it("given up while records are on their way says which are unknown, and ignores later reports", () => {
     const { queue, native } = queueOf({ maxRecords: 2 });
     const { call, outcome } = callOf("a", 3);
