@@ -155,7 +155,8 @@ export class BulkRun {
       return this.#handedOver % recordsPerTurn === 0 ? nextTurn() : undefined;
     }
     if (code === nativeCodes.queueFull) return this.#handOverLater(record, sleep(fullQueuePauseMs));
-    if (code === nativeCodes.unknownTopic && !this.#isLookedUp) {
+    const mayBeNew = code === nativeCodes.unknownTopic || code === nativeCodes.unknownPartition;
+    if (mayBeNew && !this.#isLookedUp) {
       this.#isLookedUp = true;
       return this.#handOverLater(record, this.#client.lookUp(this.#topic));
     }

@@ -30,6 +30,7 @@ const commitGraceMs = 5_000;
 /** The broker's clock is not ours. */
 const clockMarginMs = 500;
 const queueFullPauseMs = 2;
+const metadataTimeoutMs = 2_000;
 
 /** A call that did not come to its end, and what is to be done about it. */
 export class TransactionFailure extends Error {
@@ -82,6 +83,8 @@ export class TransactionRunner {
   #startedAt: number | undefined;
   #backlog: TransactionRecord[] = [];
   #draining: Promise<void> | undefined;
+  /** Topics that were looked up in this transaction, because the native client took them or a partition for missing. */
+  readonly #lookedUp = new Set<string>();
   #failure: TransactionRefusal | undefined;
   #reports = 0;
   /** Connections lost so far: a request on one of them may have been made twice. */
@@ -104,7 +107,7 @@ export class TransactionRunner {
     return this.#failure;
   }
 
-  /** Whether records wait here because the native queue is full: then wait for `drained`. */
+  /** Whether records wait here because the native queue is full, or a topic is looked up: then wait for `drained`. */
   get isFull(): boolean {
     return this.#draining !== undefined;
   }
@@ -150,6 +153,7 @@ export class TransactionRunner {
     this.#startedAt = undefined;
     this.#failure = undefined;
     this.#backlog = [];
+    this.#lookedUp.clear();
     // What is still emptying the backlog of the one before would go on where it was, in this one's.
     await this.#draining;
     await this.#call("begin", this.#deadline, (native) => native.beginTransaction());
@@ -164,9 +168,10 @@ export class TransactionRunner {
       this.#backlog.push({ topic, record });
       return;
     }
-    if (this.#handOver(topic, record)) return;
+    const wait = this.#handOver(topic, record);
+    if (wait === undefined) return;
     this.#backlog.push({ topic, record });
-    this.#draining = this.#drain();
+    this.#draining = this.#drain(wait);
   }
 
   /** Resolves when the native side has all records, or has said why it takes no more. */
@@ -275,23 +280,34 @@ export class TransactionRunner {
     void native?.disconnect();
   }
 
-  /** Whether the record is with the native client, or will never be. */
-  #handOver(topic: string, record: EncodedRecord): boolean {
-    const code = this.#native?.produce(topic, record, undefined) ?? nativeCodes.state;
-    if (code === nativeCodes.queueFull) return false;
+  /** What to wait for before it is handed over again; `undefined` where it is with the native client, or will never be. */
+  #handOver(topic: string, record: EncodedRecord): Promise<void> | undefined {
+    const native = this.#native;
+    const code = native?.produce(topic, record, undefined) ?? nativeCodes.state;
+    if (code === nativeCodes.queueFull) return sleep(queueFullPauseMs);
+    const mayBeNew = code === nativeCodes.unknownTopic || code === nativeCodes.unknownPartition;
+    if (mayBeNew && native !== undefined && !this.#lookedUp.has(topic)) {
+      // The native client remembers what was missing until it looks again, and asking makes it look.
+      this.#lookedUp.add(topic);
+      return native.partitionCount(topic, metadataTimeoutMs).then(
+        () => undefined,
+        () => undefined,
+      );
+    }
     if (code !== queued) this.#refused(code, topic, record.partition);
-    return true;
+    return undefined;
   }
 
-  async #drain(): Promise<void> {
+  async #drain(first: Promise<void>): Promise<void> {
     let next = 0;
-    for (;;) {
-      await sleep(queueFullPauseMs);
+    for (let wait: Promise<void> | undefined = first; wait !== undefined;) {
+      await wait;
+      wait = undefined;
       for (let item = this.#backlog[next]; item !== undefined; item = this.#backlog[next]) {
-        if (this.#failure === undefined && !this.#handOver(item.topic, item.record)) break;
+        if (this.#failure === undefined) wait = this.#handOver(item.topic, item.record);
+        if (wait !== undefined) break;
         next += 1;
       }
-      if (next >= this.#backlog.length) break;
     }
     this.#backlog = [];
     this.#draining = undefined;

@@ -79,6 +79,19 @@ describe("sendAll", () => {
     expect(log.map(({ partition, value }) => `${partition}${String(value)}`)).toEqual(["0c", "1b", "2a"]);
   });
 
+  it("writes to a partition that was added since the last call", async () => {
+    const texts = textTopic(await createTopic());
+    const producer = kafka.producer();
+    await producer.sendAll(texts, [{ value: "a", partition: 0 }]);
+    await kafka.admin().createPartitions(texts, 2);
+    await producer.sendAll(texts, [
+      { value: "b", partition: 1 },
+      { value: "c", partition: 1 },
+    ]);
+    const log = await readLog(brokers, texts.name, { partitions: 2 });
+    expect(log.map(({ partition, value }) => `${partition}${String(value)}`)).toEqual(["0a", "1b", "1c"]);
+  });
+
   it("runs several calls at the same time, each with its own outcome", async () => {
     const [one, other] = [textTopic(await createTopic()), textTopic(await createTopic())];
     const producer = kafka.producer();

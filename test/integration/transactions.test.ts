@@ -185,6 +185,20 @@ describe("a transaction", () => {
     expect(await valuesOf(topic)).toEqual([]);
   });
 
+  test("takes records for a partition that was added since the last one", async () => {
+    const topic = await newTopic(1);
+    await using producer = kafka.transactionalProducer({ transactionalId: uniqueName() });
+    await producer.transaction((tx) => tx.send(topic, { value: "0", partition: 0 }));
+    await kafka.admin().createPartitions(topic, 2);
+    await producer.transaction((tx) =>
+      tx.send(
+        topic,
+        ["1", "2", "3"].map((value) => ({ value, partition: 1 })),
+      ),
+    );
+    expect(await valuesOf(topic)).toEqual(["0", "1", "2", "3"]);
+  });
+
   test("is rolled back when it takes longer than its timeout, and the next one works", async () => {
     const topic = await newTopic();
     await using producer = kafka.transactionalProducer({

@@ -70,6 +70,7 @@ vi.mock("../../../src/driver/binding.js", () => ({
   loadBinding: () => ({ Producer: Addon, err2str: (code: number) => `error ${code}` }),
 }));
 
+const unknownPartition = -190;
 const [state, tooLarge, unauthorized, timedOut, purged] = [-172, 10, 29, -192, -152];
 const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
@@ -187,5 +188,27 @@ describe("a refusal that is reported while the transaction is rolled back", () =
     expect(runner.failure).toBeUndefined();
     await runner.begin();
     expect(Addon.made).toEqual([addon]);
+  });
+});
+
+describe("a partition that the native client does not know", () => {
+  it("is looked up once, and what was sent meanwhile stays in order", async () => {
+    const { runner, addon } = await openTransaction();
+    addon.answers.set("grown", unknownPartition);
+    runner.send("grown", encodedRecord());
+    runner.send("other", encodedRecord());
+    expect(runner.isFull).toBe(true);
+    expect(addon.taken).toEqual([]);
+    addon.answers.delete("grown");
+    await runner.commit();
+    expect(addon.taken).toEqual(["grown", "other"]);
+  });
+
+  it("fails the transaction for good where it is not there", async () => {
+    const { runner, addon } = await openTransaction();
+    addon.answers.set("grown", unknownPartition);
+    runner.send("grown", encodedRecord());
+    expect(await errorOf(runner.commit())).toMatchObject({ error: { code: "UNKNOWN_PARTITION" } });
+    expect(runner.failure?.isPermanent).toBe(true);
   });
 });
