@@ -30,6 +30,8 @@ const graceMs = 250;
 const longestPauseMs = 1_000;
 /** How many records may be finished ahead of the transaction that they will be in. */
 const maxWaiting = 5_000;
+/** How many records of a partition may be finished ahead of one in front of them, with what was sent for them. */
+const maxHeld = 5_000;
 const rewindAttempts = 10;
 const stuckTimeoutMs = 30_000;
 const producerCloseMs = 5_000;
@@ -75,7 +77,7 @@ export class ExactlyOnceLoop {
   readonly #stale = new WeakSet<OwnedPartition>();
   /** The first offset seen of each partition, where the group may have committed none yet. */
   readonly #firstOffsets = new WeakMap<OwnedPartition, number>();
-  /** No more records are taken because too much is waiting. */
+  /** No more records of any partition are taken because too much is waiting. */
   #isThrottled = false;
 
   #due: Deferred<void> | undefined;
@@ -135,6 +137,7 @@ export class ExactlyOnceLoop {
     if (this.#isOpen && this.#waiting.length === 0 && this.#takesMore()) this.#enter(finished);
     else this.#wait(finished);
     this.#throttle();
+    for (const { partition } of parts) this.#throttleOne(partition);
   }
 
   /** Nothing more of the partition is handed over, and nothing of it counts, until it is back at its committed offset. */
@@ -256,6 +259,7 @@ export class ExactlyOnceLoop {
       else this.#wait(finished);
     }
     this.#throttle();
+    for (const partition of this.#session.partitions) this.#throttleOne(partition);
   }
 
   #wait(finished: Finished): void {
@@ -521,7 +525,7 @@ export class ExactlyOnceLoop {
     const first = partition.queue.peek();
     if (first !== undefined && !this.#firstOffsets.has(partition))
       this.#firstOffsets.set(partition, first.offset);
-    partition.throttled = this.#isThrottled;
+    partition.throttled = this.#isTooFull(partition);
     this.#delivery?.offer(partition);
   }
 
@@ -544,15 +548,26 @@ export class ExactlyOnceLoop {
   }
 
   #throttle(): void {
-    const isFull = this.#waitingRecords >= maxWaiting || this.#held.size >= maxWaiting || this.#runner.isFull;
+    const isFull = this.#waitingRecords >= maxWaiting || this.#runner.isFull;
     if (isFull === this.#isThrottled) return;
     this.#isThrottled = isFull;
-    for (const partition of this.#session.partitions) partition.throttled = isFull;
-    if (!isFull) for (const partition of this.#session.partitions) this.#delivery?.offer(partition);
-    else if (this.#runner.isFull)
+    for (const partition of this.#session.partitions) this.#throttleOne(partition);
+    if (this.#runner.isFull)
       void this.#runner.drained().then(() => {
         this.#throttle();
       });
+  }
+
+  /** Of a partition that has one slow record no more are taken once enough wait behind it; the others go on. */
+  #throttleOne(partition: OwnedPartition): void {
+    const isFull = this.#isTooFull(partition);
+    if (isFull === partition.throttled) return;
+    partition.throttled = isFull;
+    if (!isFull) this.#delivery?.offer(partition);
+  }
+
+  #isTooFull(partition: OwnedPartition): boolean {
+    return this.#isThrottled || this.#held.sizeOf(partition) >= maxHeld;
   }
 
   #isDue(): boolean {

@@ -15,11 +15,10 @@ export interface Finished {
  */
 export class HeldSends {
   readonly #byPartition = new Map<OwnedPartition, Map<number, readonly TransactionRecord[]>>();
-  #size = 0;
 
-  /** How many records hold sends back. */
-  get size(): number {
-    return this.#size;
+  /** Of how many records of the partition sends are held back. */
+  sizeOf(partition: OwnedPartition): number {
+    return this.#byPartition.get(partition)?.size ?? 0;
   }
 
   hold(partition: OwnedPartition, offset: number, sends: readonly TransactionRecord[]): void {
@@ -29,7 +28,6 @@ export class HeldSends {
       this.#byPartition.set(partition, held);
     }
     held.set(offset, sends);
-    this.#size += 1;
   }
 
   /** The sends of records below the partition's committable offset, which are held no longer. */
@@ -41,13 +39,11 @@ export class HeldSends {
     if (covered.length > 1) covered.sort((a, b) => a - b);
     const sends = covered.flatMap((offset) => held.get(offset) ?? []);
     for (const offset of covered) held.delete(offset);
-    this.#size -= covered.length;
     return sends;
   }
 
   /** Forgets what is held for a partition whose records come again. */
   drop(partition: OwnedPartition): void {
-    this.#size -= this.#byPartition.get(partition)?.size ?? 0;
     this.#byPartition.delete(partition);
   }
 }

@@ -269,6 +269,36 @@ describe("a processor", () => {
     expect(numbers(await valuesOf(target))).toEqual(upTo(count));
   });
 
+  test("order: key, one slow record holds up only its own partition", async () => {
+    const [source, target] = [await newTopic(2), await newTopic()];
+    const recordsOf = (partition: number, count: number) =>
+      Array.from({ length: count }, (_, index) => ({
+        key: String(index),
+        value: index === 0 && partition === 0 ? "slow" : `${partition}`,
+        partition,
+      }));
+    await using producer = kafka.producer();
+    await producer.send(source, recordsOf(0, 7_000));
+    const gate = deferred();
+    const handled = [0, 0];
+    const processor = kafka.processor(source, { ...names(), order: "key", concurrency: 20 });
+    const running = processor.run(async ({ value, partition }, tx) => {
+      if (value === "slow") await gate.promise;
+      handled[partition] = (handled[partition] ?? 0) + 1;
+      await tx.send(target, { value });
+    });
+    await until(() => (handled[0] ?? 0) >= 5_000);
+    await producer.send(source, recordsOf(1, 1_000));
+    await until(async () => (await valuesOf(target)).length >= 1_000);
+    expect(new Set(await valuesOf(target))).toEqual(new Set(["1"]));
+    expect(handled[0]).toBeLessThan(6_900);
+    gate.resolve();
+    await until(() => handled[0] === 7_000);
+    await processor.close();
+    await running;
+    expect((await valuesOf(target)).length).toBe(8_000);
+  });
+
   test("what was done ahead in a partition that is taken away holds up no other", async () => {
     const [source, target] = [await newTopic(2), await newTopic()];
     await using producer = kafka.producer();

@@ -39,7 +39,7 @@ describe("sends held back", () => {
     held.hold(partition, 0, [sent("a")]);
     expect(topicsOf(held.release(partition))).toEqual(["a", "b1", "b2", "c"]);
     expect(held.release(partition)).toEqual([]);
-    expect(held.size).toBe(0);
+    expect(held.sizeOf(partition)).toBe(0);
   });
 
   test("are forgotten with their partition", () => {
@@ -48,7 +48,7 @@ describe("sends held back", () => {
     held.hold(partition, 1, [sent("b")]);
     held.drop(partition);
     partition.finish(0);
-    expect(held.size).toBe(0);
+    expect(held.sizeOf(partition)).toBe(0);
     expect(held.release(partition)).toEqual([]);
   });
 });
