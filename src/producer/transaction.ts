@@ -8,8 +8,8 @@ import { encodeAll } from "./encode-all.js";
 export interface Transaction {
   /**
    * Adds a record, or several, to the transaction: they become visible together with everything else in
-   * it, or never. Resolves when they are buffered, so the promise says nothing about the broker; the
-   * transaction waits for sends that were not awaited. A send that fails makes the whole transaction fail
+   * it, or never. Resolves when they are buffered, so the promise says nothing about the broker, and buffers in
+   * them are the caller's to change again; the transaction waits for sends that were not awaited. A send that fails makes the whole transaction fail
    * with its error, even where nobody looks at the promise. How large a record may be is the topic's to say
    * (`max.message.bytes`), up to 60 MB.
    *

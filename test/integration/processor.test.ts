@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import {
+  bytes,
   ClosedError,
   ConfigError,
   defineTopic,
@@ -112,6 +113,35 @@ describe("a processor", () => {
       }
     },
   );
+
+  test("writes what a buffer held when it was sent, although its handler uses it again", async () => {
+    const input = await newTopic();
+    const output = defineTopic(await createTopic(), { value: bytes(), key: bytes() });
+    await fill(input, 50);
+    const scratch = Buffer.alloc(20);
+    const use = (text: string): Buffer => scratch.subarray(0, scratch.write(text));
+    await using processor = kafka.processor(input, names());
+    let handled = 0;
+    const done = processor.run(async ({ value }, tx) => {
+      for (const round of ["a", "b"]) {
+        const all = use(`${round}${value}`);
+        await tx.send(output, { key: all, value: all, headers: { bytes: all, text: "kept", none: "" } });
+      }
+      await tx.send(output, { key: Buffer.alloc(0), value: Buffer.alloc(0) });
+      handled += 1;
+    });
+    await until(() => handled === 50);
+    await processor.close();
+    await done;
+    const expected = upTo(50).flatMap((value) => [`a${value}`, `b${value}`, ""]);
+    const found = [];
+    for await (const { key, value, headers } of kafka.read(output)) {
+      expect(String(key)).toBe(String(value));
+      if (value.length > 0) expect(headers).toEqual({ bytes: String(value), text: "kept", none: "" });
+      found.push(String(value));
+    }
+    expect(found).toEqual(expected);
+  });
 
   test("calls a synchronous handler too, and one that sends nothing", async () => {
     const input = await newTopic(2);
