@@ -304,7 +304,10 @@ test("any schedule: order holds within a key or a partition, concurrency is boun
   const schedule = fc.record({
     order: fc.constantFrom("partition" as const, "key" as const, "none" as const),
     limit: fc.integer({ min: 1, max: 6 }),
-    records: fc.array(fc.tuple(fc.nat(2), fc.option(fc.constantFrom("a", "b", "c"))), { maxLength: 80 }),
+    records: fc.array(fc.tuple(fc.nat(2), fc.option(fc.constantFrom("a", "b", "c"))), {
+      maxLength: 80,
+      size: "max",
+    }),
     choices: fc.infiniteStream(fc.nat()),
   });
   await fc.assert(
