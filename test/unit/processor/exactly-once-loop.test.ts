@@ -76,7 +76,6 @@ const { ExactlyOnceLoop } = await import("../../../src/processor/exactly-once-lo
 type Loop = InstanceType<typeof ExactlyOnceLoop>;
 
 const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
-const records = rawRecords(10);
 
 function start(count: number): { loop: Loop; errors: unknown[] } {
   const config = resolveKafkaOptions({ brokers: "nowhere:9092", logger: silent });
@@ -94,7 +93,7 @@ function start(count: number): { loop: Loop; errors: unknown[] } {
 
 /** Fetches everything from this offset on. */
 function fetch(partition: OwnedPartition, from: number): void {
-  partition.queue.push(records, from, records.length);
+  partition.queue.push(rawRecords(10), from, 10);
   onRecords(partition);
 }
 
