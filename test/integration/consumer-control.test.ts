@@ -12,12 +12,13 @@ const producer = kafka.producer();
 const admin = kafka.admin();
 afterAll(() => kafka.close());
 
-/** A topic with the values "0", "1", … in each partition, made a second apart from the year 2001 on. */
+/** A topic with the values "0", "1", … in each partition, of five keys in turn, made a second apart from the year 2001 on. */
 async function filledTopic(records: number, partitions = 1) {
   const topic = textTopic(await createTopic({ partitions }));
   await producer.send(
     topic,
     Array.from({ length: records * partitions }, (_, index) => ({
+      key: String(Math.floor(index / partitions) % 5),
       value: String(Math.floor(index / partitions)),
       partition: index % partitions,
       timestamp: Date.UTC(2001, 0, 1) + Math.floor(index / partitions) * 1_000,
@@ -211,21 +212,26 @@ describe("seek", () => {
     await again.close();
   });
 
-  test("while records stream in, over and over: every stretch is in order and begins where it was told to", async () => {
+  test('with order: "key" while records wait behind others of their key, over and over: each key goes on where it was told to', async () => {
     const topic = await filledTopic(3_000);
     const consumer = kafka.consumer(topic, { groupId: uniqueName(), order: "key", concurrency: 4 });
-    const offsets: number[] = [];
-    const ended = consumer.run(({ offset }) => void offsets.push(offset));
-    await until("streaming", () => offsets.length > 0);
-    for (const target of [2_000, 10, 1_500, 0, 2_990]) {
-      const { length } = offsets;
+    const handled: number[] = [];
+    const ended = consumer.run(async ({ offset }) => {
+      handled.push(offset);
+      // The first key is slow, so that its records wait while those of the others overtake them.
+      await new Promise((resolve) => setTimeout(resolve, offset % 5 === 0 ? 10 : 0));
+    });
+    await until("streaming", () => handled.length > 0);
+    for (const target of [2_000, 10, 1_500, 0, 2_900]) {
+      const { length } = handled;
       await consumer.seek({ topic: topic.name, partition: 0 }, target);
-      await until(
-        `back at ${target}`,
-        () => offsets.indexOf(target, length) >= 0 && offsets.at(-1) === 2_999,
-      );
-      const stretch = offsets.slice(offsets.indexOf(target, length));
-      expect(stretch.slice(0, 5)).toEqual([0, 1, 2, 3, 4].map((step) => target + step));
+      await until(`a hundred from ${target}`, () => handled.length >= length + 100);
+      const stretch = handled.slice(length);
+      // All five keys have records among the next five.
+      for (const first of [0, 1, 2, 3, 4].map((step) => target + step)) {
+        const ofKey = stretch.filter((offset) => offset % 5 === first % 5);
+        expect(ofKey).toEqual(ofKey.map((_, index) => first + 5 * index));
+      }
     }
     await consumer.close();
     await ended;

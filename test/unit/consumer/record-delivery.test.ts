@@ -38,6 +38,7 @@ function setUp(
     partitions?: number;
     decode?: DeliveryHost["decode"];
     failures?: DeliveryHost["failures"];
+    taken?: () => void;
   } = {},
 ): Setup {
   const { order = "partition", partitions: count = 1, limit = count } = options;
@@ -50,6 +51,7 @@ function setUp(
   const host: DeliveryHost = {
     ...handingOver,
     decode: options.decode ?? ((raw) => raw),
+    taken: options.taken ?? (() => {}),
     failed: (error) => {
       errors.push(error);
       delivery.stop();
@@ -298,6 +300,45 @@ test("a pause keeps records that wait behind others of their key, and resume han
   await settled();
   expect(calls.map(({ record }) => record.offset)).toEqual([0, 1, 2]);
   expect(partition.committable).toBe(3);
+});
+
+test("order: key, a seek drops what waits behind others of its key", async () => {
+  const slow = deferred();
+  const handled: number[] = [];
+  const { feed, partitions, delivery } = setUp(
+    ({ offset }) => {
+      handled.push(offset);
+      return offset === 0 ? slow.promise : undefined;
+    },
+    { order: "key", limit: 10 },
+  );
+  feed(0, ["a", "a", "a"]);
+  const [partition] = partitions;
+  if (partition === undefined) throw new Error("there is none");
+  partition.beginSeek();
+  slow.resolve();
+  await partition.idle();
+  partition.moveTo(3);
+  feed(0, ["a", "a"]);
+  delivery.offer(partition);
+  await settled();
+  expect(handled).toEqual([0, 3, 4]);
+  expect(partition.committable).toBe(5);
+});
+
+test("order: key, no more than a bounded number waits behind others of their key", async () => {
+  const slow = deferred();
+  let taken = 0;
+  const { feed, partitions } = setUp(({ offset }) => (offset === 0 ? slow.promise : undefined), {
+    order: "key",
+    limit: 10,
+    taken: () => void (taken += 1),
+  });
+  feed(0, Array<string>(3_000).fill("a"));
+  await settled();
+  expect(taken).toBe(1_001);
+  slow.resolve();
+  while (partitions[0]?.committable !== 3_000) await settled();
 });
 
 test("any schedule: order holds within a key or a partition, concurrency is bounded, and everything is handled once", async () => {
