@@ -10,7 +10,7 @@ import {
   string,
 } from "typed-kafka";
 import { silent } from "../support/consuming.js";
-import { failedTopic } from "../support/dead-letters.js";
+import { failAll, failedTopic, numberedTopic } from "../support/dead-letters.js";
 import { createTopic, uniqueName } from "../support/topics.js";
 
 const brokers = inject("brokers");
@@ -74,6 +74,34 @@ describe("redrive", () => {
     expect(values.map(({ value }) => Number(String(value))).toSorted((a, b) => a - b)).toEqual(
       Array.from({ length: 20 }, (_, index) => index),
     );
+  });
+
+  test("where topics and groups share a dead-letter topic, only its own are sent back, and the others stay", async () => {
+    const shared = textTopic(await createTopic());
+    const [orders, payments] = [await numberedTopic(kafka, 4), await numberedTopic(kafka, 4)];
+    const [billing, shipping] = [uniqueName(), uniqueName()];
+    const failed = [
+      [payments, billing],
+      [orders, billing],
+      [orders, shipping],
+    ] as const;
+    for (const [topic, groupId] of failed) await failAll(kafka, topic, 4, { groupId, deadLetter: shared });
+    const options = { groupId: billing, deadLetter: shared };
+    expect(await kafka.redrive(orders, { ...options, dryRun: true })).toEqual({ redriven: 4, kept: 8 });
+    expect(await kafka.redrive(orders, options)).toEqual({ redriven: 4, kept: 8 });
+    expect((await contentsOf(orders.name)).length).toBe(8);
+    expect((await contentsOf(payments.name)).length).toBe(4);
+    const left = (await contentsOf(shared.name)).map(
+      ({ headers }) => `${headers["dead-letter.source-topic"]} ${headers["dead-letter.group"]}`,
+    );
+    expect(left.toSorted()).toEqual(
+      [
+        ...Array<string>(4).fill(`${payments.name} ${billing}`),
+        ...Array<string>(4).fill(`${orders.name} ${shipping}`),
+      ].toSorted(),
+    );
+    expect(await kafka.redrive(payments, options)).toEqual({ redriven: 4, kept: 4 });
+    expect((await contentsOf(payments.name)).length).toBe(8);
   });
 
   test("stops at the limit, and goes on from there; keeps the rate; sends elsewhere", async () => {
