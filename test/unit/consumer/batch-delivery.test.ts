@@ -1,5 +1,5 @@
 import { getEventListeners } from "node:events";
-import { expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { BatchDelivery } from "../../../src/consumer/batch-delivery.js";
 import type { BatchPart, DeliveryHost, HandlerContext } from "../../../src/consumer/delivery.js";
 import { OwnedPartition } from "../../../src/consumer/owned-partition.js";
@@ -118,6 +118,27 @@ test("across partitions: batches leave nothing behind in the signals of their pa
   for (const { signal } of partitions) expect(getEventListeners(signal, "abort")).toEqual([]);
 });
 
+test("a seek while a serde works: what it decoded is not handed over, and what is at the new place is", async () => {
+  const decoding = deferred<unknown>();
+  const batches: number[][] = [];
+  const { feed, partitions, finished } = setUp(
+    (records) => void batches.push(records.map(({ offset }) => offset)),
+    {},
+    { decode: (raw) => (raw.offset === 0 ? decoding.promise.then(() => raw) : raw) },
+  );
+  feed(0, range(3));
+  const [partition] = partitions;
+  if (partition === undefined) return;
+  partition.beginSeek();
+  decoding.resolve(undefined);
+  await partition.idle();
+  partition.moveTo(40);
+  feed(0, [40, 41]);
+  await settled();
+  expect(batches).toEqual([[40, 41]]);
+  expect(finished.flatMap(({ offsets }) => offsets)).toEqual([40, 41]);
+});
+
 test("across partitions: when one is lost and the handler gives up, the others begin the batch again", async () => {
   const { feed, partitions, rewound, errors, finished } = setUp(
     (_, { signal }) =>
@@ -139,16 +160,56 @@ test("across partitions: when one is lost and the handler gives up, the others b
   expect(partitions.map(({ active }) => active)).toEqual([0, 0]);
 });
 
-test("goes ahead before maxWaitMs when as much is waiting as may be", async () => {
-  const batches: number[] = [];
-  const { feed } = setUp(
-    (records) => void batches.push(records.length),
-    { maxRecords: 500, maxWaitMs: 60_000 },
-    { isFull: () => true },
-  );
-  feed(0, range(10));
-  await settled();
-  expect(batches).toEqual([10]);
+describe("maxWaitMs", () => {
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  function waiting(overrides: Partial<DeliveryHost> = {}) {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+    const sizes: number[] = [];
+    const options = { maxRecords: 5, maxWaitMs: 1_000 };
+    return { sizes, ...setUp((records) => void sizes.push(records.length), options, overrides) };
+  }
+  const pass = async (ms: number): Promise<void> => {
+    vi.advanceTimersByTime(ms);
+    await settled();
+  };
+
+  test("is how long each batch waits for more, from its own first record", async () => {
+    const { sizes, feed } = waiting();
+    for (const batch of [0, 1]) {
+      feed(0, [10 * batch]);
+      await pass(600);
+      feed(0, [10 * batch + 1]);
+      await pass(399);
+      expect(sizes).toHaveLength(batch);
+      await pass(1);
+      expect(sizes[batch]).toBe(2);
+      await pass(5_000);
+    }
+  });
+
+  test("is not waited for where a batch is full, and the next one waits its own time", async () => {
+    const { sizes, feed } = waiting();
+    feed(0, range(4));
+    await pass(600);
+    feed(0, [4]);
+    await settled();
+    expect(sizes).toEqual([5]);
+    feed(0, [5]);
+    await pass(999);
+    expect(sizes).toEqual([5]);
+    await pass(1);
+    expect(sizes).toEqual([5, 1]);
+  });
+
+  test("is not waited for where as much is waiting as may be", async () => {
+    const { sizes, feed } = waiting({ isFull: () => true });
+    feed(0, range(3));
+    await settled();
+    expect(sizes).toEqual([3]);
+  });
 });
 
 /** Calls again after a minute, which none of these tests waits. */
