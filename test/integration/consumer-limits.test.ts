@@ -134,6 +134,28 @@ describe.concurrent("handlers that take long", () => {
     expect(await committedOffsets(brokers, groupId, topic.name)).toEqual([1]);
   });
 
+  test.for(["runBatch", "for await", "processor"] as const)(
+    "%s: a handler past maxPollIntervalMs is HANDLER_TIMEOUT, and its record is not committed",
+    async (way, { expect }) => {
+      const topic = textTopic(await createTopic());
+      const groupId = uniqueName();
+      await producer.send(topic, [{ value: "quick" }, { value: "slow" }]);
+      const handle = async ({ value }: { readonly value: string | null }) => {
+        if (value === "slow") await sleep(9_000);
+      };
+      const run = async () => {
+        if (way === "processor")
+          await kafka.processor(topic, { groupId, transactionalId: groupId, ...long }).run(handle);
+        const consumer = kafka.consumer(topic, { groupId, ...long });
+        if (way === "runBatch")
+          await consumer.runBatch(([record]) => record && handle(record), { maxRecords: 1 });
+        else for await (const record of consumer) await handle(record);
+      };
+      await expect(run()).rejects.toMatchObject({ code: "HANDLER_TIMEOUT", offset: 1, groupId });
+      expect(await committedOffsets(brokers, groupId, topic.name)).toEqual([1]);
+    },
+  );
+
   test("a topic that does not exist is UNKNOWN_TOPIC after 10 s, and one that is made meanwhile is read", async ({
     expect,
   }) => {

@@ -192,6 +192,37 @@ describe("members that do not leave politely", () => {
   }, 120_000);
 });
 
+test("what onRebalance gives for revoked partitions is awaited before others get them, and before close resolves", async () => {
+  const topic = textTopic(await createTopic({ partitions: 2 }));
+  const groupId = uniqueName();
+  const events: string[] = [];
+  const start = (name: string) => {
+    const consumer = kafka.consumer(topic, {
+      groupId,
+      assignor: "range",
+      sessionTimeoutMs: 6_000,
+      onRebalance: async ({ type }) => {
+        events.push(`${name} ${type}`);
+        if (type !== "revoked") return;
+        await sleep(1_000);
+        events.push(`${name} gave up`);
+      },
+    });
+    const ended = consumer.run(() => undefined);
+    return { consumer, ended };
+  };
+  const first = start("first");
+  await until("the first has both", () => first.consumer.assignment.length === 2);
+  const second = start("second");
+  await until("the second has one", () => second.consumer.assignment.length === 1);
+  expect(events.indexOf("first gave up")).toBeGreaterThan(0);
+  expect(events.indexOf("first gave up")).toBeLessThan(events.indexOf("second assigned"));
+  await second.consumer.close();
+  expect(events.at(-1)).toBe("second gave up");
+  await first.consumer.close();
+  await Promise.all([first.ended, second.ended]);
+});
+
 test("a partition that was paused when it was taken away is read again when it comes back", async () => {
   const topic = textTopic(await createTopic({ partitions: 2 }));
   const groupId = uniqueName();
