@@ -71,12 +71,12 @@ test("a read over a compacted topic gives every key's last value and what lies b
   expect(offsets.slice(0, 2)).toEqual([0, 79]);
 });
 
-test("a read that retention overtakes goes on with what exists, and ends", async () => {
-  const name = await createTopic({
-    brokers: cluster.brokers,
-    partitions: 2,
-    config: { "segment.bytes": "1048576", "retention.bytes": "3000000" },
-  });
+test.each([
+  ["goes on with what exists, and ends", 0],
+  ["past the end as of its start ends too", 1_000],
+])("a read that retention overtakes %s", async (_, more) => {
+  const config = { "segment.bytes": "1048576" };
+  const name = await createTopic({ brokers: cluster.brokers, partitions: 2, config });
   const topic = defineTopic(name, { value: string() });
   const producer = kafka.producer({ compression: "none" });
   const value = "x".repeat(10_000);
@@ -85,19 +85,29 @@ test("a read that retention overtakes goes on with what exists, and ends", async
       topic,
       Array.from({ length: count }, () => ({ value, partition })),
     );
-  const admin = kafka.admin();
-  const start = async () => (await admin.groupLag("nobody", topic)).map(({ end, lag }) => end - lag);
-  // More than the native client fetches ahead (16 MB), so that the reader is overtaken.
-  for (let count = 0; count < 12; count += 1) await write(200, 0);
+  // Far more than is fetched ahead (16 MB by the native client), so that the reader is overtaken.
+  const count = 6_000;
+  for (let written = 0; written < count; written += 200) await write(200, 0);
   await write(5, 1);
   const reader = kafka.read(topic, { from: "earliest" });
+  const offsets: [number[], number[]] = [[], []];
+  const keep = ({ partition, offset }: { readonly partition: number; readonly offset: number }) =>
+    offsets[partition === 0 ? 0 : 1].push(offset);
   const first = await reader.next();
-  const begin = first.value?.partition === 0 ? first.value.offset : 0;
-  for (let count = 0; count < 12; count += 1) await write(200, 0);
-  await expect.poll(async () => (await start())[0], { timeout: 30_000 }).toBeGreaterThan(2_400);
-  const offsets = [begin];
-  for await (const { partition, offset } of reader) if (partition === 0) offsets.push(offset);
-  // It ends at the end as of its start, whatever is still there of it, and gives nothing twice.
-  expect(offsets.at(-1)).toBeLessThan(2_400);
-  expect(offsets).toEqual([...new Set(offsets)].toSorted((a, b) => a - b));
+  if (first.done !== true) keep(first.value);
+  const retention = ["--alter", "--add-config", "retention.bytes=3000000"];
+  const entity = ["--entity-type", "topics", "--entity-name", name];
+  await cluster.tool("kafka.admin.ConfigCommand", [...retention, ...entity]);
+  if (more > 0) await write(more, 0);
+  const admin = kafka.admin();
+  const start = async () => (await admin.groupLag("nobody", topic)).map(({ end, lag }) => end - lag)[0];
+  await expect.poll(start, { timeout: 30_000 }).toBeGreaterThan(count + more - 1_000);
+  for await (const record of reader) keep(record);
+  const [overtaken, other] = offsets;
+  expect(other).toEqual([0, 1, 2, 3, 4]);
+  expect(overtaken.length).toBeLessThan(count);
+  // What was still there of it is not passed over, and nothing comes twice.
+  if (more === 0) expect(overtaken.at(-1)).toBe(count - 1);
+  else expect(overtaken.at(-1)).toBeLessThan(count);
+  expect(overtaken).toEqual([...new Set(overtaken)].toSorted((a, b) => a - b));
 });
