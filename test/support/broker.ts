@@ -78,6 +78,8 @@ async function startInDocker(port: number): Promise<Broker> {
     KAFKA_AUTO_CREATE_TOPICS_ENABLE: "false",
     KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS: "0",
     KAFKA_GROUP_MIN_SESSION_TIMEOUT_MS: "1000",
+    // Tests wait for the broker to end transactions that take too long.
+    KAFKA_TRANSACTION_ABORT_TIMED_OUT_TRANSACTION_CLEANUP_INTERVAL_MS: "1000",
   };
   const environment = Object.entries(settings).flatMap(([variable, value]) => ["-e", `${variable}=${value}`]);
   const remove = ["docker", "rm", "-f", name] as const;
