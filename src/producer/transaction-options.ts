@@ -26,6 +26,13 @@ export interface TransactionOptions {
   /** How batches of records are compressed. Kafka: `compression.type`. @default "none" */
   readonly compression?: Compression | undefined;
   /**
+   * How large a batch may grow, in bytes; 1 to 60,000,000. A record that is larger goes alone. Where a topic's
+   * `max.message.bytes` is less than this, it refuses batches of records that it would take one by one: give
+   * its limit, or less. Kafka: `batch.size`.
+   * @default 1_000_000
+   */
+  readonly batchMaxBytes?: number | undefined;
+  /**
    * How records that name no partition are spread. Kafka: `partitioner.class`.
    * @default "murmur2_random", the same partitions as Java's
    */
@@ -45,6 +52,7 @@ export const transactionOptionNames = [
   "timeoutMs",
   "lingerMs",
   "compression",
+  "batchMaxBytes",
   "partitioner",
 ] as const satisfies readonly (keyof TransactionOptions)[];
 
@@ -90,6 +98,11 @@ export function resolveTransactionOptions(
       "delivery.report.only.error": true,
       "linger.ms": checkInteger("lingerMs", options.lingerMs, { min: 0, max: 1_000, otherwise: 5 }),
       "compression.type": checkCompression(options.compression),
+      "batch.size": checkInteger("batchMaxBytes", options.batchMaxBytes, {
+        min: 1,
+        max: maxRecordBytes,
+        otherwise: 1_000_000,
+      }),
       partitioner: checkPartitioner(options.partitioner),
     },
   };

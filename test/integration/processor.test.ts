@@ -269,6 +269,17 @@ describe("a processor", () => {
     expect((await valuesOf(output)).length).toBeLessThanOrEqual(100);
   });
 
+  test("copies a backlog to a topic that takes only small batches, in batches as small", async () => {
+    const [input, small] = [await newTopic(), await newTopic(1, { "max.message.bytes": "5000" })];
+    await fill(input, 1_000);
+    await using processor = kafka.processor(input, { ...names(), batchMaxBytes: 5_000 });
+    const done = processor.run(({ value }, tx) => tx.send(small, { value }));
+    await Promise.race([until(async () => (await valuesOf(small)).length >= 1_000), done]);
+    await processor.close();
+    await done;
+    expect(numbers(await valuesOf(small))).toEqual(upTo(1_000));
+  });
+
   test("order: key, one slow key holds up the others for a while and not for ever", async () => {
     const [source, target] = [await newTopic(), await newTopic()];
     await using producer = kafka.producer();

@@ -185,6 +185,19 @@ describe("a transaction", () => {
     expect(await valuesOf(topic)).toEqual([]);
   });
 
+  test("writes many records to a topic that takes only small batches, in batches as small", async () => {
+    const topic = await newTopic(1, { "max.message.bytes": "10000" });
+    const records = Array.from({ length: 500 }, (_, index) => ({ value: String(index).padEnd(200, "x") }));
+    await using large = kafka.transactionalProducer({ transactionalId: uniqueName() });
+    const error = await errorOf(large.transaction((tx) => tx.send(topic, records)));
+    expect(error).toMatchObject({ cause: { code: "RECORD_TOO_LARGE" } });
+    expect((error as Error).message).toContain("batchMaxBytes");
+    const small = { transactionalId: uniqueName(), batchMaxBytes: 10_000 };
+    await using producer = kafka.transactionalProducer(small);
+    await producer.transaction((tx) => tx.send(topic, records));
+    expect(await valuesOf(topic)).toEqual(records.map(({ value }) => value));
+  });
+
   test("takes records for a partition that was added since the last one", async () => {
     const topic = await newTopic(1);
     await using producer = kafka.transactionalProducer({ transactionalId: uniqueName() });
@@ -298,6 +311,8 @@ describe("a transactional producer", () => {
     expect(wrong({})).toBe("transactionalId");
     expect(wrong({ transactionalId: "" })).toBe("transactionalId");
     expect(wrong({ transactionalId: "a", timeoutMs: 10 })).toBe("timeoutMs");
+    expect(wrong({ transactionalId: "a", batchMaxBytes: 0 })).toBe("batchMaxBytes");
+    expect(wrong({ transactionalId: "a", batchMaxBytes: 60_000_001 })).toBe("batchMaxBytes");
     expect(wrong({ transactionalId: "a", closeTimeoutMs: -1 })).toBe("closeTimeoutMs");
     expect(wrong({ transactionalId: "a", acks: 1 })).toBe("TransactionOptions.acks");
   });
