@@ -23,6 +23,8 @@ const callTimeoutMs = 5_000;
 const initTimeoutMs = 10_000;
 /** How much longer a call may take than it was given before it counts as hanging. */
 const stuckAfterMs = 5_000;
+/** Where the process was busy or stopped, the timer that is late comes before the answers which are waiting. */
+const lateTimerMs = 2_000;
 const firstPauseMs = 50;
 const longestPauseMs = 1_000;
 /** How long after the transaction's own time a commit is still asked for. */
@@ -386,7 +388,7 @@ export class TransactionRunner {
   ): Promise<(CallFailure & { readonly error: KafkaError }) | undefined> {
     const calling = start(native);
     const limitMs = (call === "init" ? initTimeoutMs : callTimeoutMs) + stuckAfterMs;
-    if (!(await settlesWithin(calling, limitMs))) {
+    if (!(await settlesWithin(calling, limitMs)) && !(await settlesWithin(calling, lateTimerMs))) {
       this.#stuck = Promise.allSettled([this.#stuck, calling]);
       const error = new TimeoutError(`${this.#what}: ${call} has not returned after ${limitMs} ms`);
       return { ...noFlags, code: 0, isStuck: true, isOutlived: this.#isOutlived(), error };

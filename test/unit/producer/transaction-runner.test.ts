@@ -1,6 +1,6 @@
 // What a real broker does too rarely to wait for: the addon is played by the test.
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { NativeDeliveryReport, NativeError } from "../../../src/driver/native.js";
 import { resolveKafkaOptions } from "../../../src/kafka-options.js";
 import { resolveTransactionOptions } from "../../../src/producer/transaction-options.js";
@@ -20,6 +20,7 @@ class Addon {
   readonly answers = new Map<string, number>();
   isDisconnected = false;
   onBegin: (callback: Callback) => void = succeed;
+  onCommit: (callback: Callback) => void = succeed;
   onAbort: (callback: Callback) => void = succeed;
   #events: Events | undefined;
 
@@ -50,7 +51,7 @@ class Addon {
     this.onBegin(callback);
   }
   commitTransaction(_timeoutMs: number, callback: Callback): void {
-    succeed(callback);
+    this.onCommit(callback);
   }
   abortTransaction(_timeoutMs: number, callback: Callback): void {
     this.onAbort(callback);
@@ -210,5 +211,44 @@ describe("a partition that the native client does not know", () => {
     runner.send("grown", encodedRecord());
     expect(await errorOf(runner.commit())).toMatchObject({ error: { code: "UNKNOWN_PARTITION" } });
     expect(runner.failure?.isPermanent).toBe(true);
+  });
+});
+
+describe("a call that takes longer than its time", () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it("has not failed where the process was stopped and its answer is waiting", async () => {
+    const { runner, addon } = await openTransaction();
+    let answer: () => void = () => undefined;
+    addon.onCommit = (callback) => {
+      answer = () => {
+        callback(null);
+      };
+    };
+    const committed = runner.commit();
+    await nextTurn();
+    // Timers come before answers: the process goes on after a minute.
+    vi.advanceTimersByTime(60_000);
+    await nextTurn();
+    answer();
+    await committed;
+  });
+
+  it("is given up where there is no answer either", async () => {
+    const { runner, addon } = await openTransaction();
+    addon.onCommit = () => undefined;
+    const failure = errorOf(runner.commit());
+    await nextTurn();
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(await failure).toMatchObject({
+      remedy: "renew",
+      error: { code: "TIMEOUT" },
+      mayHaveHappened: true,
+    });
   });
 });
