@@ -9,10 +9,8 @@ import {
   ClosedError,
   KafkaError,
   ProducerFencedError,
-  TransactionAbortedError,
 } from "../errors.js";
 import type { Logger } from "../logger.js";
-import { isPermanent } from "../producer/transaction-outcome.js";
 import {
   TransactionFailure,
   type TransactionRecord,
@@ -336,34 +334,18 @@ export class ExactlyOnceLoop {
   }
 
   async #commit(): Promise<void> {
-    await this.#runner.drained();
-    if (this.#runner.failure !== undefined)
-      throw new TransactionFailure("commit", "abort", this.#runner.failure.error);
-    this.#guard();
-    const offsets = this.#claims.offsets();
-    await this.#runner.sendOffsets(offsets, this.#session.native, this.#guard);
-    this.#guard();
-    await this.#runner.commit();
+    await this.#runner.commitWith(this.#claims.offsets(), this.#session.native, this.#lost);
     this.#failures = 0;
     for (const partition of this.#claims.take()) partition.committed = partition.committable;
   }
 
-  /** @throws TransactionFailure where a partition of the transaction may not be ours any more */
-  readonly #guard = (): void => {
+  /** What of the transaction may not be ours any more, if there is anything. */
+  readonly #lost = (): string | undefined => {
     const lost = this.#claims.broken();
-    if (
-      lost === undefined &&
-      this.#sessionFailure === undefined &&
-      !this.#isDead &&
-      !this.#session.native.assignmentLost()
-    )
-      return;
-    const reason = lost === undefined ? "the assignment" : `${lost.topic}[${lost.partition}]`;
-    throw new TransactionFailure(
-      "sendOffsets",
-      "abort",
-      new TransactionAbortedError(`${reason} was lost before the transaction could be committed`),
-    );
+    if (lost !== undefined) return `${lost.topic}[${lost.partition}]`;
+    const isOurs =
+      this.#sessionFailure === undefined && !this.#isDead && !this.#session.native.assignmentLost();
+    return isOurs ? undefined : "the assignment";
   };
 
   /** Rolls back, or prepares for a new producer; records of the transaction will be read again. */
@@ -376,27 +358,14 @@ export class ExactlyOnceLoop {
     });
     for (const partition of this.#claims.take()) this.readAgain(partition);
     this.#dropStale();
-    let { remedy } = failure;
-    let { error } = failure;
-    if (remedy === "abort") {
-      try {
-        await this.#runner.abort();
-      } catch (abortError) {
-        if (!(abortError instanceof TransactionFailure)) throw abortError;
-        ({ remedy, error } = abortError);
-      }
-    }
-    if (remedy !== "abort") this.#runner.discard();
-    // Only now: the report of what was refused may have come while it was rolled back.
-    const refused = this.#runner.failure;
+    const { remedy, error, cause, isLasting } = await this.#runner.rollBack(failure);
     if (remedy === "fenced")
       throw new ProducerFencedError(
         `${this.#options.transaction.transactionalId}: another live instance uses this transactional id; give every instance its own`,
         { cause: error, nativeCode: error.nativeCode, groupId: this.#options.consumer.groupId },
       );
     if (remedy === "stop") throw error;
-    if (refused?.isPermanent === true) throw refused.error;
-    if (isPermanent(failure.error.nativeCode)) throw failure.error;
+    if (isLasting) throw cause;
   }
 
   /** After a transaction: whatever must be new or moved before the next one makes sense. */

@@ -13,6 +13,7 @@ import { sizeOf, toNativeHeaders } from "../failure/header-block.js";
 import type { DeadLetter, RedriveResult, ResolvedRedriveOptions } from "../failure/redrive-options.js";
 import { resolveTransactionOptions } from "../producer/transaction-options.js";
 import {
+  type RolledBack,
   TransactionFailure,
   type TransactionRecord,
   TransactionRunner,
@@ -103,13 +104,13 @@ export class Redrive {
         await this.#runner.open(this.#signal, { deadline: Date.now() + startTimeoutMs, isPatient: false });
       await this.#redrive(await this.#begin());
     } catch (error) {
-      const failure = error instanceof TransactionFailure ? error : undefined;
-      // Readers of the source wait for the end of what is open. Closing ends it too, only later.
-      if (failure?.remedy === "abort") await this.#runner.abort().catch(() => undefined);
+      // Readers of the source wait for the end of what is open.
+      const rolledBack = error instanceof TransactionFailure ? await this.#runner.rollBack(error) : undefined;
       // Where brokers do not answer, or another redrive has begun, that is left to the next one.
-      if (failure === undefined || failure.remedy === "abort") await this.#deleteRedriven();
-      // Only now: the report of what was refused may have come while it was rolled back.
-      throw failure === undefined ? error : this.#stoppedBy(failure);
+      if (rolledBack === undefined || rolledBack.remedy === "abort") await this.#deleteRedriven();
+      if (error instanceof TransactionFailure && rolledBack !== undefined)
+        throw this.#stoppedBy(error, rolledBack);
+      throw error;
     } finally {
       await this.#runner.close(queryTimeoutMs);
       await this.#consumer.disconnect();
@@ -225,11 +226,9 @@ export class Redrive {
     const { letters, onProgress } = this.#options;
     await this.#runner.begin();
     for (const { topic, record } of this.#batch) this.#runner.send(topic, record);
-    await this.#runner.drained();
     const offsets: NativeOffset[] = [];
     for (const [partition, offset] of this.#offsets) offsets.push({ topic: letters, partition, offset });
-    await this.#runner.sendOffsets(offsets, this.#consumer, () => undefined);
-    await this.#runner.commit();
+    await this.#runner.commitWith(offsets, this.#consumer, () => undefined);
     for (const [partition, offset] of this.#offsets) this.#committed.set(partition, offset);
     this.#batch = [];
     this.#offsets = new Map();
@@ -237,14 +236,13 @@ export class Redrive {
   }
 
   /** What ended the redrive, in the caller's words. */
-  #stoppedBy(failure: TransactionFailure): KafkaError {
-    const cause = this.#runner.failure?.error ?? failure.error;
+  #stoppedBy(failure: TransactionFailure, { remedy, cause, isLasting }: RolledBack): KafkaError {
     const what = `redrive of ${this.#options.letters}`;
-    if (failure.remedy === "fenced")
+    if (remedy === "fenced")
       return new ProducerFencedError(`${what}: another redrive of the same dead letters has begun`, {
         cause,
       });
-    if (failure.remedy === "stop" || this.#runner.failure?.isPermanent === true) return cause;
+    if (remedy === "stop" || isLasting) return cause;
     const isUnknown = failure.call === "commit" && failure.remedy === "renew" && failure.mayHaveHappened;
     const outcome = isUnknown ? "may have been committed or not" : "was rolled back";
     const message = `${what}: the last transaction ${outcome}: ${cause.message}. Run it again: it goes on where it stopped, and sends nothing twice`;

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { ClientConfig } from "../driver/client-config.js";
 import type { NativeConsumer } from "../driver/native-consumer.js";
 import type { NativeOffset } from "../driver/native.js";
-import { ClosedError, type KafkaError, ProducerFencedError, TransactionAbortedError } from "../errors.js";
+import { ClosedError, type KafkaError, ProducerFencedError } from "../errors.js";
 import { retryTransactionalIdPrefix } from "../failure/topic-names.js";
 import type { EncodedRecord } from "../record.js";
 import { deferred, type Deferred, sleep } from "../waiting.js";
@@ -10,7 +10,6 @@ import { resolveProducerOptions } from "./options.js";
 import { SendCall } from "./send-call.js";
 import { Sender } from "./sender.js";
 import { resolveTransactionOptions } from "./transaction-options.js";
-import { isPermanent } from "./transaction-outcome.js";
 import { TransactionFailure, TransactionRunner } from "./transaction-runner.js";
 
 /** Records that fail at the same time share a transaction, up to so many. */
@@ -137,26 +136,14 @@ export class TransactionalRecordMover {
   }
 
   async #transact(moves: readonly Waiting[], consumer: NativeConsumer, deadline: number): Promise<void> {
-    const guard = (): void => {
-      if (moves.every(({ isOurs }) => isOurs())) return;
-      throw new TransactionFailure(
-        "sendOffsets",
-        "abort",
-        new TransactionAbortedError("a partition was lost before the transaction could be committed"),
-      );
-    };
     if (!this.#runner.isOpen) await this.#open(deadline);
     await this.#runner.begin();
     for (const { topic, record } of moves) this.#runner.send(topic, record);
-    await this.#runner.drained();
-    guard();
-    await this.#runner.sendOffsets(
+    await this.#runner.commitWith(
       moves.map(({ offset }) => offset),
       consumer,
-      guard,
+      () => (moves.every(({ isOurs }) => isOurs()) ? undefined : "a partition"),
     );
-    guard();
-    await this.#runner.commit();
   }
 
   /** Rolls back, or makes a new producer, and returns what is still to be written. */
@@ -166,21 +153,10 @@ export class TransactionalRecordMover {
     consumer: NativeConsumer,
     deadline: number,
   ): Promise<readonly Waiting[]> {
-    let { remedy } = failure;
-    if (remedy === "abort") {
-      try {
-        await this.#runner.abort();
-      } catch (error) {
-        if (!(error instanceof TransactionFailure)) throw error;
-        ({ remedy } = error);
-      }
-    }
-    if (remedy !== "abort") this.#runner.discard();
-    // Only now: the report of what was refused may have come while it was rolled back.
-    const refused = this.#runner.failure;
-    if (refused?.isPermanent === true) throw refused.error;
+    const { remedy, cause, isLasting } = await this.#runner.rollBack(failure);
+    if (isLasting) throw cause;
     if (remedy === "fenced") throw fencedBy(failure.error);
-    if (remedy === "stop" || isPermanent(failure.error.nativeCode) || Date.now() >= deadline) throw failure;
+    if (remedy === "stop" || Date.now() >= deadline) throw failure;
     if (failure.call !== "commit" || remedy === "abort") return moves;
     // Whether it was committed is not known. Its start ends the transaction either way, and then the
     // group's offsets tell.

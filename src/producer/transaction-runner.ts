@@ -3,7 +3,7 @@ import type { NativeConsumer } from "../driver/native-consumer.js";
 import { nativeCodes } from "../driver/native-errors.js";
 import { NativeProducer, queued, transactionFlagsOf } from "../driver/native-producer.js";
 import type { NativeOffset } from "../driver/native.js";
-import { ClosedError, ConfigError, KafkaError, TimeoutError } from "../errors.js";
+import { ClosedError, ConfigError, KafkaError, TimeoutError, TransactionAbortedError } from "../errors.js";
 import type { Logger } from "../logger.js";
 import type { EncodedRecord } from "../record.js";
 import { settlesWithin, sleep } from "../waiting.js";
@@ -12,6 +12,7 @@ import { untilReported } from "./reports.js";
 import type { ResolvedTransactionOptions } from "./transaction-options.js";
 import {
   type CallFailure,
+  isPermanent,
   type Remedy,
   remedyOf,
   remedyWhenLate,
@@ -58,10 +59,22 @@ export class TransactionFailure extends Error {
 }
 
 /** Why a transaction cannot be committed. */
-export interface TransactionRefusal {
+interface Refusal {
   readonly error: KafkaError;
   /** Whether it would be refused again. */
   readonly isPermanent: boolean;
+}
+
+/** How a transaction ended that could not be committed. */
+export interface RolledBack {
+  /** `abort`: it is rolled back, and the next one may begin. Else what ending it has come to. */
+  readonly remedy: Exclude<Remedy, "repeat">;
+  /** Why `remedy` is what it is. */
+  readonly error: KafkaError;
+  /** Why it could not be committed: the record that was refused, where one was. */
+  readonly cause: KafkaError;
+  /** Whether the same transaction would fail again for the same reason. */
+  readonly isLasting: boolean;
 }
 
 /** A record on its way into the transaction. */
@@ -87,7 +100,8 @@ export class TransactionRunner {
   #draining: Promise<void> | undefined;
   /** Topics that were looked up in this transaction, because the native client took them or a partition for missing. */
   readonly #lookedUp = new Set<string>();
-  #failure: TransactionRefusal | undefined;
+  /** Why the open transaction cannot be committed, as far as is known: a record that was refused. */
+  #failure: Refusal | undefined;
   #reports = 0;
   /** Connections lost so far: a request on one of them may have been made twice. */
   #connectionsLost = 0;
@@ -102,11 +116,6 @@ export class TransactionRunner {
 
   get isOpen(): boolean {
     return this.#native !== undefined;
-  }
-
-  /** Why the open transaction cannot be committed, as far as is known: a record that was refused. */
-  get failure(): TransactionRefusal | undefined {
-    return this.#failure;
   }
 
   /** Whether records wait here because the native queue is full, or a topic is looked up: then wait for `drained`. */
@@ -129,6 +138,7 @@ export class TransactionRunner {
     { deadline, isPatient }: { readonly deadline: number; readonly isPatient: boolean },
   ): Promise<void> {
     this.#discard();
+    this.#failure = undefined;
     for (let attempt = 0; ; attempt += 1) {
       signal.throwIfAborted();
       const native = this.#create();
@@ -162,7 +172,7 @@ export class TransactionRunner {
     this.#step("begun");
   }
 
-  /** Hands a record over. A record that is refused makes `failure`, and nothing after it is sent. */
+  /** Hands a record over. After a record that is refused nothing is sent, and nothing can be committed. */
   send(topic: string, record: EncodedRecord): void {
     if (this.#failure !== undefined) return;
     this.#startedAt ??= Date.now();
@@ -183,20 +193,31 @@ export class TransactionRunner {
   }
 
   /**
-   * Adds a group's offsets to the transaction. `guard` is asked before every try.
+   * Adds a group's offsets and commits, repeating both as {@link TransactionRunner.commit} does. `lost` says what
+   * of the transaction is not the caller's any more, if anything: it is asked just before each try to add the
+   * offsets and once more after it, and then the transaction is to be rolled back.
    * @throws TransactionFailure
    */
-  async sendOffsets(
+  async commitWith(
     offsets: readonly NativeOffset[],
     consumer: NativeConsumer,
-    guard: () => void,
+    lost: () => string | undefined,
   ): Promise<void> {
+    const guard = (): void => {
+      const what = lost();
+      if (what === undefined) return;
+      const message = `${what} was lost before the transaction could be committed`;
+      throw new TransactionFailure("sendOffsets", "abort", new TransactionAbortedError(message));
+    };
+    await this.#handedOver();
     this.#startedAt ??= Date.now();
     this.#step("sending");
     await this.#call("sendOffsets", this.#deadline, (native) => {
       guard();
       return native.sendOffsets(offsets, consumer, callTimeoutMs);
     });
+    guard();
+    await this.commit();
   }
 
   /**
@@ -205,8 +226,7 @@ export class TransactionRunner {
    * @throws TransactionFailure
    */
   async commit(): Promise<void> {
-    await this.drained();
-    if (this.#failure !== undefined) throw new TransactionFailure("commit", "abort", this.#failure.error);
+    await this.#handedOver();
     this.#step("committing");
     await this.#call("commit", this.#deadline + commitGraceMs, (native) =>
       native.commitTransaction(callTimeoutMs),
@@ -218,7 +238,7 @@ export class TransactionRunner {
   /**
    * Rolls back. After a record was refused the native producer is given up too: run, it then numbered the
    * records of its next transaction wrongly in two cases of five, and the broker refused them (code 45).
-   * Once it has resolved `failure` is final: no report of this transaction comes in the next one.
+   * Once it has resolved no report of this transaction comes in the next one.
    * @throws TransactionFailure
    */
   async abort(): Promise<void> {
@@ -231,6 +251,32 @@ export class TransactionRunner {
     await untilReported(() => this.#reports);
     if (this.#failure !== undefined) this.#discard();
     this.#step("aborted");
+  }
+
+  /**
+   * Ends a transaction that could not be committed: rolls it back, or gives the native producer up where only the
+   * next one can.
+   */
+  async rollBack(failure: TransactionFailure): Promise<RolledBack> {
+    let { remedy, error } = failure;
+    if (remedy === "abort") {
+      try {
+        await this.abort();
+      } catch (abortError) {
+        if (!(abortError instanceof TransactionFailure)) throw abortError;
+        ({ remedy, error } = abortError);
+      }
+    }
+    if (remedy !== "abort") this.#discard();
+    // Only now: the report of what was refused may have come while it was rolled back.
+    const refused = this.#failure;
+    const isLasting = isPermanent(failure.error.nativeCode);
+    return {
+      remedy,
+      error,
+      cause: refused === undefined || (isLasting && !refused.isPermanent) ? failure.error : refused.error,
+      isLasting: isLasting || refused?.isPermanent === true,
+    };
   }
 
   /** Gives the native producer up; what it left open is ended by the next one with this transactional id, or by the broker in time. */
@@ -282,6 +328,12 @@ export class TransactionRunner {
     void native?.disconnect();
   }
 
+  /** Waits until the native side has all records. After one was refused nothing may be committed. */
+  async #handedOver(): Promise<void> {
+    await this.drained();
+    if (this.#failure !== undefined) throw new TransactionFailure("commit", "abort", this.#failure.error);
+  }
+
   /** What to wait for before it is handed over again; `undefined` where it is with the native client, or will never be. */
   #handOver(topic: string, record: EncodedRecord): Promise<void> | undefined {
     const native = this.#native;
@@ -331,7 +383,7 @@ export class TransactionRunner {
    * missing permission none ever comes. Whoever asks for a transaction to begin in one that has failed gets the
    * reason; it can change nothing, because no transaction begins within another.
    */
-  async #askWhy(known: TransactionRefusal): Promise<void> {
+  async #askWhy(known: Refusal): Promise<void> {
     const native = this.#native;
     if (native === undefined) return;
     const answer = await this.#attempt("begin", native, () => native.beginTransaction());
@@ -427,7 +479,7 @@ export class TransactionRunner {
   }
 }
 
-function refusalOf(error: KafkaError): TransactionRefusal {
+function refusalOf(error: KafkaError): Refusal {
   const { nativeCode = nativeCodes.state } = error;
   return { error, isPermanent: nativeCode !== nativeCodes.state && statusOf(nativeCode) === "failed" };
 }

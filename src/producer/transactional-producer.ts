@@ -14,7 +14,6 @@ import {
   transactionOptionNames,
   type TransactionOptions,
 } from "./transaction-options.js";
-import { isPermanent } from "./transaction-outcome.js";
 import { TransactionFailure, TransactionRunner } from "./transaction-runner.js";
 import { Encoders, type Transaction, TransactionSends } from "./transaction.js";
 
@@ -165,10 +164,8 @@ export class TransactionalProducer {
     } catch (error) {
       if (!(error instanceof TransactionFailure)) throw error;
       if (error.remedy === "abort") {
-        await this.#abort();
-        const refused = this.#runner.failure;
-        const isLasting = refused?.isPermanent === true || isPermanent(error.error.nativeCode);
-        throw this.#aborted(refused?.error ?? error.error, !isLasting);
+        const rolledBack = await this.#runner.rollBack(error);
+        throw this.#fencedOr(rolledBack, this.#aborted(rolledBack.cause, !rolledBack.isLasting));
       }
       this.#runner.discard();
       const fenced = this.#fencedOr(error, undefined);
@@ -195,7 +192,10 @@ export class TransactionalProducer {
     }
   }
 
-  #fencedOr<Otherwise>(failure: TransactionFailure, otherwise: Otherwise): ProducerFencedError | Otherwise {
+  #fencedOr<Otherwise>(
+    failure: Pick<TransactionFailure, "remedy" | "error">,
+    otherwise: Otherwise,
+  ): ProducerFencedError | Otherwise {
     if (failure.remedy !== "fenced") return otherwise;
     this.#fenced ??= new ProducerFencedError(
       `${this.#transactionalId}: another producer has taken over this transactional id`,

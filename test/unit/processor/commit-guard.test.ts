@@ -25,24 +25,24 @@ vi.mock("../../../src/consumer/group-session.js", () => ({
   },
 }));
 
-vi.mock("../../../src/producer/transaction-runner.js", async (importOriginal) => ({
+vi.mock("../../../src/driver/native-producer.js", async (importOriginal) => ({
   ...(await importOriginal<object>()),
-  TransactionRunner: class {
-    isOpen = false;
-    open = (): Promise<void> => Promise.resolve(void (this.isOpen = true));
-    begin = (): Promise<void> => Promise.resolve(void played.calls.push("begin"));
-    send = (): void => void played.calls.push("send");
-    drained = (): Promise<void> => Promise.resolve();
-    sendOffsets(_offsets: unknown, _consumer: unknown, guard: () => void): Promise<void> {
-      guard();
+  NativeProducer: class {
+    connect = (): Promise<void> => Promise.resolve();
+    initTransactions = (): Promise<void> => Promise.resolve();
+    beginTransaction = (): Promise<void> => Promise.resolve(void played.calls.push("begin"));
+    produce(): number {
+      played.calls.push("send");
+      return 0;
+    }
+    sendOffsets(): Promise<void> {
       played.calls.push("offsets");
       played.whileOffsetsAreAdded();
       return Promise.resolve();
     }
-    commit = (): Promise<void> => Promise.resolve(void played.calls.push("commit"));
-    abort = (): Promise<void> => Promise.resolve(void played.calls.push("abort"));
-    whenUnstuck = (): Promise<void> => Promise.resolve();
-    close = (): Promise<void> => Promise.resolve();
+    commitTransaction = (): Promise<void> => Promise.resolve(void played.calls.push("commit"));
+    abortTransaction = (): Promise<void> => Promise.resolve(void played.calls.push("abort"));
+    disconnect = (): Promise<void> => Promise.resolve();
   },
 }));
 

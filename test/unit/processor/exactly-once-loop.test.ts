@@ -58,13 +58,10 @@ vi.mock("../../../src/producer/transaction-runner.js", async (original) => ({
     begin = () => Promise.resolve();
     send = (topic: string) => calls.push(`send ${topic}`);
     drained = () => Promise.resolve();
-    sendOffsets = (offsets: readonly { partition: number; offset: number }[]) => {
-      for (const { partition, offset } of offsets) committed.set(partition, offset);
-      return Promise.resolve();
-    };
-    commit = async () => {
+    commitWith = async (offsets: readonly { partition: number; offset: number }[]) => {
       calls.push("committing");
       await commit.promise;
+      for (const { partition, offset } of offsets) committed.set(partition, offset);
       calls.push("committed");
     };
     whenUnstuck = () => Promise.resolve();

@@ -2,6 +2,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { NativeDeliveryReport, NativeError } from "../../../src/driver/native.js";
+import { KafkaError } from "../../../src/errors.js";
 import { resolveKafkaOptions } from "../../../src/kafka-options.js";
 import { resolveTransactionOptions } from "../../../src/producer/transaction-options.js";
 import { TransactionFailure, TransactionRunner } from "../../../src/producer/transaction-runner.js";
@@ -15,6 +16,7 @@ interface Events {
 /** The native producer as the library sees it. Every call succeeds in the next turn, unless told otherwise. */
 class Addon {
   static readonly made: Addon[] = [];
+  static onInit: (callback: Callback) => void;
   readonly taken: string[] = [];
   /** What `produce` answers for a topic, 0 unless set. */
   readonly answers = new Map<string, number>();
@@ -45,7 +47,7 @@ class Addon {
     // Its reports come when the test says so.
   }
   initTransactions(_timeoutMs: number, callback: Callback): void {
-    succeed(callback);
+    Addon.onInit(callback);
   }
   beginTransaction(callback: Callback): void {
     this.onBegin(callback);
@@ -97,14 +99,15 @@ async function openTransaction(): Promise<{ runner: TransactionRunner; addon: Ad
   return { runner, addon };
 }
 
-const errorOf = (promise: Promise<unknown>): Promise<unknown> =>
-  promise.then(
-    () => "it succeeded",
-    (error: unknown) => error,
-  );
+async function failureOf(promise: Promise<unknown>): Promise<TransactionFailure> {
+  const outcome = await promise.catch((error: unknown) => error);
+  if (!(outcome instanceof TransactionFailure)) throw new Error("it did not fail as a transaction does");
+  return outcome;
+}
 
-afterEach(() => {
+beforeEach(() => {
   Addon.made.length = 0;
+  Addon.onInit = succeed;
 });
 
 describe("a transaction that the native client says has failed, without a report of why", () => {
@@ -113,10 +116,9 @@ describe("a transaction that the native client says has failed, without a report
     addon.answers.set("out", state);
     addon.onBegin = failing(unauthorized);
     runner.send("out", encodedRecord());
-    const failure = await errorOf(runner.commit());
-    expect(failure).toBeInstanceOf(TransactionFailure);
+    const failure = await failureOf(runner.commit());
     expect(failure).toMatchObject({ remedy: "abort", error: { code: "AUTHORIZATION", nativeCode: 29 } });
-    expect(runner.failure?.isPermanent).toBe(true);
+    expect(await runner.rollBack(failure)).toMatchObject({ isLasting: true });
   });
 
   it("says which record it was once the report comes", async () => {
@@ -124,13 +126,13 @@ describe("a transaction that the native client says has failed, without a report
     addon.answers.set("out", state);
     addon.onBegin = failing(tooLarge);
     runner.send("out", encodedRecord());
-    await runner.drained();
-    expect(runner.failure).toMatchObject({ error: { code: "RECORD_TOO_LARGE" }, isPermanent: true });
+    const failure = await failureOf(runner.commit());
+    expect(failure.error).toMatchObject({ code: "RECORD_TOO_LARGE", topic: undefined });
     addon.report(timedOut, "other");
     addon.report(tooLarge, "big");
-    expect(runner.failure).toMatchObject({
-      error: { code: "RECORD_TOO_LARGE", topic: "big" },
-      isPermanent: true,
+    expect(await runner.rollBack(failure)).toMatchObject({
+      cause: { code: "RECORD_TOO_LARGE", topic: "big" },
+      isLasting: true,
     });
   });
 
@@ -140,8 +142,8 @@ describe("a transaction that the native client says has failed, without a report
     addon.onBegin = failing(unauthorized);
     runner.send("out", encodedRecord());
     addon.report(tooLarge, "big");
-    await runner.drained();
-    expect(runner.failure?.error).toMatchObject({ code: "RECORD_TOO_LARGE", topic: "big" });
+    const { error } = await failureOf(runner.commit());
+    expect(error).toMatchObject({ code: "RECORD_TOO_LARGE", topic: "big" });
   });
 
   it("stays one that may succeed the next time where no reason is known", async () => {
@@ -150,8 +152,9 @@ describe("a transaction that the native client says has failed, without a report
     addon.onBegin = failing(state);
     runner.send("out", encodedRecord());
     await nextTurn();
-    expect(await errorOf(runner.commit())).toMatchObject({ remedy: "abort", error: { nativeCode: state } });
-    expect(runner.failure?.isPermanent).toBe(false);
+    const failure = await failureOf(runner.commit());
+    expect(failure).toMatchObject({ remedy: "abort", error: { nativeCode: state } });
+    expect(await runner.rollBack(failure)).toMatchObject({ isLasting: false });
   });
 });
 
@@ -173,20 +176,39 @@ describe("a refusal that is reported while the transaction is rolled back", () =
         turn();
       });
     };
-    await runner.abort();
-    expect(runner.failure).toMatchObject({
-      error: { code: "RECORD_TOO_LARGE", topic: "big" },
-      isPermanent: true,
+    const failure = new TransactionFailure("commit", "abort", new KafkaError("BROKER", "refused"));
+    expect(await runner.rollBack(failure)).toMatchObject({
+      cause: { code: "RECORD_TOO_LARGE", topic: "big" },
+      isLasting: true,
     });
     expect(runner.isOpen).toBe(false);
     expect(addon.isDisconnected).toBe(true);
+  });
+
+  it("says nothing of a failure to begin the next one", async () => {
+    const { runner, addon } = await openTransaction();
+    addon.report(tooLarge, "big");
+    const failure = new TransactionFailure("commit", "abort", new KafkaError("BROKER", "refused"));
+    expect(await runner.rollBack(failure)).toMatchObject({
+      remedy: "abort",
+      cause: { code: "RECORD_TOO_LARGE" },
+      isLasting: true,
+    });
+    Addon.onInit = failing(timedOut);
+    const next = await failureOf(
+      runner.open(new AbortController().signal, { deadline: 0, isPatient: false }),
+    );
+    expect(await runner.rollBack(next)).toMatchObject({
+      remedy: "renew",
+      cause: { code: "TIMEOUT" },
+      isLasting: false,
+    });
   });
 
   it("is not waited for where nothing was refused: the native client stays", async () => {
     const { runner, addon } = await openTransaction();
     runner.send("out", encodedRecord());
     await runner.abort();
-    expect(runner.failure).toBeUndefined();
     await runner.begin();
     expect(Addon.made).toEqual([addon]);
   });
@@ -209,8 +231,11 @@ describe("a partition that the native client does not know", () => {
     const { runner, addon } = await openTransaction();
     addon.answers.set("grown", unknownPartition);
     runner.send("grown", encodedRecord());
-    expect(await errorOf(runner.commit())).toMatchObject({ error: { code: "UNKNOWN_PARTITION" } });
-    expect(runner.failure?.isPermanent).toBe(true);
+    const failure = await failureOf(runner.commit());
+    expect(await runner.rollBack(failure)).toMatchObject({
+      cause: { code: "UNKNOWN_PARTITION" },
+      isLasting: true,
+    });
   });
 });
 
@@ -242,7 +267,7 @@ describe("a call that takes longer than its time", () => {
   it("is given up where there is no answer either", async () => {
     const { runner, addon } = await openTransaction();
     addon.onCommit = () => undefined;
-    const failure = errorOf(runner.commit());
+    const failure = failureOf(runner.commit());
     await nextTurn();
     await vi.advanceTimersByTimeAsync(20_000);
     expect(await failure).toMatchObject({
