@@ -1,6 +1,7 @@
 import { ClosedError, KafkaError } from "../errors.js";
 import type { Logger } from "../logger.js";
 import type { EncodedRecord } from "../record.js";
+import { sleep } from "../waiting.js";
 import { loadBinding } from "./binding.js";
 import { Client } from "./client.js";
 import type { ClientConfig } from "./client-config.js";
@@ -27,6 +28,14 @@ export interface NativeProducerEvents {
 
 /** Handed over: it will be reported. */
 export const queued = 0;
+
+const leaderPauseMs = 20;
+/** What brokers say of a partition whose leader is only beginning. */
+const beginningCodes: readonly (number | undefined)[] = [
+  nativeCodes.leaderNotAvailable,
+  nativeCodes.notLeader,
+  nativeCodes.unknownTopicOrPartition,
+];
 
 /**
  * The native producer with promises and typed errors. It settles nothing by itself: every record handed
@@ -172,16 +181,21 @@ export class NativeProducer {
    */
   async untilLeadersAnswer(topic: string, partitions: number, timeoutMs: number): Promise<void> {
     const deadline = Date.now() + timeoutMs;
-    for (let partition = 0; partition < partitions; partition += 1) {
+    let partition = 0;
+    while (partition < partitions) {
       const left = deadline - Date.now();
       if (left <= 0) return;
       try {
         await this.#call(`leader of ${topic}[${partition}]`, (native, callback) => {
           native.queryWatermarkOffsets(topic, partition, left, callback);
         });
+        partition += 1;
       } catch (error) {
-        // It was worth a try: what becomes of the records is told by their reports.
         this.logger.debug(`leader of ${topic}[${partition}]: ${String(error)}`);
+        if (error instanceof KafkaError && beginningCodes.includes(error.nativeCode))
+          await sleep(Math.min(left, leaderPauseMs));
+        // It was worth a try: what becomes of the records is told by their reports.
+        else partition += 1;
       }
     }
   }
