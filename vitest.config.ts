@@ -48,7 +48,7 @@ export default defineConfig({
           include: ["test/faults/*.test.ts"],
           testTimeout: 180_000,
           hookTimeout: 120_000,
-          // Each file has a cluster of three nodes: one at a time, and after everything else.
+          // Each file starts clusters of its own, mostly of three nodes: one at a time, and after everything else.
           fileParallelism: false,
           sequence: { groupOrder: 2 },
         },

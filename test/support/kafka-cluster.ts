@@ -10,7 +10,6 @@
  *
  *     await kafka.nodes[0].kill();                               // SIGKILL; kill("SIGTERM") is orderly
  *     await kafka.nodes[0].start();                              // with its data, on its port
- *     kafka.nodes[0].pause(); kafka.nodes[0].resume();           // SIGSTOP, SIGCONT
  *     const fourth = await kafka.addNode();                      // a broker that is no controller
  *     await kafka.tool("org.apache.kafka.tools.TopicCommand", ["--describe"]);   // its output
  *

@@ -1,6 +1,5 @@
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
 
 /** `upstream` is from the client to the broker, `downstream` from the broker to the client. */
 export type Direction = "upstream" | "downstream";
@@ -13,7 +12,6 @@ export type Direction = "upstream" | "downstream";
  * - `reset()`: open connections are reset, new ones work: a blink.
  * - `blackhole(direction?)`: bytes stay on the way, nobody is told: a broken network. They go on at
  *   `restore()`, as TCP would have it. A lost answer is `blackhole("downstream")`, then `cut()`.
- * - `delay(ms)`: bytes arrive that much later, in both directions.
  */
 export class TcpProxy {
   /** Starts a proxy on a loopback port (any free one unless given) to a loopback port, open or not yet. */
@@ -27,7 +25,6 @@ export class TcpProxy {
   port = 0;
 
   #server: Server | undefined;
-  #delayMs = 0;
   readonly #target: number;
   readonly #sockets = new Set<Socket>();
   readonly #held: Record<Direction, PromiseWithResolvers | undefined> = {
@@ -60,13 +57,8 @@ export class TcpProxy {
     }
   }
 
-  delay(ms: number): void {
-    this.#delayMs = ms;
-  }
-
   /** Ends every fault. */
   async restore(): Promise<void> {
-    this.#delayMs = 0;
     for (const way of ["upstream", "downstream"] as const) {
       this.#held[way]?.resolve();
       this.#held[way] = undefined;
@@ -96,10 +88,7 @@ export class TcpProxy {
     this.#sockets.add(from);
     let last = Promise.resolve();
     const inOrder = (step: () => void) => {
-      const due = Date.now() + this.#delayMs;
       last = last.then(async () => {
-        const waitMs = due - Date.now();
-        if (waitMs > 0) await sleep(waitMs);
         while (this.#held[direction] !== undefined) await this.#held[direction].promise;
         if (!to.destroyed) step();
       });

@@ -105,18 +105,7 @@ export class KafkaNode {
     if (server === undefined) return;
     const exit = once(server, "exit");
     server.kill(signal);
-    server.kill("SIGCONT"); // a paused process does not hear SIGTERM
     await exit;
-  }
-
-  /** Freezes the server, which keeps its connections but answers nothing, until {@link KafkaNode.resume}. */
-  pause(): void {
-    process.kill(this.pid, "SIGSTOP");
-  }
-
-  /** Lets a paused server go on. */
-  resume(): void {
-    process.kill(this.pid, "SIGCONT");
   }
 
   get #propertiesFile(): string {
