@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { AuthorizationError, defineTopic, Kafka, string } from "typed-kafka";
-import { silent, until } from "../support/consuming.js";
+import { until } from "../support/consuming.js";
 import { type SecureKafka, startSecureKafka } from "../support/secure-kafka.js";
+import { silent } from "../support/silent.js";
 
 const password = "her password";
 const orders = defineTopic("orders", { value: string() });

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { defineTopic, integer, Kafka } from "typed-kafka";
 import { type KafkaCluster, startKafka } from "../support/kafka-cluster.js";
 import { reassign } from "../support/reassignment.js";
+import { silent } from "../support/silent.js";
 
 const perSecond = 10_000;
 const batchesPerSecond = 20;
@@ -26,12 +27,7 @@ afterAll(async () => {
 test("10,000 records a second are neither lost nor doubled, and nobody sees an error, while the cluster grows", async () => {
   const [input, output] = [numbers("input"), numbers("output")];
   const errors: unknown[] = [];
-  const logger = {
-    debug: () => {},
-    info: () => {},
-    warn: () => {},
-    error: (message: string) => errors.push(message),
-  };
+  const logger = { ...silent, error: (message: string) => errors.push(message) };
   const kafka = new Kafka({ brokers: cluster.brokers, metadataMaxAgeMs: 1_000, logger });
   const admin = kafka.admin();
   await admin.ensureTopics([input, output]);

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { AuthorizationError, Kafka } from "typed-kafka";
-import { silent, textTopic, until } from "../support/consuming.js";
+import { textTopic, until } from "../support/consuming.js";
 import { type SecureKafka, startSecureKafka } from "../support/secure-kafka.js";
+import { silent } from "../support/silent.js";
 
 const password = "her password";
 let secure: SecureKafka;

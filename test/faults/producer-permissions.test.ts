@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { AuthenticationError, AuthorizationError, type DeliveryError, Kafka } from "typed-kafka";
-import { silent, textTopic } from "../support/consuming.js";
+import { textTopic } from "../support/consuming.js";
+import { errorOf } from "../support/outcomes.js";
 import { type SecureKafka, startSecureKafka } from "../support/secure-kafka.js";
+import { silent } from "../support/silent.js";
 
 let secure: SecureKafka;
 beforeAll(async () => {
@@ -19,11 +21,6 @@ const kafkaOf = (username: string, password: string) =>
     sasl: { mechanism: "scram-sha-512", username, password },
     logger: silent,
   });
-const failureOf = (promise: Promise<unknown>): Promise<unknown> =>
-  promise.then(
-    () => "it was sent",
-    (error: unknown) => error,
-  );
 
 describe("a producer with the right to one topic", () => {
   it("writes to it, and is told promptly that it may not write to another", async () => {
@@ -31,7 +28,7 @@ describe("a producer with the right to one topic", () => {
     const producer = kafka.producer();
     await producer.send(textTopic("open"), { value: "x" });
     const begin = performance.now();
-    const failure = (await failureOf(
+    const failure = (await errorOf(
       producer.send(textTopic("shut"), [{ value: "x" }, { value: "y" }]),
     )) as DeliveryError;
     expect(performance.now() - begin).toBeLessThan(3_000);
@@ -43,7 +40,7 @@ describe("a producer with the right to one topic", () => {
     });
     expect(failure.results.map(({ status }) => status)).toEqual(["failed", "failed"]);
     expect(failure.cause).toBeInstanceOf(AuthorizationError);
-    expect(await failureOf(producer.sendAll(textTopic("shut"), [{ value: "x" }]))).toMatchObject({
+    expect(await errorOf(producer.sendAll(textTopic("shut"), [{ value: "x" }]))).toMatchObject({
       code: "AUTHORIZATION",
       acknowledged: 0,
     });
@@ -57,7 +54,7 @@ describe("a producer without any right", () => {
   it("is dead, says why, and goes on saying so; a new one made after the grant works", async () => {
     const kafka = kafkaOf("nobody", "theirs");
     const producer = kafka.producer();
-    const send = () => failureOf(producer.send(textTopic("open"), { value: "x" }));
+    const send = () => errorOf(producer.send(textTopic("open"), { value: "x" }));
     expect(await send()).toMatchObject({ name: "DeliveryError", code: "AUTHORIZATION", acknowledged: 0 });
     const again = await send();
     expect(again).toBeInstanceOf(AuthorizationError);
@@ -73,10 +70,10 @@ describe("a wrong password", () => {
   it("is an AuthenticationError at the first send, within seconds", async () => {
     const kafka = kafkaOf("alice", "wrong");
     const begin = performance.now();
-    expect(await failureOf(kafka.producer().send(textTopic("open"), { value: "x" }))).toBeInstanceOf(
+    expect(await errorOf(kafka.producer().send(textTopic("open"), { value: "x" }))).toBeInstanceOf(
       AuthenticationError,
     );
-    expect(await failureOf(kafka.producer().sendAll(textTopic("open"), []))).toBeInstanceOf(
+    expect(await errorOf(kafka.producer().sendAll(textTopic("open"), []))).toBeInstanceOf(
       AuthenticationError,
     );
     expect(performance.now() - begin).toBeLessThan(6_000);

@@ -2,9 +2,11 @@ import { EventEmitter } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { DeliveryError, Kafka, type ProducerOptions, TimeoutError } from "typed-kafka";
-import { silent, textTopic, until } from "../support/consuming.js";
+import { textTopic, until } from "../support/consuming.js";
 import { type KafkaCluster, startKafka } from "../support/kafka-cluster.js";
 import { readLog } from "../support/read-log.js";
+import { deliveryErrorOf } from "../support/outcomes.js";
+import { silent } from "../support/silent.js";
 import { createTopic } from "../support/topics.js";
 import type { TcpProxy } from "../support/tcp-proxy.js";
 
@@ -34,11 +36,6 @@ async function begun(options: ProducerOptions = {}) {
   return { texts, producer };
 }
 
-const failureOf = async (promise: Promise<unknown>): Promise<DeliveryError> => {
-  const outcome = await promise.catch((error: unknown) => error);
-  expect(outcome).toBeInstanceOf(DeliveryError);
-  return outcome as DeliveryError;
-};
 const statusesOf = (failure: DeliveryError): string[] => failure.results.map(({ status }) => status);
 const values = (count: number, prefix = "v") =>
   Array.from({ length: count }, (_, index) => ({ value: `${prefix}${index}` }));
@@ -86,12 +83,12 @@ describe("a broker that cannot be reached", () => {
     await producer.sendAll(texts, values(1));
     proxy.cut();
     const begin = performance.now();
-    const failure = await failureOf(producer.send(texts, [{ value: "a" }, { value: "b" }]));
+    const failure = await deliveryErrorOf(producer.send(texts, [{ value: "a" }, { value: "b" }]));
     expect(performance.now() - begin).toBeLessThan(4_000);
     expect(failure).toMatchObject({ code: "TIMEOUT", topic: texts.name, acknowledged: 0 });
     expect(failure.message).toContain("deliveryTimeoutMs (1500 ms)");
     expect(statusesOf(failure)).toEqual(["unknown", "unknown"]);
-    const all = await failureOf(producer.sendAll(texts, values(10)));
+    const all = await deliveryErrorOf(producer.sendAll(texts, values(10)));
     expect(all).toMatchObject({ code: "TIMEOUT", acknowledged: 0 });
     await proxy.restore();
     await until("the producer writes again", () =>
@@ -111,7 +108,7 @@ describe("limits of one call", () => {
     const { texts, producer } = await begun({ maxInFlightRecords: 2 });
     proxy.blackhole();
     const abort = new AbortController();
-    const aborted = failureOf(producer.send(texts, values(3), { signal: abort.signal }));
+    const aborted = deliveryErrorOf(producer.send(texts, values(3), { signal: abort.signal }));
     const limited = producer.send(texts, { value: "w" }, { timeoutMs: 300 }).catch((error: unknown) => error);
     expect(await limited).toBeInstanceOf(TimeoutError);
     const reason = new Error("enough");
@@ -150,7 +147,7 @@ describe("limits of one call", () => {
       }
     }
     const begin = performance.now();
-    const failure = await failureOf(
+    const failure = await deliveryErrorOf(
       producer.sendAll(texts, endless(), { signal: AbortSignal.timeout(1_000) }),
     );
     expect(performance.now() - begin).toBeLessThan(4_000);
@@ -227,9 +224,9 @@ describe("close with records in flight", () => {
     await producer.sendAll(texts, values(1));
     proxy.blackhole();
     const [half, none, all] = [
-      failureOf(producer.send(texts, values(3))),
+      deliveryErrorOf(producer.send(texts, values(3))),
       producer.send(texts, { value: "x" }).catch((error: unknown) => error),
-      failureOf(producer.sendAll(texts, values(10))),
+      deliveryErrorOf(producer.sendAll(texts, values(10))),
     ];
     const begin = performance.now();
     await producer.close();

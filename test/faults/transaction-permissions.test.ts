@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { AuthorizationError, Kafka, TransactionAbortedError } from "typed-kafka";
-import { silent, textTopic } from "../support/consuming.js";
+import { textTopic } from "../support/consuming.js";
 import { type SecureKafka, startSecureKafka } from "../support/secure-kafka.js";
+import { silent } from "../support/silent.js";
 
 let secure: SecureKafka;
 let kafka: Kafka;

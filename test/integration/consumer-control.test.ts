@@ -2,8 +2,9 @@ import { afterAll, describe, expect, inject, test, vi } from "vitest";
 import { defineTopic, Kafka, type RebalanceEvent, string, topicPattern } from "typed-kafka";
 import { z } from "zod";
 import { NativeConsumer } from "../../src/driver/native-consumer.js";
-import { committedOffsets, silent, textTopic, until } from "../support/consuming.js";
+import { committedOffsets, textTopic, until } from "../support/consuming.js";
 import { deferred } from "../../src/waiting.js";
+import { silent } from "../support/silent.js";
 import { createTopic, uniqueName } from "../support/topics.js";
 
 const brokers = inject("brokers");

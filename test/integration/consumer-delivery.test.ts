@@ -1,7 +1,8 @@
 import { afterAll, describe, expect, inject, test } from "vitest";
 import { defineTopic, InvalidRecordError, Kafka, string } from "typed-kafka";
 import { z } from "zod";
-import { committedOffsets, silent, textTopic, until } from "../support/consuming.js";
+import { committedOffsets, textTopic, until } from "../support/consuming.js";
+import { silent } from "../support/silent.js";
 import { createTopic, uniqueName } from "../support/topics.js";
 
 const brokers = inject("brokers");

@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, inject, test } from "vitest";
 import { Kafka } from "typed-kafka";
-import { committedOffsets, silent, textTopic, until } from "../support/consuming.js";
+import { committedOffsets, textTopic, until } from "../support/consuming.js";
+import { silent } from "../support/silent.js";
 import { createTopic, uniqueName } from "../support/topics.js";
 
 const brokers = inject("brokers");

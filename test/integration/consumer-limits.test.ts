@@ -3,7 +3,8 @@ import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, describe, expect, inject, test } from "vitest";
 import { type ConsumerOptions, Kafka, type RebalanceEvent } from "typed-kafka";
-import { committedOffsets, silent, textTopic, until } from "../support/consuming.js";
+import { committedOffsets, textTopic, until } from "../support/consuming.js";
+import { silent } from "../support/silent.js";
 import { createTopic, uniqueName } from "../support/topics.js";
 
 const brokers = inject("brokers");

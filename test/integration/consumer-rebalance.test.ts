@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, describe, expect, inject, test } from "vitest";
 import { type ConsumerOptions, Kafka } from "typed-kafka";
-import { committedOffsets, silent, textTopic, until } from "../support/consuming.js";
+import { committedOffsets, textTopic, until } from "../support/consuming.js";
 import {
   countsOf,
   disorder,
@@ -13,6 +13,7 @@ import {
   untilAllHandled,
 } from "../support/group-members.js";
 import { deferred } from "../../src/waiting.js";
+import { silent } from "../support/silent.js";
 import { createTopic, uniqueName } from "../support/topics.js";
 
 const brokers = inject("brokers");

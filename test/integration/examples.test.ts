@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { afterEach, describe, expect, inject, it } from "vitest";
 import { defineTopic, Kafka, string } from "typed-kafka";
-import { silent } from "../support/consuming.js";
 import { type RunningProgram, runProgram } from "../support/run-example.js";
+import { silent } from "../support/silent.js";
 
 const running: RunningProgram[] = [];
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { Kafka } from "typed-kafka";
 import { run } from "../../src/cli/run.js";
-import { silent } from "../support/consuming.js";
 import { failedTopic } from "../support/dead-letters.js";
+import { silent } from "../support/silent.js";
 import { runUnread } from "../support/unread-command.js";
 
 const brokers = inject("brokers");

@@ -1,7 +1,8 @@
 import { afterAll, expect, inject, test } from "vitest";
 import { defineTopic, Kafka, PermanentError, RetriesExhaustedError, string } from "typed-kafka";
 import { z } from "zod";
-import { committedOffsets, silent, until } from "../support/consuming.js";
+import { committedOffsets, until } from "../support/consuming.js";
+import { silent } from "../support/silent.js";
 import { createTopic, uniqueName } from "../support/topics.js";
 
 const brokers = inject("brokers");

@@ -9,8 +9,8 @@ import {
   type RedriveOptions,
   string,
 } from "typed-kafka";
-import { silent } from "../support/consuming.js";
 import { failAll, failedTopic, numberedTopic } from "../support/dead-letters.js";
+import { silent } from "../support/silent.js";
 import { createTopic, uniqueName } from "../support/topics.js";
 
 const brokers = inject("brokers");

@@ -11,7 +11,8 @@ import {
   string,
 } from "typed-kafka";
 import { z } from "zod";
-import { committedOffsets, silent, until } from "../support/consuming.js";
+import { committedOffsets, until } from "../support/consuming.js";
+import { silent } from "../support/silent.js";
 import { createTopic, uniqueName } from "../support/topics.js";
 
 const brokers = inject("brokers");

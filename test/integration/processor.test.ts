@@ -10,30 +10,20 @@ import {
   ProducerFencedError,
   SerializationError,
   string,
+  type Topic,
 } from "typed-kafka";
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { afterAll, describe, expect, inject, test } from "vitest";
 import { deferred } from "../../src/waiting.js";
-import { silent } from "../support/consuming.js";
+import { until } from "../support/consuming.js";
+import { errorOf } from "../support/outcomes.js";
+import { silent } from "../support/silent.js";
+import { newTopic, valuesOf } from "../support/string-topics.js";
 import { createTopic, uniqueName } from "../support/topics.js";
 
-let kafka: Kafka;
+const kafka = new Kafka({ brokers: inject("brokers"), logger: silent });
+afterAll(() => kafka.close());
 
-beforeAll(() => {
-  // Fencing and refusals are what some of these tests are about; librdkafka logs each at length.
-  kafka = new Kafka({ brokers: inject("brokers"), logger: silent });
-});
-
-afterAll(async () => {
-  await kafka.close();
-});
-
-async function newTopic(partitions = 1, config: Record<string, string> = {}) {
-  return defineTopic(await createTopic({ partitions, config }), { value: string() });
-}
-
-type StringTopic = Awaited<ReturnType<typeof newTopic>>;
-
-async function fill(topic: StringTopic, count: number, from = 0): Promise<void> {
+async function fill(topic: Topic<string>, count: number, from = 0): Promise<void> {
   const producer = kafka.producer();
   const records = Array.from({ length: count }, (_, index) => ({
     key: `k${(from + index) % 10}`,
@@ -43,22 +33,8 @@ async function fill(topic: StringTopic, count: number, from = 0): Promise<void> 
   await producer.close();
 }
 
-async function valuesOf(topic: StringTopic): Promise<string[]> {
-  const values: string[] = [];
-  for await (const { value } of kafka.read(topic)) values.push(value);
-  return values;
-}
-
 const numbers = (values: readonly string[]): number[] => values.map(Number).sort((a, b) => a - b);
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
-
-async function until(condition: () => boolean | Promise<boolean>, withinMs = 20_000): Promise<void> {
-  const deadline = Date.now() + withinMs;
-  while (!(await condition())) {
-    if (Date.now() > deadline) expect.fail(`not within ${withinMs} ms`);
-    await sleep(20);
-  }
-}
 
 const aborted = (signal: AbortSignal): Promise<never> =>
   new Promise((_, reject) => {
@@ -71,13 +47,6 @@ const names = (): Pick<ProcessorOptions, "groupId" | "transactionalId"> => ({
   groupId: uniqueName("group"),
   transactionalId: uniqueName("tx"),
 });
-
-async function errorOf(promise: Promise<unknown>): Promise<unknown> {
-  return promise.then(
-    () => expect.fail("it succeeded"),
-    (error: unknown) => error,
-  );
-}
 
 describe("a processor", () => {
   test.each(["partition", "key", "none"] as const)(
@@ -98,12 +67,13 @@ describe("a processor", () => {
           running.delete(String(record.key));
           handled += 1;
         });
-        await until(() => handled >= (half === 0 ? 400 : 200));
-        if (half === 1) await until(async () => (await valuesOf(output)).length >= 1_000);
+        await until("its share is handled", () => handled >= (half === 0 ? 400 : 200));
+        if (half === 1)
+          await until("all are copied", async () => (await valuesOf(kafka, output)).length >= 1_000);
         await processor.close();
         await done;
       }
-      const values = await valuesOf(output);
+      const values = await valuesOf(kafka, output);
       expect(numbers(values)).toEqual(upTo(1_000));
       if (order === "none") return;
       const last = new Map<number, number>();
@@ -130,7 +100,7 @@ describe("a processor", () => {
       await tx.send(output, { key: Buffer.alloc(0), value: Buffer.alloc(0) });
       handled += 1;
     });
-    await until(() => handled === 50);
+    await until("all are handled", () => handled === 50);
     await processor.close();
     await done;
     const expected = upTo(50).flatMap((value) => [`a${value}`, `b${value}`, ""]);
@@ -150,13 +120,13 @@ describe("a processor", () => {
     const seen: number[] = [];
     await using processor = kafka.processor(input, options);
     const done = processor.run(({ value }) => void seen.push(Number(value)));
-    await until(() => seen.length === 500);
+    await until("all are handled", () => seen.length === 500);
     await processor.close();
     await done;
     await fill(input, 3, 500);
     await using next = kafka.processor(input, options);
     const nextDone = next.run(({ value }) => void seen.push(Number(value)));
-    await until(() => seen.length >= 503);
+    await until("the new ones are handled", () => seen.length >= 503);
     await next.close();
     await nextDone;
     expect(seen.sort((a, b) => a - b)).toEqual(upTo(503));
@@ -174,11 +144,13 @@ describe("a processor", () => {
       },
       { maxRecords: 50, acrossPartitions: true },
     );
-    await until(() => sizes.reduce((sum, size) => sum + size, 0) >= 1_000);
+    await until("all are handled", () => sizes.reduce((sum, size) => sum + size, 0) >= 1_000);
     await processor.close();
     await done;
     expect(Math.max(...sizes)).toBeLessThanOrEqual(50);
-    expect(numbers((await valuesOf(output)).flatMap((value) => value.split(",")))).toEqual(upTo(1_000));
+    expect(numbers((await valuesOf(kafka, output)).flatMap((value) => value.split(",")))).toEqual(
+      upTo(1_000),
+    );
   });
 
   test("writes a long backlog once, also where batches finish while a transaction is being committed", async () => {
@@ -193,10 +165,10 @@ describe("a processor", () => {
         records.map(({ key, value }) => ({ key, value })),
       );
     });
-    await until(() => handled >= 60_000);
+    await until("all are handled", () => handled >= 60_000);
     await processor.close();
     await done;
-    expect(numbers(await valuesOf(output))).toEqual(upTo(60_000));
+    expect(numbers(await valuesOf(kafka, output))).toEqual(upTo(60_000));
   });
 
   test("stops with the handler's own error, of which nothing is visible, and goes on there next time", async () => {
@@ -212,13 +184,13 @@ describe("a processor", () => {
       }),
     );
     expect(error).toBe(mine);
-    expect(numbers(await valuesOf(output))).toEqual(upTo(7));
+    expect(numbers(await valuesOf(kafka, output))).toEqual(upTo(7));
     await using next = kafka.processor(input, options);
     const done = next.run((record, tx) => void tx.send(output, { value: record.value }));
-    await until(async () => (await valuesOf(output)).length >= 20);
+    await until("the rest is copied", async () => (await valuesOf(kafka, output)).length >= 20);
     await next.close();
     await done;
-    expect(await valuesOf(output)).toEqual(upTo(20).map(String));
+    expect(await valuesOf(kafka, output)).toEqual(upTo(20).map(String));
   });
 
   test("stops with the error of a send that failed", async () => {
@@ -231,7 +203,7 @@ describe("a processor", () => {
       }),
     );
     expect(error).toBeInstanceOf(SerializationError);
-    expect(await valuesOf(output)).toEqual([]);
+    expect(await valuesOf(kafka, output)).toEqual([]);
   });
 
   test("stops with the broker's reason where a record can never be written", async () => {
@@ -241,7 +213,7 @@ describe("a processor", () => {
     const error = await errorOf(processor.run((_, tx) => void tx.send(small, { value: "x".repeat(5_000) })));
     expect(error).toBeInstanceOf(KafkaError);
     expect(error).toMatchObject({ topic: small.name });
-    expect(await valuesOf(small)).toEqual([]);
+    expect(await valuesOf(kafka, small)).toEqual([]);
   });
 
   test("stops at the first refusal with its reason, also where thousands of records follow the one refused", async () => {
@@ -266,7 +238,7 @@ describe("a processor", () => {
     await watching.close();
     expect(error).toMatchObject({ code: "RECORD_TOO_LARGE", topic: output.name });
     expect(rolledBack).toBe(1);
-    expect((await valuesOf(output)).length).toBeLessThanOrEqual(100);
+    expect((await valuesOf(kafka, output)).length).toBeLessThanOrEqual(100);
   });
 
   test("copies a backlog to a topic that takes only small batches, in batches as small", async () => {
@@ -274,10 +246,13 @@ describe("a processor", () => {
     await fill(input, 1_000);
     await using processor = kafka.processor(input, { ...names(), batchMaxBytes: 5_000 });
     const done = processor.run(({ value }, tx) => tx.send(small, { value }));
-    await Promise.race([until(async () => (await valuesOf(small)).length >= 1_000), done]);
+    await Promise.race([
+      until("the first thousand", async () => (await valuesOf(kafka, small)).length >= 1_000),
+      done,
+    ]);
     await processor.close();
     await done;
-    expect(numbers(await valuesOf(small))).toEqual(upTo(1_000));
+    expect(numbers(await valuesOf(kafka, small))).toEqual(upTo(1_000));
   });
 
   test("order: key, one slow key holds up the others for a while and not for ever", async () => {
@@ -300,17 +275,17 @@ describe("a processor", () => {
       await tx.send(target, { value });
     });
     // What is behind the slow one in the log cannot be committed; so much of it may wait.
-    await until(() => handled >= 5_000);
+    await until("what may wait does", () => handled >= 5_000);
     for (let before = 0; before < handled;) {
       before = handled;
       await sleep(200);
     }
     expect(handled).toBeLessThan(8_000);
     gate.resolve();
-    await until(() => handled === count);
+    await until("all are handled", () => handled === count);
     await processor.close();
     await running;
-    expect(numbers(await valuesOf(target))).toEqual(upTo(count));
+    expect(numbers(await valuesOf(kafka, target))).toEqual(upTo(count));
   });
 
   test("order: key, one slow record holds up only its own partition", async () => {
@@ -331,16 +306,16 @@ describe("a processor", () => {
       handled[partition] = (handled[partition] ?? 0) + 1;
       await tx.send(target, { value });
     });
-    await until(() => (handled[0] ?? 0) >= 5_000);
+    await until("what may wait does", () => (handled[0] ?? 0) >= 5_000);
     await producer.send(source, recordsOf(1, 1_000));
-    await until(async () => (await valuesOf(target)).length >= 1_000);
-    expect(new Set(await valuesOf(target))).toEqual(new Set(["1"]));
+    await until("the other partition goes on", async () => (await valuesOf(kafka, target)).length >= 1_000);
+    expect(new Set(await valuesOf(kafka, target))).toEqual(new Set(["1"]));
     expect(handled[0]).toBeLessThan(6_900);
     gate.resolve();
-    await until(() => handled[0] === 7_000);
+    await until("its own goes on", () => handled[0] === 7_000);
     await processor.close();
     await running;
-    expect((await valuesOf(target)).length).toBe(8_000);
+    expect((await valuesOf(kafka, target)).length).toBe(8_000);
   });
 
   test("what was done ahead in a partition that is taken away holds up no other", async () => {
@@ -369,18 +344,24 @@ describe("a processor", () => {
       return { processor, running };
     };
     const first = start(0);
-    await until(() => (handled[0] ?? 0) >= 5_000);
+    await until("what may wait does", () => (handled[0] ?? 0) >= 5_000);
     const before = handled[0] ?? 0;
     const second = start(1);
-    await until(() => first.processor.assignment.length === 1 && second.processor.assignment.length === 1);
-    await until(() => (handled[0] ?? 0) > before + 100 || (handled[0] ?? 0) >= 2 * each - 2);
+    await until(
+      "each has one",
+      () => first.processor.assignment.length === 1 && second.processor.assignment.length === 1,
+    );
+    await until(
+      "the first goes on",
+      () => (handled[0] ?? 0) > before + 100 || (handled[0] ?? 0) >= 2 * each - 2,
+    );
     gate.resolve();
-    await until(async () => (await valuesOf(target)).length >= 2 * each);
+    await until("all are copied", async () => (await valuesOf(kafka, target)).length >= 2 * each);
     for (const { processor, running } of [first, second]) {
       await processor.close();
       await running;
     }
-    expect(numbers(await valuesOf(target))).toEqual(upTo(2 * each));
+    expect(numbers(await valuesOf(kafka, target))).toEqual(upTo(2 * each));
   });
 
   test("a handler that fails while closing waits for it is told", async () => {
@@ -406,14 +387,14 @@ describe("a processor", () => {
     const options = names();
     await using older = kafka.processor(input, options);
     const copy = (record: { key: string | null; value: string }, tx: { send: unknown }): void => {
-      void (tx as { send: (topic: StringTopic, record: object) => Promise<void> }).send(output, {
+      void (tx as { send: (topic: Topic<string>, record: object) => Promise<void> }).send(output, {
         key: record.key,
         value: record.value,
       });
     };
     const stopped = errorOf(older.run(copy));
     await fill(input, 100);
-    await until(async () => (await valuesOf(output)).length >= 100);
+    await until("the older one copies", async () => (await valuesOf(kafka, output)).length >= 100);
     await using newer = kafka.processor(input, options);
     const done = newer.run(copy);
     let sent = 100;
@@ -427,10 +408,10 @@ describe("a processor", () => {
     }
     expect(await stopped).toBeInstanceOf(ProducerFencedError);
     await fill(input, 20, sent);
-    await until(async () => new Set(await valuesOf(output)).size >= sent + 20);
+    await until("the newer one copies", async () => new Set(await valuesOf(kafka, output)).size >= sent + 20);
     await newer.close();
     await done;
-    const values = await valuesOf(output);
+    const values = await valuesOf(kafka, output);
     expect(values.length).toBe(new Set(values).size);
   });
 
@@ -449,18 +430,21 @@ describe("a processor", () => {
       };
     };
     const first = start();
-    await until(() => first.processor.assignment.length === 4);
+    await until("the first has all", () => first.processor.assignment.length === 4);
     await fill(input, 500);
     const second = start();
-    await until(() => second.processor.assignment.length === 2 && first.processor.assignment.length === 2);
+    await until(
+      "each has half",
+      () => second.processor.assignment.length === 2 && first.processor.assignment.length === 2,
+    );
     await fill(input, 500, 500);
     await first.processor.close();
     await first.done;
     await fill(input, 500, 1_000);
-    await until(async () => (await valuesOf(output)).length >= 1_500);
+    await until("all are copied", async () => (await valuesOf(kafka, output)).length >= 1_500);
     await second.processor.close();
     await second.done;
-    expect(numbers(await valuesOf(output))).toEqual(upTo(1_500));
+    expect(numbers(await valuesOf(kafka, output))).toEqual(upTo(1_500));
   });
 
   test("reads nothing of aborted or open transactions", async () => {
@@ -476,10 +460,10 @@ describe("a processor", () => {
     await producer.transaction((tx) => tx.send(input, { value: "committed" }));
     await using processor = kafka.processor(input, names());
     const done = processor.run((record, tx) => void tx.send(output, { value: record.value }));
-    await until(async () => (await valuesOf(output)).length > 0);
+    await until("a record is copied", async () => (await valuesOf(kafka, output)).length > 0);
     await processor.close();
     await done;
-    expect(await valuesOf(output)).toEqual(["committed"]);
+    expect(await valuesOf(kafka, output)).toEqual(["committed"]);
     expect(() => kafka.processor(input, { ...names(), isolation: "read_uncommitted" } as never)).toThrow(
       /isolation/,
     );
@@ -490,10 +474,10 @@ describe("a processor", () => {
     await fill(input, 30);
     await using processor = kafka.processor(input, { ...names(), maxBatchRecords: 1 });
     const done = processor.run((record, tx) => void tx.send(output, { value: record.value }));
-    await until(async () => (await valuesOf(output)).length >= 30);
+    await until("all are copied", async () => (await valuesOf(kafka, output)).length >= 30);
     await processor.close();
     await done;
-    expect(await valuesOf(output)).toEqual(upTo(30).map(String));
+    expect(await valuesOf(kafka, output)).toEqual(upTo(30).map(String));
     // Behind each record is the marker of its transaction.
     const [place] = await kafka.admin().groupLag(uniqueName(), output);
     expect(place?.end).toBe(60);
@@ -512,10 +496,10 @@ describe("a processor", () => {
       await sleep(Number(record.value) % 5 === 0 ? 50 : 1);
       await tx.send(output, { value: record.value });
     });
-    await until(async () => (await valuesOf(output)).length >= 30);
+    await until("all are copied", async () => (await valuesOf(kafka, output)).length >= 30);
     await processor.close();
     await done;
-    expect(numbers(await valuesOf(output))).toEqual(upTo(30));
+    expect(numbers(await valuesOf(kafka, output))).toEqual(upTo(30));
   });
 
   test("can be closed before it has started, and runs once", async () => {

@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
-import { ClosedError, ConfigError, DeliveryError, Kafka, SerializationError } from "typed-kafka";
-import { silent, textTopic, until } from "../support/consuming.js";
+import { ClosedError, ConfigError, Kafka, SerializationError } from "typed-kafka";
+import { textTopic, until } from "../support/consuming.js";
+import { deliveryErrorOf } from "../support/outcomes.js";
 import { readLog } from "../support/read-log.js";
+import { silent } from "../support/silent.js";
 import { createTopic } from "../support/topics.js";
 
 const brokers = inject("brokers");
@@ -11,12 +13,6 @@ beforeAll(() => {
   kafka = new Kafka({ brokers, logger: silent });
 });
 afterAll(() => kafka.close());
-
-const failureOf = async (promise: Promise<unknown>): Promise<DeliveryError> => {
-  const outcome = await promise.catch((error: unknown) => error);
-  expect(outcome).toBeInstanceOf(DeliveryError);
-  return outcome as DeliveryError;
-};
 
 /** Gives `count` records, and tells how many were asked for and whether it was left. */
 function source(count: number, { at = Infinity, give }: { at?: number; give?: () => unknown } = {}) {
@@ -130,7 +126,7 @@ describe("sendAll that cannot go on", () => {
     async (kind) => {
       const texts = textTopic(await createTopic());
       const { seen, records } = source(5_000, { at: 3_210, give: () => ({ value: 5 }) });
-      const failure = await failureOf(
+      const failure = await deliveryErrorOf(
         kafka.producer().sendAll(texts, kind === "an iterable" ? records : later(records)),
       );
       expect(failure).toMatchObject({ code: "SERIALIZATION", acknowledged: 3_210, topic: texts.name });
@@ -147,7 +143,9 @@ describe("sendAll that cannot go on", () => {
     const give = (): never => {
       throw mine;
     };
-    const failure = await failureOf(kafka.producer().sendAll(texts, source(100, { at: 40, give }).records));
+    const failure = await deliveryErrorOf(
+      kafka.producer().sendAll(texts, source(100, { at: 40, give }).records),
+    );
     expect(failure).toMatchObject({ code: "DELIVERY", acknowledged: 40 });
     expect(failure.cause).toBe(mine);
     expect(failure.message).toContain("the file ended early");
@@ -170,7 +168,7 @@ describe("sendAll that cannot go on", () => {
         isLeft = true;
       }
     }
-    const failure = await failureOf(producer.sendAll(texts, endless()));
+    const failure = await deliveryErrorOf(producer.sendAll(texts, endless()));
     expect(failure).toMatchObject({ code: "RECORD_TOO_LARGE", topic: name, partition: 1 });
     expect(isLeft).toBe(true);
     const log = await readLog(brokers, name, { partitions: 2 });
@@ -200,7 +198,7 @@ describe("sendAll that cannot go on", () => {
         };
       },
     };
-    const failure = await failureOf(kafka.producer().sendAll(texts, stuck, { signal: abort.signal }));
+    const failure = await deliveryErrorOf(kafka.producer().sendAll(texts, stuck, { signal: abort.signal }));
     expect(failure.cause).toBe(abort.signal.reason);
     expect(failure.acknowledged).toBe(10);
     expect(isLeft).toBe(true);
@@ -220,7 +218,7 @@ describe("sendAll that cannot go on", () => {
         await sleep(1);
       }
     }
-    const failing = failureOf(producer.sendAll(texts, endless()));
+    const failing = deliveryErrorOf(producer.sendAll(texts, endless()));
     await until("some were sent", () => given > 20);
     await producer.close();
     const failure = await failing;

@@ -12,6 +12,7 @@ import {
 import { z } from "zod";
 import { javaPartition, murmur2 } from "../support/murmur2.js";
 import { freePort } from "../support/ports.js";
+import { errorOf } from "../support/outcomes.js";
 import { readLog } from "../support/read-log.js";
 import { createTopic, uniqueName } from "../support/topics.js";
 
@@ -23,10 +24,7 @@ const textsOf = (name: string) => defineTopic(name, { value: string(), tombstone
 const failureOf = async (
   promise: Promise<unknown>,
 ): Promise<KafkaError & Partial<Pick<DeliveryError, "results" | "acknowledged">>> => {
-  const outcome = await promise.then(
-    () => "it was sent",
-    (error: unknown) => error,
-  );
+  const outcome = await errorOf(promise);
   expect(outcome).toBeInstanceOf(Error);
   return outcome as KafkaError & Partial<Pick<DeliveryError, "results" | "acknowledged">>;
 };

@@ -12,40 +12,14 @@ import {
   string,
   TransactionAbortedError,
 } from "typed-kafka";
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { afterAll, describe, expect, inject, test } from "vitest";
+import { errorOf } from "../support/outcomes.js";
+import { silent } from "../support/silent.js";
+import { newTopic, valuesOf } from "../support/string-topics.js";
 import { createTopic, uniqueName } from "../support/topics.js";
 
-let kafka: Kafka;
-
-beforeAll(() => {
-  // Fencing and refusals are what some of these tests are about; librdkafka logs each at length.
-  const quiet = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
-  kafka = new Kafka({ brokers: inject("brokers"), logger: quiet });
-});
-
-afterAll(async () => {
-  await kafka.close();
-});
-
-async function newTopic(partitions = 1, config: Record<string, string> = {}) {
-  return defineTopic(await createTopic({ partitions, config }), { value: string() });
-}
-
-type StringTopic = Awaited<ReturnType<typeof newTopic>>;
-
-async function valuesOf(topic: StringTopic, isolation?: "read_uncommitted"): Promise<string[]> {
-  const values: string[] = [];
-  for await (const { value } of kafka.read(topic, isolation === undefined ? {} : { isolation }))
-    values.push(value);
-  return values;
-}
-
-async function errorOf(promise: Promise<unknown>): Promise<unknown> {
-  return promise.then(
-    () => expect.fail("it succeeded"),
-    (error: unknown) => error,
-  );
-}
+const kafka = new Kafka({ brokers: inject("brokers"), logger: silent });
+afterAll(() => kafka.close());
 
 describe("a transaction", () => {
   test("makes the records of several topics visible together and resolves to the callback's result", async () => {
@@ -57,12 +31,12 @@ describe("a transaction", () => {
         { key: "b", value: "+9" },
         { key: "b", value: "+1" },
       ]);
-      expect(await valuesOf(debits)).toEqual([]);
+      expect(await valuesOf(kafka, debits)).toEqual([]);
       return 42;
     });
     expect(result).toBe(42);
-    expect(await valuesOf(debits)).toEqual(["-10"]);
-    expect(await valuesOf(credits)).toEqual(["+9", "+1"]);
+    expect(await valuesOf(kafka, debits)).toEqual(["-10"]);
+    expect(await valuesOf(kafka, credits)).toEqual(["+9", "+1"]);
   });
 
   test("leaves nothing visible when the callback throws, and rethrows its error", async () => {
@@ -78,7 +52,7 @@ describe("a transaction", () => {
     );
     expect(error).toBe(mine);
     await producer.transaction((tx) => tx.send(topic, { value: "after" }));
-    expect(await valuesOf(topic)).toEqual(["after"]);
+    expect(await valuesOf(kafka, topic)).toEqual(["after"]);
   });
 
   test("waits for its turn while another one runs, also after one that failed", async () => {
@@ -96,7 +70,7 @@ describe("a transaction", () => {
       });
     const results = await Promise.allSettled([one("1"), one("2", true), one("3"), one("4")]);
     expect(results.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled", "fulfilled"]);
-    expect(await valuesOf(topic)).toEqual(["1", "3", "4"]);
+    expect(await valuesOf(kafka, topic)).toEqual(["1", "3", "4"]);
   });
 
   test("includes sends that nobody awaited", async () => {
@@ -129,7 +103,7 @@ describe("a transaction", () => {
       }),
     );
     expect(error).toBeInstanceOf(SerializationError);
-    expect(await valuesOf(topic)).toEqual([]);
+    expect(await valuesOf(kafka, topic)).toEqual([]);
   });
 
   test("takes nothing more once its callback has ended", async () => {
@@ -138,7 +112,7 @@ describe("a transaction", () => {
     const tx = await producer.transaction((open) => open);
     expect(await errorOf(tx.send(topic, { value: "late" }))).toBeInstanceOf(ClosedError);
     await producer.transaction(() => undefined);
-    expect(await valuesOf(topic)).toEqual([]);
+    expect(await valuesOf(kafka, topic)).toEqual([]);
   });
 
   test("is rolled back when a broker refuses a record, and says which", async () => {
@@ -160,14 +134,14 @@ describe("a transaction", () => {
       });
       await producer.transaction((tx) => tx.send(topic, { value: after }));
     }
-    expect(await valuesOf(topic)).toEqual(rounds);
+    expect(await valuesOf(kafka, topic)).toEqual(rounds);
   });
 
   test("takes records as large as their topic does", async () => {
     const topic = await newTopic(1, { "max.message.bytes": "4000000" });
     await using producer = kafka.transactionalProducer({ transactionalId: uniqueName() });
     await producer.transaction((tx) => tx.send(topic, { value: "x".repeat(3_000_000) }));
-    expect((await valuesOf(topic)).map(({ length }) => length)).toEqual([3_000_000]);
+    expect((await valuesOf(kafka, topic)).map(({ length }) => length)).toEqual([3_000_000]);
   });
 
   test("is rolled back when a topic does not exist", async () => {
@@ -182,7 +156,7 @@ describe("a transaction", () => {
     );
     expect(error).toBeInstanceOf(TransactionAbortedError);
     expect(error).toMatchObject({ topic: missing.name, cause: { code: "UNKNOWN_TOPIC" } });
-    expect(await valuesOf(topic)).toEqual([]);
+    expect(await valuesOf(kafka, topic)).toEqual([]);
   });
 
   test("writes many records to a topic that takes only small batches, in batches as small", async () => {
@@ -195,7 +169,7 @@ describe("a transaction", () => {
     const small = { transactionalId: uniqueName(), batchMaxBytes: 10_000 };
     await using producer = kafka.transactionalProducer(small);
     await producer.transaction((tx) => tx.send(topic, records));
-    expect(await valuesOf(topic)).toEqual(records.map(({ value }) => value));
+    expect(await valuesOf(kafka, topic)).toEqual(records.map(({ value }) => value));
   });
 
   test("takes records for a partition that was added since the last one", async () => {
@@ -209,7 +183,7 @@ describe("a transaction", () => {
         ["1", "2", "3"].map((value) => ({ value, partition: 1 })),
       ),
     );
-    expect(await valuesOf(topic)).toEqual(["0", "1", "2", "3"]);
+    expect(await valuesOf(kafka, topic)).toEqual(["0", "1", "2", "3"]);
   });
 
   test("is rolled back when it takes longer than its timeout, and the next one works", async () => {
@@ -228,7 +202,7 @@ describe("a transaction", () => {
     expect(error).toBeInstanceOf(TransactionAbortedError);
     expect(error).toMatchObject({ retriable: true });
     await producer.transaction((tx) => tx.send(topic, { value: "after" }));
-    expect(await valuesOf(topic)).toEqual(["after"]);
+    expect(await valuesOf(kafka, topic)).toEqual(["after"]);
   });
 
   test("holds any number of records in bounded memory", async () => {
@@ -238,7 +212,7 @@ describe("a transaction", () => {
     await producer.transaction(async (tx) => {
       for (let index = 0; index < count; index += 1) await tx.send(topic, { value: String(index) });
     });
-    expect((await valuesOf(topic)).length).toBe(count);
+    expect((await valuesOf(kafka, topic)).length).toBe(count);
   });
 });
 
@@ -258,7 +232,7 @@ describe("a transactional producer", () => {
     expect(error).toBeInstanceOf(ProducerFencedError);
     expect(await errorOf(older.transaction(() => undefined))).toBeInstanceOf(ProducerFencedError);
     await newer.transaction((tx) => tx.send(topic, { value: "newer again" }));
-    expect(await valuesOf(topic)).toEqual(["older", "newer", "newer again"]);
+    expect(await valuesOf(kafka, topic)).toEqual(["older", "newer", "newer again"]);
   });
 
   test("closes after the running transaction and refuses those behind it", async () => {
@@ -272,7 +246,7 @@ describe("a transactional producer", () => {
     const [, refused] = await Promise.all([running, errorOf(queued), sleep(20).then(() => producer.close())]);
     expect(refused).toBeInstanceOf(ClosedError);
     expect(await errorOf(producer.transaction(() => undefined))).toBeInstanceOf(ClosedError);
-    expect(await valuesOf(topic)).toEqual(["running"]);
+    expect(await valuesOf(kafka, topic)).toEqual(["running"]);
   });
 
   test("gives a hanging callback up when its time to close is over", async () => {
@@ -289,7 +263,7 @@ describe("a transactional producer", () => {
     await producer.close();
     expect(Date.now() - began).toBeLessThan(3_000);
     expect(await hanging).toBeInstanceOf(ClosedError);
-    expect(await valuesOf(topic)).toEqual([]);
+    expect(await valuesOf(kafka, topic)).toEqual([]);
   });
 
   test("says at once that no broker answers", async () => {

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Kafka } from "typed-kafka";
-import { silent, textTopic } from "../support/consuming.js";
+import { textTopic } from "../support/consuming.js";
 import { type KafkaCluster, startKafka } from "../support/kafka-cluster.js";
 import { readLog } from "../support/read-log.js";
+import { silent } from "../support/silent.js";
 import { createTopic } from "../support/topics.js";
 
 let cluster: KafkaCluster;

@@ -4,8 +4,8 @@
  * input ends.
  */
 import { Kafka } from "typed-kafka";
-import { silent } from "./consuming.js";
 import { type MemberOptions, startHandling } from "./group-members.js";
+import { silent } from "./silent.js";
 
 const [given = "{}"] = process.argv.slice(2);
 const { brokers, ...options } = JSON.parse(given) as MemberOptions & { readonly brokers: string };

@@ -1,9 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import kafka from "@confluentinc/kafka-javascript";
-import { type Logger, string, defineTopic } from "typed-kafka";
-
-/** Swallows the log of clients that are meant to have trouble. */
-export const silent: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+import { defineTopic, string } from "typed-kafka";
 
 /** A topic of texts of this name; `null` is one of its values. */
 export const textTopic = (name: string) => defineTopic(name, { value: string(), tombstones: true });

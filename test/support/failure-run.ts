@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** The records of test/faults/failure.test.ts. */
+/** The records of test/faults/long/failure.test.ts. */
 export const numbered = z.object({ id: z.number().int() });
 
 /** Where the record of this number ends: see failure-worker.ts for the ways in which they fail. */

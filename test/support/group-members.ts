@@ -8,6 +8,7 @@ import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ConsumerOptions, Kafka } from "typed-kafka";
 import { textTopic, until } from "./consuming.js";
+import { programArguments } from "./program-arguments.js";
 
 export interface MemberOptions {
   readonly topic: string;
@@ -84,11 +85,9 @@ export async function startMember(kafka: Kafka, options: MemberOptions): Promise
 export async function startProcessMember(brokers: string, options: MemberOptions): Promise<ProcessMember> {
   const notes = takeNotes();
   const program = new URL("consumer-worker.ts", import.meta.url).pathname;
-  const worker = spawn(
-    process.execPath,
-    ["--conditions=typed-kafka-source", "--import", "tsx", program, JSON.stringify({ brokers, ...options })],
-    { stdio: ["pipe", "pipe", "inherit"] },
-  );
+  const worker = spawn(process.execPath, programArguments(program, JSON.stringify({ brokers, ...options })), {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
   const exit = once(worker, "exit") as Promise<[number | null, NodeJS.Signals | null]>;
   createInterface({ input: worker.stdout }).on("line", (line) => {
     notes.add(JSON.parse(line) as MemberEvent);

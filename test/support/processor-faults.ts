@@ -1,6 +1,6 @@
 /**
  * Runs processors as processes of their own under faults, while records come in, and says what became of
- * the records: lost, doubled, out of order. See test/faults/processor.test.ts.
+ * the records: lost, doubled, out of order. See test/faults/long/processor.test.ts.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -8,13 +8,14 @@ import { fileURLToPath } from "node:url";
 import { setTimeout as sleep } from "node:timers/promises";
 import { defineTopic, Kafka, type ProcessorOptions, string } from "typed-kafka";
 import { expect } from "vitest";
+import { programArguments } from "./program-arguments.js";
+import { silent } from "./silent.js";
 import { createTopic, uniqueName } from "./topics.js";
 import type { WorkerSettings } from "./processor-worker.js";
 
 /** Where in a transaction a worker is. */
 export type Phase = "begun" | "produced" | "sending" | "committing" | "committed" | "aborted";
 
-const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const partitions = 6;
 const keys = 100;
 
@@ -32,13 +33,7 @@ export class Worker {
   constructor(file: string, settings: WorkerSettings) {
     this.#process = spawn(
       process.execPath,
-      [
-        "--conditions=typed-kafka-source",
-        "--import",
-        "tsx",
-        fileURLToPath(new URL(file, import.meta.url)),
-        JSON.stringify(settings),
-      ],
+      programArguments(fileURLToPath(new URL(file, import.meta.url)), JSON.stringify(settings)),
       { stdio: ["ignore", "ignore", "pipe", "ipc"] },
     );
     this.#process.stderr?.setEncoding("utf8").on("data", (text: string) => {

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { programArguments } from "./program-arguments.js";
 
 /** A program of examples/, or any other, running as people run it. */
 export interface RunningProgram {
@@ -13,7 +14,7 @@ export interface RunningProgram {
 
 /** Runs a TypeScript file from the repository's root, with `typed-kafka` resolved to src/. */
 export function runProgram(file: string, environment: Readonly<Record<string, string>> = {}): RunningProgram {
-  const child = spawn(process.execPath, ["--conditions=typed-kafka-source", "--import", "tsx", file], {
+  const child = spawn(process.execPath, programArguments(file), {
     env: { ...process.env, ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   });

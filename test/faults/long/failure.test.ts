@@ -8,11 +8,12 @@ import { endOf } from "../../support/failure-run.js";
 import type { FailureWorkerSettings } from "../../support/failure-worker.js";
 import { failedTopic } from "../../support/dead-letters.js";
 import { type KafkaCluster, startKafka } from "../../support/kafka-cluster.js";
+import { programArguments } from "../../support/program-arguments.js";
+import { silent } from "../../support/silent.js";
 import { createTopic, uniqueName } from "../../support/topics.js";
 
 const partitions = 4;
 const phases = ["begun", "sending", "committing", "committed"] as const;
-const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
 let cluster: KafkaCluster;
 let kafka: Kafka;
@@ -30,13 +31,10 @@ afterAll(async () => {
 function start(settings: FailureWorkerSettings): ChildProcess {
   return spawn(
     process.execPath,
-    [
-      "--conditions=typed-kafka-source",
-      "--import",
-      "tsx",
+    programArguments(
       fileURLToPath(new URL("../../support/failure-worker.ts", import.meta.url)),
       JSON.stringify(settings),
-    ],
+    ),
     { stdio: ["ignore", "ignore", "inherit", "ipc"] },
   );
 }
@@ -167,10 +165,10 @@ test("a redrive that is killed four times sends every dead letter back once", as
   for (let kill = 0; kill < 4; kill += 1) {
     const redrive = spawn(
       process.execPath,
-      [
-        ...["--conditions=typed-kafka-source", "--import", "tsx", program, "dead-letters", "redrive"],
-        ...["--brokers", cluster.brokers, "--topic", topic.name, "--group", groupId, "--rate", "200"],
-      ],
+      programArguments(
+        ...([program, "dead-letters", "redrive", "--rate", "200"] as const),
+        ...["--brokers", cluster.brokers, "--topic", topic.name, "--group", groupId],
+      ),
       { stdio: ["ignore", "ignore", "pipe"] },
     );
     // It says how far it has come about once a second.

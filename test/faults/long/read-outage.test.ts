@@ -2,9 +2,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ConnectionError, defineTopic, Kafka, type KafkaError, string } from "typed-kafka";
 import { type KafkaCluster, startKafka } from "../../support/kafka-cluster.js";
+import { silent } from "../../support/silent.js";
 import { createTopic } from "../../support/topics.js";
 
-const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 // More than the native client fetches ahead (16 MB).
 const [batches, perBatch, value] = [40, 100, "x".repeat(10_000)] as const;
 

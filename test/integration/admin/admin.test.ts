@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, inject, test } from "vitest";
 import { ConfigError, defineTopic, Kafka, KafkaError, string } from "typed-kafka";
+import { silent } from "../../support/silent.js";
 import { createTopic, uniqueName } from "../../support/topics.js";
 
 const kafka = new Kafka({ brokers: inject("brokers") });
@@ -175,7 +176,7 @@ describe("an admin client", () => {
     const nobody = new Kafka({
       brokers: "127.0.0.1:1",
       connectTimeoutMs: 1_500,
-      logger: { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} },
+      logger: silent,
     });
     await expect(nobody.admin().describeGroups("x")).rejects.toMatchObject({ code: "CONNECTION" });
     const pending = nobody.admin().describeTopics("x");

@@ -2,12 +2,11 @@ import { afterAll, describe, expect, inject, test } from "vitest";
 import { defineTopic, Kafka, string } from "typed-kafka";
 import { runProgram } from "../../support/run-example.js";
 import { startSecureKafka } from "../../support/secure-kafka.js";
+import { silent } from "../../support/silent.js";
 import { createTopic, uniqueName } from "../../support/topics.js";
 
 const kafka = new Kafka({ brokers: inject("brokers") });
 afterAll(() => kafka.close());
-
-const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
 describe("kafka.check", () => {
   test("is ok where everything is there, and says what it looked at", async () => {

@@ -11,11 +11,11 @@ import {
   string,
 } from "typed-kafka";
 import { z } from "zod";
+import { silent } from "../../support/silent.js";
 import { createTopic, groupIds, uniqueName } from "../../support/topics.js";
 import { abortedTransaction } from "../../support/transactions.js";
 
 const brokers = inject("brokers");
-const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const kafka = new Kafka({ brokers, metadataMaxAgeMs: 1_000, logger: silent });
 const admin = kafka.admin();
 const producer = kafka.producer();

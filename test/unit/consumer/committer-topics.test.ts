@@ -3,8 +3,8 @@ import { Committer } from "../../../src/consumer/committer.js";
 import { OwnedPartition } from "../../../src/consumer/owned-partition.js";
 import { KafkaError } from "../../../src/errors.js";
 import { rawRecords } from "./records.js";
+import { silent } from "../../support/silent.js";
 
-const logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const unknown = new KafkaError("UNKNOWN_TOPIC", "commit: unknown topic or partition", { nativeCode: 3 });
 
 beforeEach(() => {
@@ -19,7 +19,7 @@ test("a topic that was deleted does not keep the others from being committed, an
   const committed = new Map<string, number>();
   const committer = new Committer({
     intervalMs: 1_000,
-    logger,
+    logger: silent,
     onDenied: () => {},
     // Brokers commit what they can; the outcome does not tell what they could not.
     send: (offsets) => {

@@ -5,8 +5,8 @@ import { OwnedPartition } from "../../../src/consumer/owned-partition.js";
 import type { NativeOffset } from "../../../src/driver/native.js";
 import { AuthorizationError, KafkaError } from "../../../src/errors.js";
 import { rawRecords } from "./records.js";
+import { silent } from "../../support/silent.js";
 
-const logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const refusal = new KafkaError("BROKER", "commit: illegal generation", { nativeCode: 22 });
 
 beforeEach(() => {
@@ -21,7 +21,7 @@ function committerOf(
   send: (offsets: readonly NativeOffset[]) => void,
   onDenied: (error: KafkaError) => void = () => {},
 ) {
-  return new Committer({ send, intervalMs: 100, logger, onDenied });
+  return new Committer({ send, intervalMs: 100, logger: silent, onDenied });
 }
 
 function partitionWith(records: number): OwnedPartition {

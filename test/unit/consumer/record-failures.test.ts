@@ -7,8 +7,8 @@ import type { NativeConsumer } from "../../../src/driver/native-consumer.js";
 import type { FailurePolicy } from "../../../src/failure/failure-policy.js";
 import { deferred } from "../../../src/waiting.js";
 import { rawRecord, rawRecords } from "./records.js";
+import { silent } from "../../support/silent.js";
 
-const logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** A partition with records that were taken, and a policy with retry topics that moves one of them. */
@@ -19,12 +19,12 @@ function setUp(records: number, transaction: Promise<void> = Promise.resolve()) 
   const committer = new Committer({
     send: ([place]) => commits.push(place?.offset ?? -1),
     intervalMs: 100,
-    logger,
+    logger: silent,
     onDenied: () => {},
   });
   const failures = new ConsumerFailures({
     policy: { options: { groupId: "g" }, retryTopics: ["retry"] } as unknown as FailurePolicy,
-    config: { logger } as unknown as ClientConfig,
+    config: { logger: silent } as unknown as ClientConfig,
     movers: {
       plain: () => {
         throw new Error("retry topics are written to in transactions");

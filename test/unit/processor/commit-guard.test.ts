@@ -6,6 +6,7 @@ import { ExactlyOnceLoop } from "../../../src/processor/exactly-once-loop.js";
 import { resolveProcessorOptions } from "../../../src/processor/options.js";
 import type { EncodedRecord } from "../../../src/record.js";
 import { rawRecords } from "../consumer/records.js";
+import { silent } from "../../support/silent.js";
 
 /** What was called of the transactions, and what the group is like. */
 const played = vi.hoisted(() => ({
@@ -54,13 +55,12 @@ beforeEach(() => {
 
 /** What is called for one record that is handled and sends another, when this happens before the commit. */
 async function callsWhere(happens: (partition: OwnedPartition) => void): Promise<readonly string[]> {
-  const logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
   const options = { groupId: "g", transactionalId: "t", commitIntervalMs: 1 };
   const errors: unknown[] = [];
   const partition = new OwnedPartition({ topic: "in", partition: 0 });
   played.partitions = [partition];
   const loop = new ExactlyOnceLoop(
-    { logger } as unknown as ClientConfig,
+    { logger: silent } as unknown as ClientConfig,
     resolveProcessorOptions(options, {}),
     ["in"],
     undefined,

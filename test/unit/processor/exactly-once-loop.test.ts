@@ -6,6 +6,7 @@ import { resolveProcessorOptions } from "../../../src/processor/options.js";
 import { deferred, type Deferred } from "../../../src/waiting.js";
 import { rawRecords } from "../consumer/records.js";
 import { encodedRecord } from "../producer/records.js";
+import { silent } from "../../support/silent.js";
 
 /** What the loop did, in order. */
 let calls: string[];
@@ -71,8 +72,6 @@ vi.mock("../../../src/producer/transaction-runner.js", async (original) => ({
 
 const { ExactlyOnceLoop } = await import("../../../src/processor/exactly-once-loop.js");
 type Loop = InstanceType<typeof ExactlyOnceLoop>;
-
-const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
 function start(count: number): { loop: Loop; errors: unknown[] } {
   const config = resolveKafkaOptions({ brokers: "nowhere:9092", logger: silent });

@@ -6,6 +6,7 @@ import type { ProducerOptions } from "../../../src/producer/options.js";
 import { Producer } from "../../../src/producer/producer.js";
 import { string } from "../../../src/serde/string.js";
 import { defineTopic } from "../../../src/topic.js";
+import { silent } from "../../support/silent.js";
 
 type Callback = (error: unknown, result?: unknown) => void;
 interface Events {
@@ -90,7 +91,6 @@ vi.mock("../../../src/driver/binding.js", () => ({
 
 const topic = defineTopic("t", { value: string() });
 const otherTopic = defineTopic("other", { value: string() });
-const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const producerOf = (options: ProducerOptions = {}) =>
   new Producer(resolveKafkaOptions({ brokers: "nowhere:9092", logger: silent }), options);
 const outcomeOf = (promise: Promise<unknown>): Promise<unknown> => promise.catch((error: unknown) => error);

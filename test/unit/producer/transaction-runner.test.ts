@@ -7,6 +7,7 @@ import { resolveKafkaOptions } from "../../../src/kafka-options.js";
 import { resolveTransactionOptions } from "../../../src/producer/transaction-options.js";
 import { TransactionFailure, TransactionRunner } from "../../../src/producer/transaction-runner.js";
 import { encodedRecord } from "./records.js";
+import { silent } from "../../support/silent.js";
 
 type Callback = (error: NativeError | null, result?: unknown) => void;
 interface Events {
@@ -75,7 +76,6 @@ vi.mock("../../../src/driver/binding.js", () => ({
 
 const unknownPartition = -190;
 const [state, tooLarge, unauthorized, timedOut, purged] = [-172, 10, 29, -192, -152];
-const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
 function succeed(callback: Callback): void {
   setImmediate(callback, null);

@@ -1,0 +1,18 @@
+import { defineTopic, type Kafka, type ReadOptions, string, type Topic } from "typed-kafka";
+import { createTopic } from "./topics.js";
+
+/** Makes a topic of texts. */
+export async function newTopic(partitions = 1, config: Readonly<Record<string, string>> = {}) {
+  return defineTopic(await createTopic({ partitions, config }), { value: string() });
+}
+
+/** Everything that is in a topic of texts, in the order in which it is read. */
+export async function valuesOf(
+  kafka: Kafka,
+  topic: Topic<string>,
+  options: Pick<ReadOptions, "isolation"> = {},
+): Promise<string[]> {
+  const values: string[] = [];
+  for await (const { value } of kafka.read(topic, options)) values.push(value);
+  return values;
+}
