@@ -1,7 +1,7 @@
 import { AuthenticationError, ClosedError, ConfigError, ConnectionError, KafkaError } from "../errors.js";
 import type { Logger } from "../logger.js";
 import type { ClientConfig } from "./client-config.js";
-import { fromNative } from "./native-errors.js";
+import { fromNative, nativeCodes } from "./native-errors.js";
 import type {
   NativeCallback,
   NativeCallbacks,
@@ -189,7 +189,11 @@ export class Client<Native extends NativeConnection> {
     const reason = message.replace(/^\[thrd:[^\]]*\]: /, "");
     const fields = { client: this.#what, facility: fac };
     if (fac === "FATAL") {
-      this.#fatal = new KafkaError("FATAL", `${this.#what}: ${reason}`, { nativeCode: -150 });
+      // The reason's own code comes later, if at all.
+      const isFenced = /static consumer fenced/i.test(reason);
+      this.#fatal = new KafkaError(isFenced ? "CONSUMER_FENCED" : "FATAL", `${this.#what}: ${reason}`, {
+        nativeCode: isFenced ? nativeCodes.fencedInstanceId : nativeCodes.fatal,
+      });
       this.#onFatal(this.#fatal);
     }
     if (fac === "FAIL") {

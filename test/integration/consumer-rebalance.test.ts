@@ -280,3 +280,20 @@ test("a late handler of a partition that was taken away takes no place from thos
   await Promise.all([first.close(), second.close()]);
   await Promise.all([ended, secondEnded]);
 });
+
+test("a member whose groupInstanceId another live member takes stops with CONSUMER_FENCED", async () => {
+  const topic = textTopic(await createTopic());
+  const groupId = uniqueName();
+  const start = () => kafka.consumer(topic, { groupId, groupInstanceId: "one", sessionTimeoutMs: 6_000 });
+  const first = start();
+  const fenced = first.run(() => undefined).catch((error: unknown) => error);
+  await until("the first has the partition", () => first.assignment.length === 1);
+  const second = start();
+  const handled: (string | null)[] = [];
+  const running = second.run(({ value }) => void handled.push(value));
+  expect(await fenced).toMatchObject({ name: "KafkaError", code: "CONSUMER_FENCED" });
+  await producer.send(topic, { value: "goes on" });
+  await until("the second handles it", () => handled.length === 1);
+  await second.close();
+  await running;
+});
