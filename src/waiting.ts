@@ -34,6 +34,11 @@ export async function settlesWithin(promise: Promise<unknown>, ms: number): Prom
   }
 }
 
+/** For a promise that is awaited later, or perhaps never: its rejection is no unhandled one. */
+export function ignoreRejection(value: unknown): void {
+  if (value instanceof Promise) value.catch(() => undefined);
+}
+
 /** A promise and the functions that settle it. */
 export interface Deferred<Value> {
   readonly promise: Promise<Value>;

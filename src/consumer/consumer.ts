@@ -8,10 +8,11 @@ import { resolveFailureOptions } from "../failure/options.js";
 import { createDecoder, type Decoder } from "../serde/decoder.js";
 import { type AnyTopicPattern, topicOf } from "../topic-pattern.js";
 import type { AnyTopic, RecordOf } from "../topic.js";
-import { deferred, settlesWithin } from "../waiting.js";
+import { deferred } from "../waiting.js";
 import { BatchDelivery, type BatchOptions, resolveBatchOptions } from "./batch-delivery.js";
 import { Committer } from "./committer.js";
 import type { Delivery, DeliveryHost, HandlerContext } from "./delivery.js";
+import { drainHandlers } from "./drain-handlers.js";
 import { GroupSession } from "./group-session.js";
 import { HandlerWatch } from "./handler-watch.js";
 import {
@@ -41,8 +42,6 @@ export interface PartitionLag extends TopicPartition {
 
 /** How long a commit's outcome is waited for where someone waits, in milliseconds. */
 const commitTimeoutMs = 10_000;
-/** How long a handler may take to notice that its signal aborted. */
-const graceMs = 250;
 const queryTimeoutMs = 5_000;
 
 /**
@@ -322,17 +321,7 @@ export class Consumer<T extends AnyTopic | AnyTopicPattern> implements AsyncIter
   async #drain(partitions: readonly OwnedPartition[]): Promise<void> {
     // Leaving the group gives up what has been waited for already.
     if (this.#drained) return;
-    const patient = partitions.filter(({ signal }) => !signal.aborted);
-    const idle = Promise.all(patient.map((partition) => partition.idle()));
-    if (!(await settlesWithin(idle, this.#options.drainTimeoutMs))) {
-      const late = patient.filter(({ active }) => active > 0);
-      this.#logger.warn(
-        `handlers did not finish within drainTimeoutMs (${this.#options.drainTimeoutMs} ms); their records will come again`,
-        { groupId: this.#options.groupId, partitions: late.map(placeOf) },
-      );
-      for (const partition of late) partition.abort(new ClosedError("the time to finish is over"));
-      await settlesWithin(idle, graceMs);
-    }
+    await drainHandlers(partitions, this.#options, this.#logger);
     if (this.#session.native.fatal !== undefined) return;
     try {
       await this.#committer.flush(partitions, commitTimeoutMs);

@@ -11,7 +11,7 @@ import type {
   NativeProperties,
 } from "./native.js";
 import { version } from "../version.js";
-import { limitConcurrency, sleep } from "../waiting.js";
+import { ignoreRejection, limitConcurrency, sleep } from "../waiting.js";
 
 /** What a kind of client adds to the common callbacks. */
 interface ClientCallbacks {
@@ -92,7 +92,7 @@ export class Client<Native extends NativeConnection> {
     const refused = new Promise<never>((_, reject) => {
       this.#refused = reject;
     });
-    refused.catch(() => undefined);
+    ignoreRejection(refused);
     const aborted = rejectOnAbort(signal);
     this.native.configureCallbacks(true, {
       global: { ...this.#callbacks.global, ...this.#tokenCallback() },
@@ -301,7 +301,7 @@ function rejectOnAbort(signal: AbortSignal | undefined): {
       signal.removeEventListener("abort", onAbort);
     };
   });
-  promise.catch(() => undefined);
+  ignoreRejection(promise);
   return {
     promise,
     stop: () => {

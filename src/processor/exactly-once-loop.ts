@@ -1,4 +1,5 @@
 import type { BatchPart, Delivery } from "../consumer/delivery.js";
+import { drainHandlers } from "../consumer/drain-handlers.js";
 import { GroupSession } from "../consumer/group-session.js";
 import { placeOf } from "../consumer/options.js";
 import type { OwnedPartition } from "../consumer/owned-partition.js";
@@ -23,7 +24,7 @@ import type { ResolvedProcessorOptions } from "./options.js";
 import type { ProcessorFailures } from "./processor-failures.js";
 
 const committedTimeoutMs = 5_000;
-/** How long a handler may take to notice that its signal aborted. */
+/** How long an aborted call may take to notice. */
 const graceMs = 250;
 const longestPauseMs = 1_000;
 /** How many records may be finished ahead of the transaction that they will be in. */
@@ -190,18 +191,9 @@ export class ExactlyOnceLoop {
     this.#giveUp.abort(new ClosedError("the processor was closed"));
   }
 
-  /** Ends handlers in flight of these partitions, politely within `timeoutMs`. */
-  async drain(partitions: readonly OwnedPartition[], timeoutMs: number): Promise<void> {
-    const patient = partitions.filter(({ signal }) => !signal.aborted);
-    const idle = Promise.all(patient.map((partition) => partition.idle()));
-    if (await settlesWithin(idle, timeoutMs)) return;
-    const late = patient.filter(({ active }) => active > 0);
-    this.#logger.warn(
-      `handlers did not finish within drainTimeoutMs (${this.#options.consumer.drainTimeoutMs} ms); their records will come again`,
-      { groupId: this.#options.consumer.groupId, partitions: late.map(placeOf) },
-    );
-    for (const partition of late) partition.abort(new ClosedError("the time to finish is over"));
-    await settlesWithin(idle, graceMs);
+  /** Waits for the handlers in flight of these partitions, within `drainTimeoutMs`. */
+  async drain(partitions: readonly OwnedPartition[]): Promise<void> {
+    await drainHandlers(partitions, this.#options.consumer, this.#logger);
   }
 
   async #work(): Promise<void> {
@@ -503,7 +495,7 @@ export class ExactlyOnceLoop {
     const deadline = Date.now() + this.#options.consumer.drainTimeoutMs;
     this.#releasing += 1;
     try {
-      await this.drain(partitions, this.#options.consumer.drainTimeoutMs);
+      await this.drain(partitions);
       const isUnfinished = (): boolean =>
         partitions.some((partition) => this.#claims.has(partition)) ||
         this.#waiting.some(({ parts }) => parts.some(({ partition }) => partitions.includes(partition)));

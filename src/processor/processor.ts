@@ -198,7 +198,7 @@ export class Processor<T extends AnyTopic> {
       const began = Date.now();
       if (this.#loop.partitions.length === 0) this.#loop.giveUp();
       else this.#loop.quiesce();
-      await this.#loop.drain(this.#loop.partitions, drainTimeoutMs);
+      await this.#loop.drain(this.#loop.partitions);
       await this.#loop.stop(Math.max(1_000, drainTimeoutMs - (Date.now() - began)));
     }
     this.#watch.stop();

@@ -1,6 +1,7 @@
 import type { EncodedRecord } from "../record.js";
 import type { Encoder } from "../serde/encoder.js";
 import type { AnyTopic, ProducerRecord } from "../topic.js";
+import { ignoreRejection } from "../waiting.js";
 
 /** All records as bytes, or the error of the first that is wrong; a promise only where a serde gives one. */
 export function encodeAll(
@@ -17,7 +18,7 @@ export function encodeAll(
     }
   } catch (error) {
     // Nobody will ask for those that were begun.
-    for (const record of records) void Promise.resolve(record).catch(() => undefined);
+    records.forEach(ignoreRejection);
     throw error;
   }
   return isLater

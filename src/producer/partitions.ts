@@ -1,7 +1,7 @@
 import { describe } from "../check.js";
 import { KafkaError } from "../errors.js";
 import type { EncodedRecord } from "../record.js";
-import { sleep } from "../waiting.js";
+import { ignoreRejection, sleep } from "../waiting.js";
 import type { PartitionerFunction } from "./options.js";
 
 /** How a topic that is missing is asked for again, in case it is being made. */
@@ -63,7 +63,7 @@ export class Partitions {
     const known = this.#known.get(topic);
     if (known === undefined) return this.#chooseLater(topic, records);
     const age = Date.now() - known.at;
-    if (age > this.#maxAgeMs) this.#refresh(topic).catch(() => undefined);
+    if (age > this.#maxAgeMs) ignoreRejection(this.#refresh(topic));
     const beyond = records.some(({ partition }) => partition !== undefined && partition >= known.count);
     if (beyond && age > recheckMs) return this.#chooseLater(topic, records);
     return this.#chooseOf(topic, records, known.count);

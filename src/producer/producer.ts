@@ -4,6 +4,7 @@ import { ClosedError, ConfigError, TimeoutError } from "../errors.js";
 import type { EncodedRecord, RecordMetadata } from "../record.js";
 import { createEncoder, type Encoder } from "../serde/encoder.js";
 import type { AnyTopic, ProducerRecord } from "../topic.js";
+import { ignoreRejection } from "../waiting.js";
 import { BulkSender } from "./bulk-sender.js";
 import { encodeAll } from "./encode-all.js";
 import { resolveProducerOptions, type ProducerOptions } from "./options.js";
@@ -184,7 +185,7 @@ export class Producer {
     options: CallOptions | undefined,
   ): void {
     // If the call is refused below, nobody asks for what is being serialized.
-    if (records instanceof Promise) records.catch(() => undefined);
+    ignoreRejection(records);
     if (options !== undefined) {
       const { signal, timeoutMs } = checkCallOptions(options);
       if (signal !== undefined || timeoutMs !== undefined) {

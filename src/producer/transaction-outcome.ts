@@ -1,7 +1,7 @@
 import { nativeCodes } from "../driver/native-errors.js";
 
 /** The native calls of a transaction. */
-export type TransactionCall = "init" | "begin" | "produce" | "sendOffsets" | "commit" | "abort";
+export type TransactionCall = "init" | "begin" | "sendOffsets" | "commit" | "abort";
 
 /**
  * What to do about a call that failed. `repeat`: the same call again. `abort`: roll the transaction back.
@@ -54,7 +54,6 @@ export function remedyOf(call: TransactionCall, failure: CallFailure): Remedy {
   if (failure.isFatal || code === nativeCodes.fatal) return permanentCodes.has(code) ? "stop" : "renew";
   // What beginning fails with carries no flags.
   if (call === "begin") return "renew";
-  if (call === "produce") return code === nativeCodes.queueFull ? "repeat" : "abort";
   if (call === "abort") return failure.isRetriable || code === nativeCodes.timedOut ? "repeat" : "renew";
   if (failure.isTxnRequiresAbort) return "abort";
   if (failure.isRetriable) return "repeat";
@@ -63,7 +62,7 @@ export function remedyOf(call: TransactionCall, failure: CallFailure): Remedy {
 
 /** What to do when a call that wanted repeating has used up the transaction's time. */
 export function remedyWhenLate(call: TransactionCall): Exclude<Remedy, "repeat"> {
-  return call === "sendOffsets" || call === "produce" ? "abort" : "renew";
+  return call === "sendOffsets" ? "abort" : "renew";
 }
 
 /** Whether a transaction that failed with this code would fail again for the same reason. */

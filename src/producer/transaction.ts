@@ -2,6 +2,7 @@ import { ClosedError } from "../errors.js";
 import type { EncodedRecord } from "../record.js";
 import { createEncoder, type Encoder } from "../serde/encoder.js";
 import type { AnyTopic, ProducerRecord } from "../topic.js";
+import { ignoreRejection } from "../waiting.js";
 import { encodeAll } from "./encode-all.js";
 
 /** A transaction as its callback or handler sees it. */
@@ -74,7 +75,7 @@ export class TransactionSends implements Transaction {
       this.#failure ??= { error };
       // Whoever awaits the promise gets the error; if nobody does, the transaction's end has it.
       const refused = Promise.reject(error instanceof Error ? error : new Error(String(error)));
-      refused.catch(() => undefined);
+      ignoreRejection(refused);
       return refused;
     }
     if (sending === undefined) return done;

@@ -8,7 +8,7 @@ import {
   TransactionAbortedError,
   TransactionOutcomeUnknownError,
 } from "../errors.js";
-import { deferred, settlesWithin } from "../waiting.js";
+import { deferred, ignoreRejection, settlesWithin } from "../waiting.js";
 import {
   resolveTransactionOptions,
   transactionOptionNames,
@@ -236,7 +236,7 @@ function rejection(
   reason: () => Error,
 ): { readonly promise: Promise<never>; readonly stop: () => void } {
   const { promise, reject } = deferred<never>();
-  promise.catch(() => undefined);
+  ignoreRejection(promise);
   const give = (): void => {
     reject(reason());
   };

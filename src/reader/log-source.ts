@@ -10,7 +10,7 @@ import {
   TimeoutError,
 } from "../errors.js";
 import type { RawRecord } from "../record.js";
-import { Bell, settlesWithin, sleep } from "../waiting.js";
+import { Bell, ignoreRejection, settlesWithin, sleep } from "../waiting.js";
 import { placeId, type ReadBound, type ResolvedReadOptions } from "./options.js";
 import type { Outlet } from "./outlet.js";
 import { type Place, planRead } from "./plan.js";
@@ -127,7 +127,7 @@ export class LogSource {
     if (this.done) return;
     this.#fetching = this.#fetch();
     // It is awaited by the next call, if there is one.
-    this.#fetching.catch(() => undefined);
+    ignoreRejection(this.#fetching);
   }
 
   /** Ends the native client; whoever waits gets `reason`. Never rejects. */

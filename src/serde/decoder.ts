@@ -2,6 +2,7 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { InvalidRecordError } from "../errors.js";
 import type { ConsumerRecord, RawHeaders, RawRecord } from "../record.js";
 import type { AnyTopic, RecordOf } from "../topic.js";
+import { ignoreRejection } from "../waiting.js";
 import { causeOf, describeFailure, issuesOf, SerdeFailure } from "./failure.js";
 import { decodeHeaders, decodeRawHeaders } from "./headers.js";
 import { schemaCodec } from "./schema.js";
@@ -109,11 +110,6 @@ function typedHeaders(schema: StandardSchemaV1): (received: Readonly<Record<stri
     const result = decode(received);
     return result instanceof Promise ? result.then(valueOf) : valueOf(result);
   };
-}
-
-/** A promise that is not awaited yet when another part fails would be an unhandled rejection. */
-function ignoreRejection(value: unknown): void {
-  if (value instanceof Promise) value.catch(() => undefined);
 }
 
 function invalid(topic: string, raw: RawRecord, part: Part, thrown: unknown): InvalidRecordError {

@@ -2,6 +2,7 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { SerializationError } from "../errors.js";
 import type { EncodedRecord } from "../record.js";
 import type { AnyTopic, ProducerRecord } from "../topic.js";
+import { ignoreRejection } from "../waiting.js";
 import { causeOf, describeFailure, describeValue, issuesOf, SerdeFailure } from "./failure.js";
 import { type EncodedHeaders, encodeHeaders } from "./headers.js";
 import { schemaCodec } from "./schema.js";
@@ -224,11 +225,6 @@ function checkLater(bytes: Later<Buffer>): Later<Buffer> {
 /** What `make` gives or throws, as a promise. */
 async function begin<T>(make: () => Later<T>): Promise<T> {
   return make();
-}
-
-/** A promise that is not awaited yet when another part fails would be an unhandled rejection. */
-function ignoreRejection(value: unknown): void {
-  if (value instanceof Promise) value.catch(() => undefined);
 }
 
 function refused(topic: string, part: Part, index: number | undefined, thrown: unknown): SerializationError {

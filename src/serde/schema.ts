@@ -1,5 +1,6 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { ConfigError, type Issue } from "../errors.js";
+import { ignoreRejection } from "../waiting.js";
 import { findNotJson } from "./not-json.js";
 import {
   inspectZod,
@@ -76,7 +77,7 @@ export function takesNull(codec: SchemaCodec, isZodSchema: boolean): boolean {
     try {
       const result = direction(null);
       if (!(result instanceof Promise)) return !result.issues;
-      result.catch(() => undefined);
+      ignoreRejection(result);
       // zod only gets to something asynchronous after the type has passed. Others always may: the types tell.
       return isZodSchema;
     } catch {
@@ -118,7 +119,7 @@ function zodDirection(
       try {
         const payload = run({ value, issues: [] }, { direction, async: false });
         if (!(payload instanceof Promise)) return finished(payload);
-        payload.catch(() => undefined);
+        ignoreRejection(payload);
       } catch {
         // A promise after all, or what is wrong with the value itself: that is thrown again below.
       }

@@ -29,9 +29,6 @@ describe("what is done about a call that failed", () => {
     ["init", "fatal though retriable", { code: -150, ...fatal, ...retriable }, "renew"],
     ["begin", "any, it carries no flags", { code: -172 }, "renew"],
     ["begin", "the producer was fenced", { code: -144 }, "fenced"],
-    ["produce", "the queue is full", { code: -184 }, "repeat"],
-    ["produce", "fatal", { code: -150 }, "renew"],
-    ["produce", "the transaction has failed already", { code: -172 }, "abort"],
     ["sendOffsets", "not the coordinator", { code: 16, ...retriable }, "repeat"],
     ["sendOffsets", "the connection broke", { code: -195, ...retriable }, "repeat"],
     ["sendOffsets", "no answer in time", { code: -185, ...retriable }, "repeat"],
@@ -54,7 +51,7 @@ describe("what is done about a call that failed", () => {
     expect(remedyOf(call, failure(given))).toBe(remedy);
   });
 
-  test.each(["init", "begin", "produce", "sendOffsets", "commit", "abort"] as const)(
+  test.each(["init", "begin", "sendOffsets", "commit", "abort"] as const)(
     "%s that hangs makes the producer useless, whatever else is known",
     (call) => {
       const given = { isStuck: true, ...retriable, ...abortable, ...fatal, code: -144 };
@@ -62,11 +59,10 @@ describe("what is done about a call that failed", () => {
     },
   );
 
-  test("a commit is never aborted when its time is over, offsets and records are", () => {
+  test("a commit is never aborted when its time is over, offsets are", () => {
     expect(remedyWhenLate("commit")).toBe("renew");
     expect(remedyWhenLate("abort")).toBe("renew");
     expect(remedyWhenLate("sendOffsets")).toBe("abort");
-    expect(remedyWhenLate("produce")).toBe("abort");
   });
 
   test("a missing permission does not go away by repeating", () => {
