@@ -7,14 +7,11 @@ import type { Logger } from "../logger.js";
 import type { RawRecord } from "../record.js";
 import { Bell, settlesWithin, sleep } from "../waiting.js";
 import { Assignment } from "./assignment.js";
-import {
-  placeOf,
-  type RebalanceEvent,
-  type ResolvedConsumerOptions,
-  type TopicPartition,
-} from "./options.js";
+import { latestBeginnings, logStart } from "./beginnings.js";
+import { placeOf, type ResolvedConsumerOptions } from "./options.js";
 import { FlowControl } from "./flow-control.js";
 import { type Delay, OwnedPartition } from "./owned-partition.js";
+import { RebalanceListener } from "./rebalance-listener.js";
 import type { FetchedRecords } from "./record-queue.js";
 import { isPattern, TopicPresence } from "./topic-presence.js";
 
@@ -58,11 +55,6 @@ const fullMs = 100;
 const kafkasOwnTopics = "^__consumer_offsets$,^__transaction_state$,^__share_group_state$";
 const seekTimeoutMs = 5_000;
 const leaveTimeoutMs = 10_000;
-const queryTimeoutMs = 5_000;
-const askAttempts = 10;
-/** The protocol's words for the first and the next offset of a log. */
-const logStart = -2;
-const logEnd = -1;
 
 interface Arrival {
   readonly epoch: number;
@@ -83,6 +75,7 @@ export class GroupSession {
   readonly #logger: Logger;
   readonly #assignment = new Assignment<OwnedPartition>();
   readonly #flow: FlowControl;
+  readonly #listener: RebalanceListener;
   readonly #bell = new Bell();
   /** Something may be waiting in the native queue. */
   #woken = true;
@@ -91,7 +84,6 @@ export class GroupSession {
   #exclusive = false;
   #whenQuiet: (() => void) | undefined;
   #changes: Promise<void> = Promise.resolve();
-  #told: Promise<void> = Promise.resolve();
   /** Handlers that are still in flight of partitions that are gone. */
   #late = 0;
   #errors = 0;
@@ -109,6 +101,7 @@ export class GroupSession {
     this.#events = events;
     this.#logger = config.logger;
     this.#flow = new FlowControl(options.bufferMaxBytes, events.isBusy);
+    this.#listener = new RebalanceListener(options, config.logger);
     const properties = topics.some(isPattern)
       ? { ...options.properties, "topic.blacklist": kafkasOwnTopics }
       : options.properties;
@@ -416,28 +409,18 @@ export class GroupSession {
       this.#flow.share(this.#assignment.size);
     });
     this.#events.onAssigned?.(taken);
-    void this.#tell({ type: "assigned", partitions: partitions.map(placeOf) });
+    void this.#listener.tell({ type: "assigned", partitions: partitions.map(placeOf) });
   }
 
-  /**
-   * Where to begin in new partitions for which the group has committed nothing, under `from: "latest"`: at
-   * their ends as of now, so that what comes from here on is not passed over by whoever has them next. A retry
-   * topic begins at its first record in any case: one that was forwarded before would be passed over.
-   */
+  /** Where to begin in new partitions, if not as the native client would. */
   async #beginnings(partitions: readonly NativePartition[]): Promise<readonly NativeOffset[]> {
     if (this.#options.properties["auto.offset.reset"] !== "latest" || partitions.length === 0) return [];
-    const at = (places: readonly TopicPartition[], offset: number): readonly NativeOffset[] =>
-      places.map((place) => ({ ...place, offset }));
     try {
-      const committed = await asked(() => this.native.committed(partitions.map(placeOf), queryTimeoutMs));
-      const fresh = committed.filter(({ offset }) => offset < 0).map(placeOf);
-      const isRetry = ({ topic }: TopicPartition): boolean => this.#events.dueAt?.(topic) !== undefined;
-      const sources = fresh.filter((place) => !isRetry(place));
-      const ends =
-        sources.length === 0
-          ? []
-          : await asked(() => this.native.offsetsForTimes(at(sources, logEnd), queryTimeoutMs));
-      return [...at(fresh.filter(isRetry), logStart), ...ends];
+      return await latestBeginnings(
+        this.native,
+        partitions,
+        (topic) => this.#events.dueAt?.(topic) !== undefined,
+      );
     } catch (error) {
       // What is given up at once begins nowhere.
       if (this.#leaving || this.native.assignmentLost()) return [];
@@ -455,11 +438,11 @@ export class GroupSession {
     for (const partition of owned) partition.release();
     if (this.native.assignmentLost()) {
       this.#lose(partitions);
-      void this.#tell({ type: "lost", partitions: owned.map(placeOf) });
+      void this.#listener.tell({ type: "lost", partitions: owned.map(placeOf) });
     } else {
       await this.#events.onRelease(owned);
       await settlesWithin(
-        this.#tell({ type: "revoked", partitions: owned.map(placeOf) }),
+        this.#listener.tell({ type: "revoked", partitions: owned.map(placeOf) }),
         this.#options.drainTimeoutMs,
       );
     }
@@ -500,26 +483,6 @@ export class GroupSession {
     });
   }
 
-  /** Tells the user of one rebalance after the other; resolves when he has dealt with this one, or has had the time for it. */
-  async #tell(event: RebalanceEvent): Promise<void> {
-    const { groupId, onRebalance, drainTimeoutMs } = this.#options;
-    this.#logger.info(`partitions ${event.type}`, { groupId, partitions: event.partitions });
-    if (event.partitions.length === 0 || onRebalance === undefined) return;
-    this.#told = this.#told.then(async () => {
-      const told = (async () => onRebalance(event))();
-      told.catch(this.#onRebalanceFailure);
-      if (!(await settlesWithin(told, drainTimeoutMs)))
-        this.#logger.warn("onRebalance took longer than drainTimeoutMs and is no longer waited for", {
-          groupId,
-        });
-    });
-    await this.#told;
-  }
-
-  readonly #onRebalanceFailure = (error: unknown): void => {
-    this.#logger.error("onRebalance failed", { groupId: this.#options.groupId, error });
-  };
-
   async #applySeek(partition: OwnedPartition, offset: number, rollback: boolean): Promise<void> {
     const { topic, partition: number } = partition;
     for (let attempt = 0; ; attempt += 1) {
@@ -537,17 +500,6 @@ export class GroupSession {
         if (attempt >= 20) throw error;
         await sleep(100 * Math.min(attempt + 1, 10));
       }
-    }
-  }
-}
-
-async function asked<Result>(ask: () => Promise<Result>): Promise<Result> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await ask();
-    } catch (error) {
-      if (!(error instanceof KafkaError) || attempt >= askAttempts) throw error;
-      await sleep(200 * attempt);
     }
   }
 }

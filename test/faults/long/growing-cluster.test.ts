@@ -5,9 +5,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { defineTopic, integer, Kafka } from "typed-kafka";
-import { type KafkaCluster, startKafka } from "../support/kafka-cluster.js";
-import { reassign } from "../support/reassignment.js";
-import { silent } from "../support/silent.js";
+import { type KafkaCluster, startKafka } from "../../support/kafka-cluster.js";
+import { reassign } from "../../support/reassignment.js";
+import { silent } from "../../support/silent.js";
 
 const perSecond = 10_000;
 const batchesPerSecond = 20;
