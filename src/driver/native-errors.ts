@@ -41,7 +41,6 @@ export const nativeCodes = {
   unknownTopicOrPartition: 3,
   leaderNotAvailable: 5,
   notLeader: 6,
-  requestTimedOut: 7,
   messageTooLarge: 10,
   coordinatorLoading: 14,
   coordinatorNotAvailable: 15,
@@ -59,7 +58,6 @@ export const nativeCodes = {
   transactionalIdAuthorization: 53,
   saslAuthentication: 58,
   nonEmptyGroup: 68,
-  offsetNotAvailable: 78,
   fencedInstanceId: 82,
   producerFenced: 90,
 } as const;

@@ -7,6 +7,7 @@ import {
   AuthorizationError,
   ConnectionError,
   KafkaError,
+  type KafkaErrorCode,
   TimeoutError,
 } from "../errors.js";
 import type { RawRecord } from "../record.js";
@@ -409,20 +410,13 @@ function endOfRun(records: readonly RawRecord[], from: number, { topic, partitio
   return to;
 }
 
-/** What brokers say while they start, stop or hand over. */
+/** Whether it may be over in a while: what brokers say while they start, stop or hand over has many codes. */
 function isPassing(error: unknown): error is KafkaError {
   return (
     error instanceof KafkaError &&
-    (error.retriable || passingCodes.includes(error.nativeCode ?? 0)) &&
-    error.code !== "CLOSED"
+    !(error instanceof AuthorizationError || error instanceof AuthenticationError) &&
+    !lastingCodes.includes(error.code)
   );
 }
 
-const passingCodes: readonly number[] = [
-  nativeCodes.leaderNotAvailable,
-  nativeCodes.notLeader,
-  nativeCodes.requestTimedOut,
-  nativeCodes.offsetNotAvailable,
-  nativeCodes.unknownPartition,
-  nativeCodes.timedOut,
-];
+const lastingCodes: readonly KafkaErrorCode[] = ["UNKNOWN_TOPIC", "CONFIG", "FATAL", "CLOSED"];

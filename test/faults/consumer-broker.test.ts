@@ -4,7 +4,7 @@ import { z } from "zod";
 import { committedOffsets, textTopic, until, within } from "../support/consuming.js";
 import { startKafka } from "../support/kafka-cluster.js";
 import { errorOf } from "../support/outcomes.js";
-import { startSecureKafka } from "../support/secure-kafka.js";
+import { accessOf, startSecureKafka } from "../support/secure-kafka.js";
 import { silent } from "../support/silent.js";
 import { createTopic, uniqueName } from "../support/topics.js";
 
@@ -89,9 +89,7 @@ describe("a cluster that asks for credentials and permissions", async () => {
   const secure = await startSecureKafka({ users });
   const kafkaOf = (username: string, password: string) =>
     new Kafka({
-      brokers: secure.brokers,
-      ssl: { ca: secure.ca },
-      sasl: { mechanism: "scram-sha-512", username, password },
+      ...accessOf(secure, username, password),
       logger: silent,
     });
   const open: Kafka[] = [];

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { AuthorizationError, Kafka } from "typed-kafka";
 import { textTopic, until } from "../support/consuming.js";
-import { type SecureKafka, startSecureKafka } from "../support/secure-kafka.js";
+import { accessOf, type SecureKafka, startSecureKafka } from "../support/secure-kafka.js";
 import { silent } from "../support/silent.js";
 
 const password = "her password";
@@ -11,9 +11,7 @@ let kafka: Kafka;
 beforeAll(async () => {
   secure = await startSecureKafka({ users: { alice: password } });
   kafka = new Kafka({
-    brokers: secure.brokers,
-    ssl: { ca: secure.ca },
-    sasl: { mechanism: "scram-sha-512", username: "alice", password },
+    ...accessOf(secure, "alice", password),
     logger: silent,
   });
   await secure.createTopic("orders");

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { AuthenticationError, AuthorizationError, type DeliveryError, Kafka } from "typed-kafka";
 import { textTopic } from "../support/consuming.js";
 import { errorOf } from "../support/outcomes.js";
-import { type SecureKafka, startSecureKafka } from "../support/secure-kafka.js";
+import { accessOf, type SecureKafka, startSecureKafka } from "../support/secure-kafka.js";
 import { silent } from "../support/silent.js";
 
 let secure: SecureKafka;
@@ -16,9 +16,7 @@ afterAll(() => secure.close());
 
 const kafkaOf = (username: string, password: string) =>
   new Kafka({
-    brokers: secure.brokers,
-    ssl: { ca: secure.ca },
-    sasl: { mechanism: "scram-sha-512", username, password },
+    ...accessOf(secure, username, password),
     logger: silent,
   });
 

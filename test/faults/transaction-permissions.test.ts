@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { AuthorizationError, Kafka, TransactionAbortedError } from "typed-kafka";
 import { textTopic } from "../support/consuming.js";
-import { type SecureKafka, startSecureKafka } from "../support/secure-kafka.js";
+import { accessOf, type SecureKafka, startSecureKafka } from "../support/secure-kafka.js";
 import { silent } from "../support/silent.js";
 
 let secure: SecureKafka;
@@ -14,9 +14,7 @@ beforeAll(async () => {
   await secure.grant("alice", ["--operation", "Describe", "--topic", "shut"]);
   await secure.grant("alice", ["--operation", "All", "--group", "*", "--transactional-id", "*"]);
   kafka = new Kafka({
-    brokers: secure.brokers,
-    ssl: { ca: secure.ca },
-    sasl: { mechanism: "scram-sha-512", username: "alice", password: "hers" },
+    ...accessOf(secure, "alice", "hers"),
     logger: silent,
   });
 });

@@ -96,3 +96,8 @@ export async function startSecureKafka(options: SecureKafkaOptions = {}): Promis
     throw error;
   }
 }
+
+/** What a `Kafka` of this user is made with. */
+export function accessOf({ brokers, ca }: SecureKafka, username: string, password: string) {
+  return { brokers, ssl: { ca }, sasl: { mechanism: "scram-sha-512", username, password } } as const;
+}

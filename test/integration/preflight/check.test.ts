@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, inject, test } from "vitest";
 import { defineTopic, Kafka, string } from "typed-kafka";
 import { runProgram } from "../../support/run-example.js";
-import { startSecureKafka } from "../../support/secure-kafka.js";
+import { accessOf, startSecureKafka } from "../../support/secure-kafka.js";
 import { silent } from "../../support/silent.js";
 import { createTopic, uniqueName } from "../../support/topics.js";
 
@@ -52,9 +52,7 @@ describe("on a cluster with authorization", () => {
   test("the check finds what may not be done, and read and admin fail with it at once", async () => {
     await using cluster = await secure();
     const own = new Kafka({
-      brokers: cluster.brokers,
-      ssl: { ca: cluster.ca },
-      sasl: { mechanism: "scram-sha-512", username: "alice", password: "secret" },
+      ...accessOf(cluster, "alice", "secret"),
       logger: silent,
     });
     const define = (name: string) => defineTopic(name, { value: string() });

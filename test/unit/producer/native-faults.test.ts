@@ -7,46 +7,32 @@ import { Producer } from "../../../src/producer/producer.js";
 import { string } from "../../../src/serde/string.js";
 import { defineTopic } from "../../../src/topic.js";
 import { silent } from "../../support/silent.js";
+import { type Callback, PlayedAddon } from "./played-addon.js";
 
-type Callback = (error: unknown, result?: unknown) => void;
 interface Events {
   event_cb: (type: string, data: unknown) => void;
   delivery_cb: (code: number | null, report: object) => void;
 }
 
 /** The native producer as the library sees it. */
-class Addon {
+class Addon extends PlayedAddon<Events> {
   static readonly made: Addon[] = [];
   readonly taken: { tag: unknown; value: string }[] = [];
   /** What `produce` answers, 0 unless set. */
   answer = 0;
-  isDisconnected = false;
   /** What it answers next, before `answer` counts. */
   answers: number[] = [];
   /** Where set, who asked for metadata waits here. */
   asked: Callback[] | undefined;
-  #events: Events | undefined;
 
   constructor() {
+    super();
     Addon.made.push(this);
   }
 
-  configureCallbacks(_add: boolean, { event }: { event: Events }): void {
-    this.#events = event;
-  }
-  connect(callback: Callback): void {
-    callback(null);
-  }
-  disconnect(callback: Callback): void {
-    this.isDisconnected = true;
-    callback(null);
-  }
-  getMetadata(_options: unknown, callback: Callback): void {
-    if (this.asked === undefined) callback(null, { brokers: [], topics: [] });
+  override getMetadata(options: unknown, callback: Callback): void {
+    if (this.asked === undefined) super.getMetadata(options, callback);
     else this.asked.push(callback);
-  }
-  setPollInBackground(): void {
-    // Its reports come when the test says so.
   }
   flush(_timeoutMs: number, callback: Callback): void {
     callback(null);
@@ -66,7 +52,7 @@ class Addon {
 
   report(place: number, code: number | null, offset = 0): void {
     const [record] = this.taken.splice(place, 1);
-    this.#events?.delivery_cb(code, {
+    this.events?.delivery_cb(code, {
       topic: "t",
       partition: 0,
       offset,
@@ -76,7 +62,7 @@ class Addon {
     });
   }
   die(reason: string): void {
-    this.#events?.event_cb("log", {
+    this.events?.event_cb("log", {
       severity: 0,
       fac: "FATAL",
       message: `[thrd:main]: Fatal error: ${reason}`,

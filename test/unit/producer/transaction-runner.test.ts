@@ -6,57 +6,40 @@ import { KafkaError } from "../../../src/errors.js";
 import { resolveKafkaOptions } from "../../../src/kafka-options.js";
 import { resolveTransactionOptions } from "../../../src/producer/transaction-options.js";
 import { TransactionFailure, TransactionRunner } from "../../../src/producer/transaction-runner.js";
+import { type Callback, PlayedAddon } from "./played-addon.js";
 import { encodedRecord } from "./records.js";
 import { silent } from "../../support/silent.js";
 
-type Callback = (error: NativeError | null, result?: unknown) => void;
 interface Events {
   delivery_cb: (code: number | null, report: Partial<NativeDeliveryReport>) => void;
 }
 
 /** The native producer as the library sees it. Every call succeeds in the next turn, unless told otherwise. */
-class Addon {
+class Addon extends PlayedAddon<Events> {
   static readonly made: Addon[] = [];
-  static onInit: (callback: Callback) => void;
+  static onInit: (callback: Callback<NativeError>) => void;
   readonly taken: string[] = [];
   /** What `produce` answers for a topic, 0 unless set. */
   readonly answers = new Map<string, number>();
-  isDisconnected = false;
-  onBegin: (callback: Callback) => void = succeed;
-  onCommit: (callback: Callback) => void = succeed;
-  onAbort: (callback: Callback) => void = succeed;
-  #events: Events | undefined;
+  onBegin: (callback: Callback<NativeError>) => void = succeed;
+  onCommit: (callback: Callback<NativeError>) => void = succeed;
+  onAbort: (callback: Callback<NativeError>) => void = succeed;
 
   constructor() {
+    super();
     Addon.made.push(this);
   }
 
-  configureCallbacks(_add: boolean, { event }: { event: Events }): void {
-    this.#events = event;
-  }
-  connect(callback: Callback): void {
-    callback(null);
-  }
-  disconnect(callback: Callback): void {
-    this.isDisconnected = true;
-    callback(null);
-  }
-  getMetadata(_options: unknown, callback: Callback): void {
-    callback(null, { brokers: [], topics: [] });
-  }
-  setPollInBackground(): void {
-    // Its reports come when the test says so.
-  }
-  initTransactions(_timeoutMs: number, callback: Callback): void {
+  initTransactions(_timeoutMs: number, callback: Callback<NativeError>): void {
     Addon.onInit(callback);
   }
-  beginTransaction(callback: Callback): void {
+  beginTransaction(callback: Callback<NativeError>): void {
     this.onBegin(callback);
   }
-  commitTransaction(_timeoutMs: number, callback: Callback): void {
+  commitTransaction(_timeoutMs: number, callback: Callback<NativeError>): void {
     this.onCommit(callback);
   }
-  abortTransaction(_timeoutMs: number, callback: Callback): void {
+  abortTransaction(_timeoutMs: number, callback: Callback<NativeError>): void {
     this.onAbort(callback);
   }
   produce(topic: string): number {
@@ -66,7 +49,7 @@ class Addon {
   }
 
   report(code: number, topic: string): void {
-    this.#events?.delivery_cb(code, { topic, partition: 0, offset: -1001, size: 1 });
+    this.events?.delivery_cb(code, { topic, partition: 0, offset: -1001, size: 1 });
   }
 }
 
@@ -77,12 +60,12 @@ vi.mock("../../../src/driver/binding.js", () => ({
 const unknownPartition = -190;
 const [state, tooLarge, unauthorized, timedOut, purged] = [-172, 10, 29, -192, -152];
 
-function succeed(callback: Callback): void {
+function succeed(callback: Callback<NativeError>): void {
   setImmediate(callback, null);
 }
 
 /** What the native client answers to whoever asks for a transaction to begin, in one that has failed. */
-function failing(code: number): (callback: Callback) => void {
+function failing(code: number): (callback: Callback<NativeError>) => void {
   return (callback) => {
     setImmediate(callback, { code, message: `why it failed: ${code}` });
   };
