@@ -114,7 +114,7 @@ export class RecordIterator<Record> implements Delivery, AsyncIterableIterator<R
           decoded = await decoded;
           await partition.untilResumed();
           // The partition may have moved meanwhile.
-          if (this.#isOver(partition)) {
+          if (partition.paused || isOver(partition)) {
             this.#putDown();
             continue;
           }
@@ -122,14 +122,10 @@ export class RecordIterator<Record> implements Delivery, AsyncIterableIterator<R
         return { done: false, value: decoded as Record };
       } catch (error) {
         // What is ours no longer does not fail here.
-        if (this.#isOver(partition)) this.#putDown();
+        if (isOver(partition)) this.#putDown();
         else await this.#recover(partition, record, error);
       }
     }
-  }
-
-  #isOver({ gone, signal, seeking, paused }: OwnedPartition): boolean {
-    return gone || signal.aborted || seeking || paused;
   }
 
   /** Deals with a record that does not decode: it is finished elsewhere, or the consumer stops. */
@@ -187,4 +183,9 @@ export class RecordIterator<Record> implements Delivery, AsyncIterableIterator<R
     this.#inHand = undefined;
     inHand?.partition.leave();
   }
+}
+
+/** Whether what was taken of the partition is no longer to be dealt with. */
+function isOver({ gone, signal, seeking }: OwnedPartition): boolean {
+  return gone || signal.aborted || seeking;
 }

@@ -3,6 +3,7 @@ import type { DeliveryHost } from "../../../src/consumer/delivery.js";
 import { OwnedPartition } from "../../../src/consumer/owned-partition.js";
 import type { RecordFailures } from "../../../src/consumer/record-failures.js";
 import { RecordIterator } from "../../../src/consumer/record-iterator.js";
+import type { RawRecord } from "../../../src/record.js";
 import { deferred } from "../../../src/waiting.js";
 import { rawRecords } from "./records.js";
 
@@ -73,4 +74,25 @@ test("a partition that is lost while a record turns out not to decode does not s
   await settled();
   expect(errors).toEqual([]);
   expect(partition.active).toBe(0);
+});
+
+test("a record that turns out not to decode in a paused partition is dealt with all the same", async () => {
+  const skipped: number[] = [];
+  const failures = {
+    policy: { onFailure: () => ({ action: "skip" }) },
+    skip: ({ offset }: RawRecord) => {
+      skipped.push(offset);
+      return { result: undefined };
+    },
+  } as unknown as RecordFailures;
+  const { partition, decoding, next, iterator } = setUp({ failures });
+  await settled();
+  partition.paused = true;
+  decoding.reject(new Error("not JSON"));
+  await settled();
+  expect(skipped).toEqual([0]);
+  expect(partition.committable).toBe(1);
+  partition.paused = false;
+  iterator.offer(partition);
+  expect(await next).toEqual({ done: false, value: 1 });
 });
