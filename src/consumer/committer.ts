@@ -8,6 +8,8 @@ import type { OwnedPartition } from "./owned-partition.js";
 /** A crash repeats no more than this many finished records. */
 const maxUncommitted = 10_000;
 const retryMs = 200;
+/** A topic that brokers do not know for so long was deleted; one just made is not known to all of them at once. */
+const unknownMs = 5_000;
 /** How soon to look again whether a transaction has ended that commits for a partition. */
 const transactionMs = 20;
 
@@ -31,6 +33,8 @@ export class Committer {
   #inFlight: readonly InFlight[] | undefined;
   /** Topics to commit by themselves, because one of them does not exist any more and brokers do not say which. */
   #apart: string[] = [];
+  /** By topic: since when brokers have not known it. */
+  readonly #unknownSince = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
   #lastError: KafkaError | undefined;
   #onOutcome: (() => void)[] = [];
@@ -86,6 +90,7 @@ export class Committer {
     this.#lastError = error;
     if (error === undefined) {
       for (const { partition, offset, generation } of inFlight) {
+        this.#unknownSince.delete(partition.topic);
         if (partition.generation !== generation) continue;
         partition.committed = offset;
         if (partition.committable === offset) this.#dirty.delete(partition);
@@ -180,10 +185,17 @@ export class Committer {
     return batch;
   }
 
-  /** A topic was deleted: there is nothing to commit in it, and the others were committed or will be. */
+  /** The other topics were committed, or will be by themselves. In one that was deleted there is nothing to commit. */
   #onUnknown(inFlight: readonly InFlight[]): void {
-    const topics = new Set(inFlight.map(({ partition: { topic } }) => topic));
-    if (topics.size > 1) this.#apart = [...topics];
-    else for (const { partition } of inFlight) this.#dirty.delete(partition);
+    const [topic, ...others] = new Set(inFlight.map(({ partition }) => partition.topic));
+    if (topic === undefined) return;
+    if (others.length > 0) {
+      this.#apart = [topic, ...others];
+      return;
+    }
+    const now = performance.now();
+    const since = this.#unknownSince.get(topic) ?? now;
+    this.#unknownSince.set(topic, since);
+    if (now - since >= unknownMs) for (const { partition } of inFlight) this.#dirty.delete(partition);
   }
 }

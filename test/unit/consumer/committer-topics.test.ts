@@ -15,7 +15,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-test("a topic that was deleted does not keep the others from being committed, and is not waited for", async () => {
+test("a topic that was deleted does not keep the others from being committed, and is given up after a while", async () => {
   const committed = new Map<string, number>();
   const committer = new Committer({
     intervalMs: 1_000,
@@ -43,7 +43,10 @@ test("a topic that was deleted does not keep the others from being committed, an
     isFlushed = true;
   });
   await vi.advanceTimersByTimeAsync(1_000);
+  // It may be a topic that was just made: that is asked again for a while.
+  expect(isFlushed).toBe(false);
+  expect([...committed.keys()]).toEqual(["orders", "refunds"]);
+  await vi.advanceTimersByTimeAsync(7_000);
   expect(isFlushed).toBe(true);
   expect(partitions.map((partition) => partition.committed)).toEqual([1, undefined, 1]);
-  expect([...committed.keys()]).toEqual(["orders", "refunds"]);
 });
