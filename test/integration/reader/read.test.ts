@@ -174,14 +174,16 @@ describe("a read", () => {
         );
     }
     const offsets: number[] = [];
+    let isFirst = true;
     for await (const { partition, offset } of kafka.read(text(name))) {
-      if (offsets.length === 0) {
+      if (isFirst) {
         await admin.deleteRecords(name, [
           { topic: name, partition: 0, offset: 950 },
           { topic: name, partition: 1, offset: 1_000 },
         ]);
       }
-      if (partition === 0 || offsets.length === 0) offsets.push(offset);
+      isFirst = false;
+      if (partition === 0) offsets.push(offset);
     }
     expect(offsets.at(-1)).toBe(999);
     // It was overtaken: not everything was fetched when the rest was deleted.
