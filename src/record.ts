@@ -65,6 +65,25 @@ export interface RawRecord {
   readonly leaderEpoch?: number | undefined;
 }
 
+/**
+ * Where the run of one partition's records ends that begins at `from`: a fetched array has several partitions in turn.
+ * @internal
+ */
+export function endOfRun(
+  records: readonly (RawRecord | undefined)[],
+  from: number,
+  { topic, partition }: RawRecord,
+): number {
+  let to = from + 1;
+  for (
+    let record = records[to];
+    record?.partition === partition && record.topic === topic;
+    record = records[to]
+  )
+    to += 1;
+  return to;
+}
+
 /** One header as the native client takes it: an object of one entry. */
 export type NativeHeader = Readonly<Record<string, string | Buffer>>;
 

@@ -4,7 +4,7 @@ import { nativeCodes } from "../driver/native-errors.js";
 import type { NativeOffset, NativePartition } from "../driver/native.js";
 import { AuthenticationError, AuthorizationError, KafkaError } from "../errors.js";
 import type { Logger } from "../logger.js";
-import type { RawRecord } from "../record.js";
+import { endOfRun, type RawRecord } from "../record.js";
 import { Bell, settlesWithin, sleep } from "../waiting.js";
 import { Assignment } from "./assignment.js";
 import { latestBeginnings, logStart } from "./beginnings.js";
@@ -309,13 +309,7 @@ export class GroupSession {
       const first = records[from];
       if (first === undefined) break;
       const { topic, partition } = first;
-      let to = from + 1;
-      for (
-        let record = records[to];
-        record?.partition === partition && record.topic === topic;
-        record = records[to]
-      )
-        to += 1;
+      const to = endOfRun(records, from, first);
       const owned = this.#assignment.ownerAt(topic, partition, epoch);
       if (owned !== undefined && !owned.releasing && !owned.seeking) {
         owned.queue.push(records, from, to);
@@ -384,22 +378,17 @@ export class GroupSession {
   async #assign(partitions: readonly NativePartition[]): Promise<void> {
     const taken: OwnedPartition[] = [];
     const beginnings = await this.#beginnings(partitions);
-    const beginningOf = ({ topic, partition }: NativePartition): number | undefined =>
-      beginnings.find((each) => each.topic === topic && each.partition === partition)?.offset;
-    await this.#exclusively(() => {
-      this.native.assign(
-        partitions.map((place) => {
-          const offset = beginningOf(place);
-          return offset === undefined ? place : { ...placeOf(place), offset };
-        }),
+    const places = partitions.map((place) => {
+      const begin = beginnings.find(
+        ({ topic, partition }) => topic === place.topic && partition === place.partition,
       );
-      for (const place of partitions) {
-        const begin = beginningOf(place);
-        const owned = new OwnedPartition(
-          place,
-          this.#delayOf(place.topic),
-          begin === logStart ? undefined : begin,
-        );
+      return { place, begin };
+    });
+    await this.#exclusively(() => {
+      this.native.assign(places.map(({ place, begin }) => begin ?? place));
+      for (const { place, begin } of places) {
+        const offset = begin?.offset === logStart ? undefined : begin?.offset;
+        const owned = new OwnedPartition(place, this.#delayOf(place.topic), offset);
         // Too late to begin: we take them, because the group waits for it, and give them up at once.
         owned.releasing = this.#leaving;
         this.#assignment.begin(place.topic, place.partition, owned);

@@ -10,7 +10,7 @@ import {
   type KafkaErrorCode,
   TimeoutError,
 } from "../errors.js";
-import type { RawRecord } from "../record.js";
+import { endOfRun } from "../record.js";
 import { Bell, ignoreRejection, settlesWithin, sleep } from "../waiting.js";
 import { placeId, type ReadBound, type ResolvedReadOptions } from "./options.js";
 import type { Outlet } from "./outlet.js";
@@ -397,17 +397,6 @@ export class LogSource {
     }
     throw new TimeoutError(`${what}. Has the partition a leader? Raise timeoutMs to wait longer`, context);
   }
-}
-
-function endOfRun(records: readonly RawRecord[], from: number, { topic, partition }: RawRecord): number {
-  let to = from + 1;
-  for (
-    let record = records[to];
-    record?.partition === partition && record.topic === topic;
-    record = records[to]
-  )
-    to += 1;
-  return to;
 }
 
 /** Whether it may be over in a while: what brokers say while they start, stop or hand over has many codes. */

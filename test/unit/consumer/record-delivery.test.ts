@@ -72,6 +72,18 @@ function setUp(
   return { delivery, partitions, errors, feed };
 }
 
+/** A partition whose only record is decoded when `decoding` resolves, and what is handled then. */
+function decodingOne(order: "partition" | "key" | "none") {
+  const decoding = deferred<unknown>();
+  const handled: unknown[] = [];
+  const { feed, partitions } = setUp((record) => handled.push(record), {
+    order,
+    decode: () => decoding.promise,
+  });
+  feed(0, ["a"]);
+  return { partition: partitions[0], decoding, handled };
+}
+
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe.each(["partition", "key", "none"] as const)("order: %s", (order) => {
@@ -112,14 +124,7 @@ describe.each(["partition", "key", "none"] as const)("order: %s", (order) => {
   });
 
   test("a partition that moves while a record is decoded: the handler is not called any more", async () => {
-    const decoding = deferred<unknown>();
-    const handled: unknown[] = [];
-    const { feed, partitions } = setUp((record) => handled.push(record), {
-      order,
-      decode: () => decoding.promise,
-    });
-    feed(0, ["a"]);
-    const [partition] = partitions;
+    const { partition, decoding, handled } = decodingOne(order);
     partition?.release();
     partition?.abort(new Error("the time is over"));
     decoding.resolve({});
@@ -130,14 +135,7 @@ describe.each(["partition", "key", "none"] as const)("order: %s", (order) => {
   });
 
   test("a pause while a record is decoded: it is handed over once the partition is resumed", async () => {
-    const decoding = deferred<unknown>();
-    const handled: unknown[] = [];
-    const { feed, partitions } = setUp((record) => handled.push(record), {
-      order,
-      decode: () => decoding.promise,
-    });
-    feed(0, ["a"]);
-    const [partition] = partitions;
+    const { partition, decoding, handled } = decodingOne(order);
     if (partition === undefined) return;
     partition.paused = true;
     decoding.resolve("decoded");
@@ -151,14 +149,7 @@ describe.each(["partition", "key", "none"] as const)("order: %s", (order) => {
 
   test("a seek while a record is decoded: it is neither handed over nor finished, paused or not", async () => {
     for (const isPaused of [false, true]) {
-      const decoding = deferred<unknown>();
-      const handled: unknown[] = [];
-      const { feed, partitions } = setUp((record) => handled.push(record), {
-        order,
-        decode: () => decoding.promise,
-      });
-      feed(0, ["a"]);
-      const [partition] = partitions;
+      const { partition, decoding, handled } = decodingOne(order);
       if (partition === undefined) return;
       partition.paused = isPaused;
       decoding.resolve("decoded");
