@@ -11,8 +11,8 @@ const roomAt = 0.25;
 const overfullAt = 1.25;
 /** While every handler is at work, this many records wait for them at most, of all partitions together, */
 const enoughForBusy = 1_000;
-/** and more are fetched when so many are left, */
-const fewForBusy = 500;
+/** and what was taken is fetched again so many at a time: building a thousand would hold all of them up for milliseconds, */
+const busyFetch = 100;
 /** or when a partition has had none for so long although its log goes on. */
 const patienceMs = 2_000;
 /** Then it has so long to give what it has. */
@@ -38,6 +38,8 @@ export class FlowControl {
   #partitionBytes: number;
   #recordBytes = 1_000;
   #full = false;
+  /** How many records to ask for at most. */
+  #maxFetch = maxFetch;
   /** Handlers are at work and have enough: how many more they take before the next fetch. */
   #untilFew: number | undefined;
   /** Since when partitions have had nothing, and how far they had come. */
@@ -86,7 +88,7 @@ export class FlowControl {
     if (this.#isLookingOut(source, now)) return 1;
     return Math.max(
       1,
-      Math.min(maxFetch, Math.floor(Math.min(maxFetchBytes, this.#partitionBytes) / this.#recordBytes)),
+      Math.min(this.#maxFetch, Math.floor(Math.min(maxFetchBytes, this.#partitionBytes) / this.#recordBytes)),
     );
   }
 
@@ -133,14 +135,17 @@ export class FlowControl {
     // A single large batch of theirs may stand in front of the others' first answers: a hundred thousand
     // small records, where they are compressed.
     this.#hold(answered, source);
-    const isBusy = waiting >= enoughForBusy && this.#isBusy();
+    const isBusy = this.#isBusy();
+    const missing = enoughForBusy - waiting;
+    this.#maxFetch = isBusy ? Math.max(busyFetch, missing) : maxFetch;
+    const hasEnough = isBusy && missing <= 0;
     this.#untilFew = undefined;
-    this.#full = isBusy || full.length > 0;
+    this.#full = hasEnough || full.length > 0;
     if (!this.#full) return true;
     const { isStarving, isHungry } = this.#needsOf(wanted, source, now);
     // Beyond what keeps the handlers going, records cost less memory and less work in the native queue.
-    if (isBusy && !isHungry) {
-      this.#untilFew = waiting - fewForBusy;
+    if (hasEnough && !isHungry) {
+      this.#untilFew = busyFetch - missing;
       return false;
     }
     this.#full = full.length > 0;

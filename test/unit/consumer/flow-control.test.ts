@@ -120,20 +120,26 @@ test("while every handler is at work it fetches no more than they need next", ()
   other.position = 299;
   ends.set(1, 1_000);
   expect(flow.wantsMore([full, other], source, 0)).toBe(true);
+  expect(flow.fetchSize(source, 0)).toBe(100);
   full.queue.push(rawRecords(1, 700), 0, 1);
   expect(flow.wantsMore([full, other], source, 0)).toBe(false);
   expect(natively).toEqual(new Set());
-  for (let taken = 1; taken < 500; taken += 1) {
+  for (let taken = 1; taken < 100; taken += 1) {
     full.take();
     expect(flow.waitsFor(full)).toBe(false);
   }
   full.take();
   expect(flow.waitsFor(full)).toBe(true);
   expect(flow.wantsMore([full, other], source, 0)).toBe(true);
-  full.queue.push(rawRecords(500, 701), 0, 500);
+  expect(flow.fetchSize(source, 0)).toBe(100);
+  full.queue.push(rawRecords(100, 701), 0, 100);
   expect(flow.wantsMore([full, other], source, 0)).toBe(false);
+  for (let taken = 0; taken < 600; taken += 1) full.take();
+  expect(flow.wantsMore([full, other], source, 0)).toBe(true);
+  expect(flow.fetchSize(source, 0)).toBe(600);
   isBusy = false;
   expect(flow.wantsMore([full, other], source, 0)).toBe(true);
+  expect(flow.fetchSize(source, 0)).toBe(1_000);
 });
 
 test("a partition that has had nothing for long is fetched although every handler is at work", () => {
