@@ -215,7 +215,7 @@ export class Consumer<T extends AnyTopic | AnyTopicPattern> implements AsyncIter
       const offset = await this.#offsetOf(place, target);
       // It may have gone, and come back as another assignment.
       if (this.#owned([place])[0] !== partition) throw this.#notOurs(place);
-      this.#session.seek(partition, offset);
+      void this.#session.seek(partition, offset);
     } finally {
       partition.holding -= 1;
       this.#delivery?.offer(partition);
@@ -355,7 +355,7 @@ export class Consumer<T extends AnyTopic | AnyTopicPattern> implements AsyncIter
       },
       isFull: (partition) => this.#session.isFull(partition),
       rewind: (partition, offset) => {
-        if (!partition.gone) this.#session.seek(partition, offset);
+        if (!partition.gone) void this.#session.seek(partition, offset);
       },
       limit: () => this.#options.concurrency ?? this.#session.concurrency,
     };

@@ -113,7 +113,7 @@ export class GroupSession {
       onRebalance: (kind, partitions) => {
         // Handlers are to know it now, whatever else is being done.
         if (kind === "revoke" && this.native.assignmentLost()) this.#lose(partitions);
-        this.#change(() => (kind === "assign" ? this.#assign(partitions) : this.#revoke(partitions)));
+        void this.#change(() => (kind === "assign" ? this.#assign(partitions) : this.#revoke(partitions)));
       },
       onCommit: events.onCommit,
       onFatal: (error) => {
@@ -179,14 +179,13 @@ export class GroupSession {
 
   /**
    * Moves the partition as soon as its handlers in flight have finished; until then nothing more of it
-   * is handed over. Does not wait, so that a handler can call it for its own partition. With `rollback`, what
-   * was finished does not count.
+   * is handed over. With `rollback`, what was finished does not count. Resolves when it has moved, or is ours no
+   * longer; a handler that waited for that of its own partition would wait for ever.
    */
-  seek(partition: OwnedPartition, offset: number, rollback = false): void {
+  async seek(partition: OwnedPartition, offset: number, rollback = false): Promise<void> {
     partition.beginSeek();
-    void partition.idle().then(() => {
-      this.#change(() => this.#applySeek(partition, offset, rollback));
-    });
+    await partition.idle();
+    await this.#change(() => this.#applySeek(partition, offset, rollback));
   }
 
   /**
@@ -349,12 +348,13 @@ export class GroupSession {
   }
 
   /** Changes of the assignment come one after the other. */
-  #change(change: () => Promise<void>): void {
+  async #change(change: () => Promise<void>): Promise<void> {
     this.#changes = this.#changes.then(change).catch((error: unknown) => {
       this.#fail(
         error instanceof KafkaError ? error : new KafkaError("FATAL", "a rebalance failed", { cause: error }),
       );
     });
+    await this.#changes;
   }
 
   /** Runs `change` while no fetch is under way and none begins: before it all records are of the old assignment, after it of the new. */
@@ -451,11 +451,8 @@ export class GroupSession {
 
   /** Others have these partitions: nothing that finishes of them counts. */
   #lose(partitions: readonly NativePartition[]): void {
-    for (const partition of this.#ownedOf(partitions)) {
-      partition.release();
-      partition.gone = true;
-      partition.abort(new KafkaError("BROKER", "the partition was lost to another member", partition));
-    }
+    for (const partition of this.#ownedOf(partitions))
+      partition.lose("the partition was lost to another member");
   }
 
   #ownedOf(partitions: readonly NativePartition[]): readonly OwnedPartition[] {

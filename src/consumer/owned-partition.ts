@@ -1,3 +1,4 @@
+import { KafkaError } from "../errors.js";
 import type { RawRecord } from "../record.js";
 import { OffsetTracker } from "./offset-tracker.js";
 import { deferred } from "../waiting.js";
@@ -230,6 +231,13 @@ export class OwnedPartition implements TopicPartition {
   release(): void {
     this.releasing = true;
     this.#dropQueue();
+  }
+
+  /** Others have it, or may have it: nothing that finishes of it counts, and its handlers are told so. */
+  lose(message: string): void {
+    this.release();
+    this.gone = true;
+    this.abort(new KafkaError("BROKER", message, this));
   }
 
   /**

@@ -306,6 +306,12 @@ export class ExactlyOnceLoop {
     this.#claims.add(partition);
   }
 
+  /** Where a partition begins is in the next transaction, if the group has committed nothing. */
+  #claimBeginning(partition: OwnedPartition): void {
+    if (partition.committable !== undefined && !partition.releasing)
+      this.finished([{ partition, offsets: [] }], []);
+  }
+
   #sendAll(sends: readonly TransactionRecord[]): void {
     for (const { topic, record } of sends) this.#runner.send(topic, record);
   }
@@ -390,11 +396,15 @@ export class ExactlyOnceLoop {
           const found = committed.find(
             (each) => each.topic === partition.topic && each.partition === partition.partition,
           );
-          const offset =
-            found !== undefined && found.offset >= 0 ? found.offset : this.#firstOffsets.get(partition);
-          if (offset !== undefined) this.#session.seek(partition, offset, true);
+          if (found !== undefined && found.offset >= 0) partition.committed = found.offset;
+          const offset = partition.committed ?? this.#firstOffsets.get(partition);
           this.#stale.delete(partition);
           partition.holding -= 1;
+          const moved =
+            offset === undefined ? Promise.resolve() : this.#session.seek(partition, offset, true);
+          void moved.then(() => {
+            this.#claimBeginning(partition);
+          });
         }
         return;
       } catch (error) {
@@ -418,10 +428,9 @@ export class ExactlyOnceLoop {
     });
     for (const partition of this.#session.partitions) {
       this.#held.drop(partition);
-      partition.gone = true;
-      partition.queue.clear();
-      partition.abort(new KafkaError("BROKER", "the partition was lost with its consumer", partition));
+      partition.lose("the partition was lost with its consumer");
     }
+    this.#dropStale();
     this.#toRewind.clear();
     await this.#runner.whenUnstuck(stuckTimeoutMs);
     await this.#session.stop();
@@ -447,9 +456,7 @@ export class ExactlyOnceLoop {
       },
       onRelease: (partitions) => this.#release(partitions),
       onAssigned: (partitions) => {
-        // Where a partition begins is in the next transaction, if the group has committed nothing.
-        for (const partition of partitions)
-          if (partition.committable !== undefined) this.finished([{ partition, offsets: [] }], []);
+        for (const partition of partitions) this.#claimBeginning(partition);
       },
       onGone: (partitions) => {
         // What was sent for them belongs to whoever has them now.

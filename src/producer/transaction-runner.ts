@@ -102,6 +102,8 @@ export class TransactionRunner {
   readonly #lookedUp = new Set<string>();
   /** Why the open transaction cannot be committed, as far as is known: a record that was refused. */
   #failure: Refusal | undefined;
+  /** The native client is being asked why the transaction had failed; it refuses two calls at once. */
+  #asking: Promise<void> | undefined;
   #reports = 0;
   /** Connections lost so far: a request on one of them may have been made twice. */
   #connectionsLost = 0;
@@ -189,7 +191,11 @@ export class TransactionRunner {
   /** Resolves when the native side has all records, or has said why it takes no more. */
   async drained(): Promise<void> {
     await this.#draining;
-    if (this.#failure?.error.nativeCode === nativeCodes.state) await this.#askWhy(this.#failure);
+    if (this.#failure?.error.nativeCode !== nativeCodes.state) return;
+    this.#asking ??= this.#askWhy(this.#failure).finally(() => {
+      this.#asking = undefined;
+    });
+    await this.#asking;
   }
 
   /**
@@ -243,6 +249,7 @@ export class TransactionRunner {
    */
   async abort(): Promise<void> {
     this.#backlog = [];
+    await this.#asking;
     await this.#call("abort", Date.now() + this.#options.timeoutMs, (native) =>
       native.abortTransaction(callTimeoutMs),
     );

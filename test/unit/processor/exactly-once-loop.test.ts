@@ -1,6 +1,8 @@
 // Orders of events that brokers do not bring about on demand: the group and the transactions are played here.
 import { beforeEach, describe, expect, test, vi } from "vitest";
+import type { SessionEvents } from "../../../src/consumer/group-session.js";
 import { OwnedPartition } from "../../../src/consumer/owned-partition.js";
+import { KafkaError } from "../../../src/errors.js";
 import { resolveKafkaOptions } from "../../../src/kafka-options.js";
 import { resolveProcessorOptions } from "../../../src/processor/options.js";
 import { deferred, type Deferred } from "../../../src/waiting.js";
@@ -13,9 +15,11 @@ let calls: string[];
 let partitions: OwnedPartition[];
 /** By partition: what the group has committed. */
 let committed: Map<number, number>;
-let onRecords: (partition: OwnedPartition) => void;
+let events: Pick<SessionEvents, "onRecords" | "onAssigned" | "onRelease" | "onFailure">;
 /** What the transaction now being committed waits for. */
 let commit: Deferred<void>;
+/** What the next commits fail with. */
+let failures: Failure[];
 
 vi.mock("../../../src/consumer/group-session.js", () => ({
   GroupSession: class {
@@ -26,25 +30,22 @@ vi.mock("../../../src/consumer/group-session.js", () => ({
           places.map((place) => ({ ...place, offset: committed.get(place.partition) ?? -1001 })),
         ),
     };
-    constructor(
-      _config: unknown,
-      _options: unknown,
-      _topics: unknown,
-      events: { onRecords: typeof onRecords },
-    ) {
-      ({ onRecords } = events);
+    constructor(_config: unknown, _options: unknown, _topics: unknown, given: typeof events) {
+      events = given;
     }
     get partitions() {
       return partitions;
     }
     get = (_topic: string, partition: number) => partitions[partition];
     start = () => Promise.resolve();
-    stop = () => Promise.resolve();
+    // Leaving gives everything up.
+    stop = () => events.onRelease(partitions);
     madeRoom = () => undefined;
-    seek = (partition: OwnedPartition, offset: number) => {
+    seek = (partition: OwnedPartition, offset: number, rollback: boolean) => {
       calls.push(`seek ${partition.partition} to ${offset}`);
       partition.beginSeek();
-      partition.moveTo(offset);
+      partition.moveTo(offset, rollback);
+      return Promise.resolve();
     };
   },
 }));
@@ -62,24 +63,37 @@ vi.mock("../../../src/producer/transaction-runner.js", async (original) => ({
     commitWith = async (offsets: readonly { partition: number; offset: number }[]) => {
       calls.push("committing");
       await commit.promise;
+      const failure = failures.shift();
+      if (failure !== undefined) throw failure;
       for (const { partition, offset } of offsets) committed.set(partition, offset);
       calls.push("committed");
+    };
+    rollBack = (failure: Failure) => {
+      calls.push("rolled back");
+      return Promise.resolve({
+        remedy: "abort",
+        error: failure.error,
+        cause: failure.error,
+        isLasting: false,
+      });
     };
     whenUnstuck = () => Promise.resolve();
     close = () => Promise.resolve();
   },
 }));
 
+const { TransactionFailure } = await import("../../../src/producer/transaction-runner.js");
 const { ExactlyOnceLoop } = await import("../../../src/processor/exactly-once-loop.js");
 type Loop = InstanceType<typeof ExactlyOnceLoop>;
+type Failure = InstanceType<typeof TransactionFailure>;
 
-function start(count: number): { loop: Loop; errors: unknown[] } {
+function start(count: number, begin?: number): { loop: Loop; errors: unknown[] } {
   const config = resolveKafkaOptions({ brokers: "nowhere:9092", logger: silent });
   const given = { groupId: "g", transactionalId: "t", commitIntervalMs: 1 };
   const options = resolveProcessorOptions(given, config.properties);
   partitions = Array.from(
     { length: count },
-    (_, partition) => new OwnedPartition({ topic: "in", partition }),
+    (_, partition) => new OwnedPartition({ topic: "in", partition }, undefined, begin),
   );
   const errors: unknown[] = [];
   const loop = new ExactlyOnceLoop(config, options, ["in"], undefined, (error) => errors.push(error));
@@ -89,8 +103,8 @@ function start(count: number): { loop: Loop; errors: unknown[] } {
 
 /** Fetches everything from this offset on. */
 function fetch(partition: OwnedPartition, from: number): void {
-  partition.queue.push(rawRecords(10), from, 10);
-  onRecords(partition);
+  partition.queue.push(rawRecords(from + 10), from, from + 10);
+  events.onRecords(partition);
 }
 
 const part = (partition: OwnedPartition, count: number) => ({
@@ -98,12 +112,14 @@ const part = (partition: OwnedPartition, count: number) => ({
   offsets: Array.from({ length: count }, () => partition.take()?.offset ?? -1),
 });
 const sendsTo = (topic: string) => [{ topic, record: encodedRecord() }];
+const rolledBack = () => new TransactionFailure("commit", "abort", new KafkaError("BROKER", "it failed"));
 const called = (call: string) => vi.waitFor(() => expect(calls).toContain(call));
 
 beforeEach(() => {
   calls = [];
   committed = new Map();
   commit = deferred();
+  failures = [];
 });
 
 describe("what waits for the next transaction", () => {
@@ -145,4 +161,60 @@ describe("what waits for the next transaction", () => {
     await loop.stop(1_000);
     expect(errors).toEqual([]);
   });
+});
+
+describe("a partition of which the group has committed nothing begins where it began", () => {
+  test("whatever is rolled back before that is committed, also where no record comes", async () => {
+    const { loop, errors } = start(1, 100);
+    failures = [rolledBack(), rolledBack()];
+    commit.resolve();
+    events.onAssigned?.(partitions);
+    await vi.waitFor(() => expect(committed.get(0)).toBe(100));
+    await loop.stop(1_000);
+    expect(calls.filter((call) => call === "rolled back")).toHaveLength(2);
+    expect(errors).toEqual([]);
+  });
+
+  test("and never moves the group back there once it has committed more", async () => {
+    const { loop, errors } = start(1, 100);
+    const [partition] = partitions as [OwnedPartition];
+    commit.resolve();
+    events.onAssigned?.(partitions);
+    fetch(partition, 100);
+    loop.finished([part(partition, 1)], []);
+    await vi.waitFor(() => expect(committed.get(0)).toBe(101));
+    for (const round of [1, 2]) {
+      failures = [rolledBack()];
+      loop.finished([part(partition, 1)], []);
+      await vi.waitFor(() => expect(calls.filter((call) => call === "seek 0 to 101")).toHaveLength(round));
+      fetch(partition, 101);
+    }
+    const [first, second] = [part(partition, 1), part(partition, 1)];
+    loop.finished([second], []);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(committed.get(0)).toBe(101);
+    loop.finished([first], []);
+    await vi.waitFor(() => expect(committed.get(0)).toBe(103));
+    await loop.stop(1_000);
+    expect(errors).toEqual([]);
+  });
+});
+
+test("a consumer that failed is replaced at once, whatever has finished meanwhile", async () => {
+  const { loop, errors } = start(1);
+  const [partition] = partitions as [OwnedPartition];
+  fetch(partition, 0);
+  loop.finished([part(partition, 1)], []);
+  await called("committing");
+  loop.finished([part(partition, 1)], sendsTo("waiting"));
+  const waitsForTime = partition.wait(60_000);
+  events.onFailure(new KafkaError("BROKER", "it failed"));
+  const before = events;
+  commit.resolve();
+  await vi.waitFor(() => expect(events).not.toBe(before));
+  await waitsForTime;
+  expect(partition.signal.aborted).toBe(true);
+  await loop.stop(1_000);
+  expect(calls).not.toContain("send waiting");
+  expect(errors).toEqual([]);
 });
