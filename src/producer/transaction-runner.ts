@@ -249,6 +249,7 @@ export class TransactionRunner {
    */
   async abort(): Promise<void> {
     this.#backlog = [];
+    await this.#draining;
     await this.#asking;
     await this.#call("abort", Date.now() + this.#options.timeoutMs, (native) =>
       native.abortTransaction(callTimeoutMs),

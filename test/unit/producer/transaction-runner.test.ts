@@ -58,6 +58,7 @@ vi.mock("../../../src/driver/binding.js", () => ({
 }));
 
 const unknownPartition = -190;
+const inProgress = -177;
 const [state, tooLarge, unauthorized, timedOut, purged] = [-172, 10, 29, -192, -152];
 
 function succeed(callback: Callback<NativeError>): void {
@@ -102,6 +103,35 @@ describe("a transaction that the native client says has failed, without a report
     const failure = await failureOf(runner.commit());
     expect(failure).toMatchObject({ remedy: "abort", error: { code: "AUTHORIZATION", nativeCode: 29 } });
     expect(await runner.rollBack(failure)).toMatchObject({ isLasting: true });
+  });
+
+  it("is told it when many ask at once, and is rolled back after that: the native client refuses two calls at a time", async () => {
+    const { runner, addon } = await openTransaction();
+    let underWay = 0;
+    const oneAtATime =
+      (answer: (callback: Callback<NativeError>) => void) => (callback: Callback<NativeError>) => {
+        if (underWay > 0) {
+          failing(inProgress)(callback);
+          return;
+        }
+        underWay += 1;
+        setTimeout(() => {
+          underWay -= 1;
+          answer(callback);
+        }, 5);
+      };
+    addon.onBegin = oneAtATime(failing(unauthorized));
+    addon.onAbort = oneAtATime(succeed);
+    addon.answers.set("out", state);
+    runner.send("out", encodedRecord());
+    void runner.drained();
+    void runner.drained();
+    const failure = new TransactionFailure("commit", "abort", new KafkaError("BROKER", "it failed"));
+    expect(await runner.rollBack(failure)).toMatchObject({
+      remedy: "abort",
+      cause: { code: "AUTHORIZATION" },
+      isLasting: true,
+    });
   });
 
   it("says which record it was once the report comes", async () => {
