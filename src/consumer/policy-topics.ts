@@ -1,6 +1,6 @@
 import type { ClientConfig } from "../driver/client-config.js";
 import { NativeAdmin } from "../driver/native-admin.js";
-import type { NativeConsumer } from "../driver/native-consumer.js";
+import type { NativeConsumer, TopicSize } from "../driver/native-consumer.js";
 import { nativeCodes } from "../driver/native-errors.js";
 import { AuthorizationError, KafkaError } from "../errors.js";
 import type { FailurePolicy } from "../failure/failure-policy.js";
@@ -22,8 +22,8 @@ const common = { "cleanup.policy": "delete", "max.message.bytes": "100000000" } 
 const configs = { "dead-letter": { ...common, "retention.ms": "-1" }, retry: common } as const;
 
 /**
- * Makes the topics that the policy writes to where they are missing, with as many partitions as their source
- * has, and tells the policy how many there are.
+ * Makes the topics that the policy writes to where they are missing, with as many partitions and
+ * replicas as their source has, and tells the policy how many there are.
  *
  * @throws `AuthorizationError`, or the broker's refusal, which name the topics
  */
@@ -35,8 +35,8 @@ export async function preparePolicyTopics(
 ): Promise<void> {
   const missing: PolicyTopic[] = [];
   for (const topic of policy.topics) {
-    const count = await countOf(topic.name, native);
-    if (count > 0) policy.learnPartitions(topic.name, count);
+    const { partitions } = await sizeOf(topic.name, native);
+    if (partitions > 0) policy.learnPartitions(topic.name, partitions);
     else missing.push(topic);
   }
   if (missing.length === 0) return;
@@ -62,15 +62,16 @@ async function create(
   missing: readonly PolicyTopic[],
 ): Promise<void> {
   const { name, sources, definition, use } = topic;
-  let partitions = definition?.partitions ?? -1;
-  if (definition?.partitions === undefined)
-    for (const source of sources) partitions = Math.max(partitions, (await countOf(source, native)) || -1);
+  const sizes = await Promise.all(sources.map((source) => sizeOf(source, native)));
+  /** Zero where no source is there yet: then it is the broker's default. */
+  const largest = (dimension: keyof TopicSize): number =>
+    Math.max(...sizes.map((size) => size[dimension])) || -1;
   try {
     await admin.createTopic(
       {
         name,
-        partitions,
-        replicationFactor: definition?.replicationFactor ?? -1,
+        partitions: definition?.partitions ?? largest("partitions"),
+        replicationFactor: definition?.replicationFactor ?? largest("replicationFactor"),
         config: { ...configs[use], ...definition?.config },
       },
       createTimeoutMs,
@@ -92,8 +93,8 @@ async function untilThere(topic: string, native: NativeConsumer, signal: AbortSi
   const deadline = Date.now() + appearWithinMs;
   for (;;) {
     signal.throwIfAborted();
-    const count = await countOf(topic, native);
-    if (count > 0) return count;
+    const { partitions } = await sizeOf(topic, native);
+    if (partitions > 0) return partitions;
     if (Date.now() >= deadline)
       throw new KafkaError("UNKNOWN_TOPIC", `${topic}: the topic was made, and is not there yet`, {
         topic,
@@ -103,13 +104,6 @@ async function untilThere(topic: string, native: NativeConsumer, signal: AbortSi
   }
 }
 
-/** How many partitions a topic has; 0 where it does not exist. */
-async function countOf(topic: string, native: NativeConsumer): Promise<number> {
-  try {
-    return (await native.partitionsOf(topic, askTimeoutMs)).length;
-  } catch (error) {
-    if (error instanceof KafkaError && (error.code === "UNKNOWN_TOPIC" || error.code === "UNKNOWN_PARTITION"))
-      return 0;
-    throw error;
-  }
+function sizeOf(topic: string, native: NativeConsumer): Promise<TopicSize> {
+  return native.sizeOf(topic, askTimeoutMs);
 }

@@ -8,11 +8,18 @@ import type {
   NativeConsumerClient,
   NativeEndOfPartition,
   NativeError,
+  NativeMetadata,
   NativeOffset,
   NativeOffsetResult,
   NativePartition,
   NativeProperties,
 } from "./native.js";
+
+/** How many partitions a topic has, and how many brokers keep each. */
+export interface TopicSize {
+  readonly partitions: number;
+  readonly replicationFactor: number;
+}
 
 /** What the native consumer tells without being asked. All are called on the main thread, between turns. */
 export interface NativeConsumerEvents {
@@ -227,8 +234,15 @@ export class NativeConsumer {
 
   /** The partitions of a topic; none where it does not exist. */
   async partitionsOf(topic: string, timeoutMs: number): Promise<readonly number[]> {
-    const { topics } = await this.#client.metadata(topic, timeoutMs);
-    return topics.find(({ name }) => name === topic)?.partitions.map(({ id }) => id) ?? [];
+    const partitions = await this.#metadataOf(topic, timeoutMs);
+    return partitions.map(({ id }) => id);
+  }
+
+  /** How large a topic is: zeros where it does not exist. */
+  async sizeOf(topic: string, timeoutMs: number): Promise<TopicSize> {
+    const partitions = await this.#metadataOf(topic, timeoutMs);
+    const replicas = partitions.map((partition) => partition.replicas.length);
+    return { partitions: partitions.length, replicationFactor: Math.max(0, ...replicas) };
   }
 
   /** Leaves nothing behind. The group's partitions must have been given up before, or it can wait for them for ever. */
@@ -253,6 +267,14 @@ export class NativeConsumer {
     if (code === undefined || code === nativeCodes.noOffset) this.#events.onCommit(undefined);
     else this.#events.onCommit(fromNative("commit", errorOf(code)));
   };
+
+  async #metadataOf(
+    topic: string,
+    timeoutMs: number,
+  ): Promise<NativeMetadata["topics"][number]["partitions"]> {
+    const { topics } = await this.#client.metadata(topic, timeoutMs);
+    return topics.find(({ name }) => name === topic)?.partitions ?? [];
+  }
 
   #offsetsOf(what: string, results: OffsetResults): NativeOffset[] {
     return results.map((result) => {

@@ -1,9 +1,13 @@
-/** What becomes of processors when the broker that coordinates their group goes, or another one has their transactional id. */
+/** A cluster of three: what becomes of processors when the broker that coordinates their group goes, or another one has their transactional id. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { defineTopic, Kafka, string, type TopicDescription } from "typed-kafka";
+import { until } from "../support/consuming.js";
 import { coordinatorOf } from "../support/reassignment.js";
 import { type KafkaCluster, startKafka } from "../support/kafka-cluster.js";
 import { expectExactlyOnce, run } from "../support/processor-faults.js";
+import { silent } from "../support/silent.js";
+import { uniqueName } from "../support/topics.js";
 
 let cluster: KafkaCluster;
 
@@ -14,6 +18,33 @@ beforeAll(async () => {
 afterAll(async () => {
   await cluster.close();
 });
+
+test("the topics that a failure policy makes have as many partitions and replicas as their source", async () => {
+  const kafka = new Kafka({ brokers: cluster.brokers, logger: silent });
+  const topic = defineTopic(uniqueName(), { value: string(), partitions: 4, replicationFactor: 2 });
+  const admin = kafka.admin();
+  await admin.ensureTopics([topic]);
+  const consumer = kafka.consumer(topic, {
+    groupId: "g",
+    retryTopics: { delaysMs: [1_000] },
+    deadLetter: true,
+  });
+  const running = consumer.run(() => {});
+  const made = ["retry-1", "dead-letter"].map((end) => `${topic.name}.g.${end}`);
+  let described: readonly TopicDescription[] = [];
+  await until("they are made", async () => {
+    described = await admin.describeTopics(made).catch(() => []);
+    return described.length > 0;
+  });
+  const sizes = described.map(({ partitions, replicationFactor }) => [partitions.length, replicationFactor]);
+  expect(sizes).toEqual([
+    [4, 2],
+    [4, 2],
+  ]);
+  await consumer.close();
+  await running;
+  await kafka.close();
+}, 60_000);
 
 describe("processors go on by themselves, exactly once", () => {
   test("when the broker that coordinates their group dies and stays away", async () => {
