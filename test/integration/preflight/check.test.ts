@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, inject, test } from "vitest";
-import { defineTopic, Kafka, string } from "typed-kafka";
+import { type ConsumerOptions, defineTopic, Kafka, string } from "typed-kafka";
 import { runProgram } from "../../support/run-example.js";
 import { accessOf, startSecureKafka } from "../../support/secure-kafka.js";
 import { silent } from "../../support/silent.js";
@@ -12,7 +12,8 @@ describe("kafka.check", () => {
   test("is ok where everything is there, and says what it looked at", async () => {
     const topic = defineTopic(await createTopic({ partitions: 2 }), { value: string(), partitions: 2 });
     const groupId = uniqueName();
-    const report = await kafka.check(topic, { groupId, deadLetter: true, transactionalId: "any" });
+    const options: ConsumerOptions = { groupId, order: "key", concurrency: 10, deadLetter: true };
+    const report = await kafka.check(topic, { ...options, transactionalId: "any" });
     expect(report.ok).toBe(true);
     expect(report.findings.map(({ level, subject }) => `${level} ${subject}`)).toEqual([
       "ok brokers",
