@@ -7,6 +7,8 @@
 export { Kafka } from "./kafka.js";
 export type { KafkaOptions, SaslOptions, SslOptions } from "./kafka-options.js";
 export type { OAuthToken } from "./driver/client-config.js";
+export type { BrokersHealth, ClientHealth, Health } from "./health.js";
+export type { HealthOptions } from "./preflight/broker-probe.js";
 export { consoleLogger, type LogFields, type Logger } from "./logger.js";
 
 export { defineTopic } from "./topic.js";

@@ -4,10 +4,12 @@ import type { ConsumerOptions } from "./consumer/options.js";
 import type { ClientConfig } from "./driver/client-config.js";
 import { ClosedError } from "./errors.js";
 import { type RedriveOptions, type RedriveResult, resolveRedriveOptions } from "./failure/redrive-options.js";
+import { type ClientHealth, ClientsHealth, type Health } from "./health.js";
 import { type KafkaOptions, resolveKafkaOptions } from "./kafka-options.js";
 import type { ProcessorOptions } from "./processor/options.js";
 import { Processor } from "./processor/processor.js";
 import { Redrive } from "./processor/redrive.js";
+import { BrokerProbe, type HealthOptions } from "./preflight/broker-probe.js";
 import { check } from "./preflight/check.js";
 import type { CheckOptions } from "./preflight/options.js";
 import type { CheckReport } from "./preflight/report.js";
@@ -39,6 +41,8 @@ export class Kafka {
   /** What has handlers, or a loop of the user's: what runs in there may be using the others. */
   readonly #readers = new Set<Closable>();
   readonly #others = new Set<Closable>();
+  readonly #clients = new ClientsHealth();
+  #probe: BrokerProbe | undefined;
   #closed = false;
 
   /** @throws `ConfigError` that names the option which is wrong */
@@ -119,6 +123,26 @@ export class Kafka {
   }
 
   /**
+   * Whether the brokers answer, and how the clients made here are doing: for a readiness probe, or a page of status.
+   * Cheap enough to be asked every second: one question on a connection that is kept. Brokers that do not answer are
+   * in the result, not an error.
+   *
+   * @example
+   * ```ts
+   * const { ok, brokers, clients } = await kafka.health({ timeoutMs: 2_000 });
+   * response.writeHead(ok ? 200 : 503).end(JSON.stringify({ brokers: brokers.ok, clients }));
+   * ```
+   * @throws `ConfigError` for wrong options, `ClosedError` after `close`
+   */
+  async health(options: HealthOptions = {}): Promise<Health> {
+    if (this.#closed) throw new ClosedError("this Kafka is closed: make a new one");
+    this.#probe ??= this.#add(this.#others, () => new BrokerProbe(this.#config));
+    const brokers = await this.#probe.ask(options);
+    const clients = this.#clients.list();
+    return { ok: brokers.ok && clients.every(({ state }) => state !== "failed"), brokers, clients };
+  }
+
+  /**
    * Sends dead letters back to where they came from, exactly once: a redrive that is ended in the middle, or
    * killed, goes on where it stopped when it is run again. Resolves with the number of what was done.
    *
@@ -185,14 +209,24 @@ export class Kafka {
 
   #add<Client extends Closable>(to: Set<Closable>, make: (onClosed: () => void) => Client): Client {
     if (this.#closed) throw new ClosedError("this Kafka is closed: make a new one");
-    const client = make(() => to.delete(client));
+    const client = make(() => {
+      to.delete(client);
+      if (hasHealth(client)) this.#clients.remove(client);
+    });
     to.add(client);
+    if (hasHealth(client)) this.#clients.add(client);
     return client;
   }
 }
 
 interface Closable {
   readonly close: () => Promise<void>;
+}
+
+function hasHealth<Client extends Closable>(
+  client: Client,
+): client is Client & { readonly health: ClientHealth } {
+  return "health" in client;
 }
 
 function closeAll(clients: Iterable<Closable>): Promise<PromiseSettledResult<void>[]> {

@@ -1,8 +1,8 @@
 import { checkInteger, checkKnown, checkOneOf, checkRequiredText, describe } from "../check.js";
 import type { ClientConfig } from "../driver/client-config.js";
-import { logEnd, logStart, NativeAdmin, type NativeOffsetOutcome } from "../driver/native-admin.js";
+import { logEnd, logStart, type NativeOffsetOutcome } from "../driver/native-admin.js";
 import { fromNative, nativeCodes } from "../driver/native-errors.js";
-import { ClosedError, ConfigError, KafkaError, TimeoutError } from "../errors.js";
+import { ConfigError, KafkaError, TimeoutError } from "../errors.js";
 import {
   isOffsets,
   type OffsetsByPartition,
@@ -14,6 +14,7 @@ import type { AnyTopic } from "../topic.js";
 import { checkTopicName } from "../topic-definition.js";
 import { limitConcurrency, sleep } from "../waiting.js";
 import { type GroupDescription, type TopicDescription, topicDescriptionOf } from "./descriptions.js";
+import { AdminConnection } from "./admin-connection.js";
 import { describeGroup } from "./describe-group.js";
 import { failTogether } from "./failures.js";
 import { commitOffsets, committedOffsets, type GroupCall } from "./group-offsets.js";
@@ -69,10 +70,9 @@ export class Admin {
   readonly #config: ClientConfig;
   readonly #timeoutMs: number;
   readonly #onClosed: () => void;
-  readonly #closing = new AbortController();
+  readonly #connection: AdminConnection;
   /** A group is asked about with a native client of its own, which has several threads. */
   readonly #fewGroupsAtATime = limitConcurrency(4);
-  #native: Promise<NativeAdmin> | undefined;
   #closed: Promise<void> | undefined;
 
   /** @internal Use {@link Kafka.admin}. */
@@ -84,6 +84,7 @@ export class Admin {
       otherwise: 30_000,
     });
     this.#config = config;
+    this.#connection = new AdminConnection(config);
     this.#onClosed = onClosed;
   }
 
@@ -135,7 +136,7 @@ export class Admin {
         topic: name,
       });
     if (current === wanted) return description;
-    const native = await this.#connected();
+    const native = await this.#connection.get();
     await native.createPartitions(name, wanted, this.#timeoutMs);
     return this.#until(`${name} has ${wanted} partitions`, async () => {
       const now = (await this.#existing([name])).get(name);
@@ -150,7 +151,7 @@ export class Admin {
    */
   async deleteTopics(topics: TopicLike | readonly TopicLike[]): Promise<void> {
     const names = namesOf(listOf(topics));
-    const native = await this.#connected();
+    const native = await this.#connection.get();
     await failTogether("could not be deleted", names, (name) => native.deleteTopic(name, this.#timeoutMs));
     await this.#until(`${names.join(", ")} are gone`, async () =>
       (await this.#existing(names)).size === 0 ? true : undefined,
@@ -177,7 +178,7 @@ export class Admin {
     const ids = typeof groupIds === "string" ? [groupIds] : [...groupIds];
     for (const id of ids) checkRequiredText("groupIds", id);
     if (ids.length === 0) return [];
-    const native = await this.#connected();
+    const native = await this.#connection.get();
     return failTogether("could not be described", ids, (id) =>
       this.#fewGroupsAtATime(() => describeGroup(native, this.#callFor(id))),
     );
@@ -252,7 +253,7 @@ export class Admin {
     const names = [nameOf(topic)];
     const targets = await this.#targets(names, resolveDestination("before", names, before));
     if (targets.length === 0) return [];
-    const native = await this.#connected();
+    const native = await this.#connection.get();
     return failTogether(
       "could not be truncated",
       await native.deleteRecords(targets, this.#timeoutMs),
@@ -272,35 +273,13 @@ export class Admin {
   }
 
   async #shutDown(): Promise<void> {
-    this.#closing.abort(new ClosedError("the admin client was closed"));
-    const native = await this.#native?.catch(() => undefined);
-    await native?.disconnect();
+    await this.#connection.close();
     this.#onClosed();
-  }
-
-  async #connected(): Promise<NativeAdmin> {
-    this.#closing.signal.throwIfAborted();
-    this.#native ??= this.#connect();
-    return this.#native;
-  }
-
-  async #connect(): Promise<NativeAdmin> {
-    const forget = (): void => {
-      this.#native = undefined;
-    };
-    try {
-      const native = new NativeAdmin(this.#config, forget);
-      await native.connect(this.#closing.signal);
-      return native;
-    } catch (error) {
-      forget();
-      throw error;
-    }
   }
 
   /** Whether it was made here; another may have been faster. */
   async #create({ name, partitions = -1, replicationFactor = -1, config }: AnyTopic): Promise<boolean> {
-    const native = await this.#connected();
+    const native = await this.#connection.get();
     try {
       await native.createTopic({ name, partitions, replicationFactor, config }, this.#timeoutMs);
       return true;
@@ -324,14 +303,14 @@ export class Admin {
       if (result !== undefined) return result;
       if (Date.now() >= deadline)
         throw new TimeoutError(`it took more than ${this.#timeoutMs} ms until ${what}`);
-      await sleep(pollMs, this.#closing.signal);
+      await sleep(pollMs, this.#connection.signal);
     }
   }
 
   /** Those of the topics that exist. */
   async #existing(names: readonly string[]): Promise<Map<string, TopicDescription>> {
     if (names.length === 0) return new Map();
-    const native = await this.#connected();
+    const native = await this.#connection.get();
     const described = await failTogether(
       "could not be described",
       await native.describeTopics(names, this.#timeoutMs),
@@ -360,20 +339,20 @@ export class Admin {
     groupId: string,
     places?: readonly { readonly topic: string; readonly partition: number }[],
   ): Promise<ReadonlyMap<string, PartitionOffset>> {
-    const all = places ?? (await (await this.#connected()).allPartitions(this.#timeoutMs));
+    const all = places ?? (await (await this.#connection.get()).allPartitions(this.#timeoutMs));
     const offsets = await committedOffsets(this.#callFor(groupId), all);
     return new Map(offsets.map((offset) => [idOf(offset), offset]));
   }
 
   #callFor(groupId: string): GroupCall {
-    return { config: this.#config, groupId, timeoutMs: this.#timeoutMs, signal: this.#closing.signal };
+    return { config: this.#config, groupId, timeoutMs: this.#timeoutMs, signal: this.#connection.signal };
   }
 
   async #offsetsAt(
     places: readonly { readonly topic: string; readonly partition: number }[],
     time: number,
   ): Promise<readonly number[]> {
-    const native = await this.#connected();
+    const native = await this.#connection.get();
     const outcomes = await native.offsetsAt(
       places.map(({ topic, partition }) => ({ topic, partition, time })),
       "read_uncommitted",

@@ -1,6 +1,7 @@
 import { describe } from "../check.js";
 import type { ClientConfig } from "../driver/client-config.js";
 import { ClosedError, ConfigError, KafkaError } from "../errors.js";
+import { type ClientHealth, healthOf } from "../health.js";
 import type { Logger } from "../logger.js";
 import type { RawRecord } from "../record.js";
 import { FailurePolicy } from "../failure/failure-policy.js";
@@ -248,6 +249,15 @@ export class Consumer<T extends AnyTopic | AnyTopicPattern> implements AsyncIter
   async commit(): Promise<void> {
     const lost = await this.#committer.flush(this.#session.partitions, commitTimeoutMs);
     if (lost !== undefined) throw this.#notOurs(lost);
+  }
+
+  /** @internal For {@link Kafka.health}. */
+  get health(): ClientHealth {
+    return healthOf("consumer", this.#options.groupId, {
+      hasBegun: this.#delivery !== undefined,
+      failure: this.#failure,
+      partitions: this.assignment.length,
+    });
   }
 
   /**

@@ -194,6 +194,12 @@ export class NativeAdmin {
     return result.groups;
   }
 
+  /** How many brokers the one that answers knows of. */
+  async brokerCount(timeoutMs: number): Promise<number> {
+    const { brokers } = await this.#client.metadata(undefined, timeoutMs);
+    return brokers.length;
+  }
+
   /** Every partition of every topic that this principal may see. */
   async allPartitions(timeoutMs: number): Promise<readonly NativePartition[]> {
     const { topics } = await this.#client.call<NativeMetadata>("metadata", (callback) => {

@@ -7,6 +7,7 @@ import { RecordDelivery } from "../consumer/record-delivery.js";
 import { checkFailureUse } from "../consumer/record-failures.js";
 import type { ClientConfig } from "../driver/client-config.js";
 import { ClosedError, ConfigError } from "../errors.js";
+import { type ClientHealth, healthOf } from "../health.js";
 import type { TransactionRecord } from "../producer/transaction-runner.js";
 import { Encoders, type Transaction, TransactionSends } from "../producer/transaction.js";
 import { FailurePolicy } from "../failure/failure-policy.js";
@@ -115,6 +116,15 @@ export class Processor<T extends AnyTopic> {
   /** The partitions assigned to this member now. */
   get assignment(): readonly TopicPartition[] {
     return this.#loop.partitions.map(({ topic, partition }) => ({ topic, partition }));
+  }
+
+  /** @internal For {@link Kafka.health}. */
+  get health(): ClientHealth {
+    return healthOf("processor", this.#options.consumer.groupId, {
+      hasBegun: this.#delivery !== undefined,
+      failure: this.#failure,
+      partitions: this.assignment.length,
+    });
   }
 
   /**

@@ -1,6 +1,7 @@
 import { checkInteger, checkKnown } from "../check.js";
 import type { ClientConfig } from "../driver/client-config.js";
 import { ClosedError, ConfigError, TimeoutError } from "../errors.js";
+import { type ClientHealth, healthOf } from "../health.js";
 import type { EncodedRecord, RecordMetadata } from "../record.js";
 import { createEncoder, type Encoder } from "../serde/encoder.js";
 import type { AnyTopic, ProducerRecord } from "../topic.js";
@@ -161,6 +162,15 @@ export class Producer {
         stop();
         resolve();
       });
+    });
+  }
+
+  /** @internal For {@link Kafka.health}. */
+  get health(): ClientHealth {
+    const { hasConnected, fatal } = this.#sender;
+    return healthOf("producer", undefined, {
+      hasBegun: hasConnected,
+      failure: fatal === undefined ? undefined : { error: fatal },
     });
   }
 

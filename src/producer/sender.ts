@@ -60,6 +60,11 @@ export class Sender {
     });
   }
 
+  /** What has ended it for good, if anything has. */
+  get fatal(): KafkaError | undefined {
+    return this.#fatal;
+  }
+
   /** Whether a broker was ever reached. */
   get hasConnected(): boolean {
     return this.#lanes.active !== undefined;

@@ -8,6 +8,7 @@ import {
   TransactionAbortedError,
   TransactionOutcomeUnknownError,
 } from "../errors.js";
+import { type ClientHealth, healthOf } from "../health.js";
 import { deferred, ignoreRejection, settlesWithin } from "../waiting.js";
 import {
   resolveTransactionOptions,
@@ -95,6 +96,14 @@ export class TransactionalProducer {
     const turn = this.#last.then(() => this.#run(callback));
     this.#last = turn.catch(() => undefined);
     return turn;
+  }
+
+  /** @internal For {@link Kafka.health}. */
+  get health(): ClientHealth {
+    return healthOf("transactionalProducer", this.#transactionalId, {
+      hasBegun: this.#runner.isOpen,
+      failure: this.#fenced === undefined ? undefined : { error: this.#fenced },
+    });
   }
 
   /**
