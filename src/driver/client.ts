@@ -1,6 +1,7 @@
+import { describe } from "../check.js";
 import { AuthenticationError, ClosedError, ConfigError, ConnectionError, KafkaError } from "../errors.js";
 import type { Logger } from "../logger.js";
-import type { ClientConfig } from "./client-config.js";
+import type { ClientConfig, OAuthToken } from "./client-config.js";
 import { fromNative, nativeCodes } from "./native-errors.js";
 import type {
   NativeCallback,
@@ -109,7 +110,7 @@ export class Client<Native extends NativeConnection> {
     } catch (error) {
       // The failure is the caller's to know at once; the native client goes in its own time.
       void this.disconnect();
-      throw error;
+      throw withOption(error);
     } finally {
       aborted.stop();
       this.#refused = undefined;
@@ -260,7 +261,7 @@ export class Client<Native extends NativeConnection> {
       oauthbearer_token_refresh_cb: () => {
         void (async () => {
           try {
-            const { value, expiresAt, principal, extensions } = await token();
+            const { value, expiresAt, principal, extensions } = checkToken(await token());
             if (this.#state === "closed") return;
             const list = Object.entries(extensions ?? {}).flat();
             this.native.setOAuthBearerToken(
@@ -270,10 +271,7 @@ export class Client<Native extends NativeConnection> {
               list.length === 0 ? null : list,
             );
           } catch (cause) {
-            const message =
-              cause instanceof Error
-                ? cause.message
-                : String((cause as { message?: unknown }).message ?? cause);
+            const message = messageOf(cause);
             this.#refused?.(
               new AuthenticationError(`${this.#what}: the token provider failed: ${message}`, { cause }),
             );
@@ -284,6 +282,24 @@ export class Client<Native extends NativeConnection> {
       },
     };
   }
+}
+
+function checkToken(token: OAuthToken | undefined): OAuthToken {
+  if (typeof token?.value !== "string" || typeof token.expiresAt !== "number")
+    throw new ConfigError("sasl.token", "expected a promise of { value: string, expiresAt: number }");
+  if (token.expiresAt <= Date.now())
+    throw new ConfigError(
+      "sasl.token",
+      `the token has expired: expiresAt is ${token.expiresAt}, in milliseconds since the epoch`,
+    );
+  return token;
+}
+
+/** What the token provider threw may be anything; the addon throws what is no `Error`. */
+function messageOf(cause: unknown): string {
+  const message: unknown =
+    typeof cause === "object" && cause !== null && "message" in cause ? cause.message : undefined;
+  return typeof message === "string" ? message : describe(cause);
 }
 
 function rejectOnAbort(signal: AbortSignal | undefined): {
@@ -308,6 +324,16 @@ function rejectOnAbort(signal: AbortSignal | undefined): {
       stop();
     },
   };
+}
+
+/** Keys and certificates that cannot be read are found out when connecting. */
+function withOption(error: unknown): unknown {
+  const field = /: ssl\.(key|certificate|ca)\b/.exec(error instanceof KafkaError ? error.message : "")?.[1];
+  return field === undefined
+    ? error
+    : new ConfigError(`ssl.${field === "certificate" ? "cert" : field}`, (error as KafkaError).message, {
+        cause: error,
+      });
 }
 
 /** librdkafka names the property it does not know or cannot use. */

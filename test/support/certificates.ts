@@ -8,9 +8,13 @@ export interface Certificates {
   readonly ca: string;
   /** The broker's key, certificate and chain in one PEM file, as Kafka reads it. */
   readonly keystoreFile: string;
+  /** The authority's certificate in a file, as Kafka reads whom to trust. */
+  readonly caFile: string;
+  /** A client's certificate, PEM, and its key, which is encrypted with `passphrase`. */
+  readonly client: { readonly cert: string; readonly key: string; readonly passphrase: string };
 }
 
-/** Makes an authority and a certificate of its for a broker on loopback, with openssl, in a folder that exists. */
+/** Makes an authority and certificates of its for a broker on loopback and a client, with openssl, in a folder that exists. */
 export async function makeCertificates(folder: string): Promise<Certificates> {
   const file = (name: string) => join(folder, name);
   const openssl = (...args: string[]) => promisify(execFile)("openssl", args);
@@ -45,5 +49,20 @@ export async function makeCertificates(folder: string): Promise<Certificates> {
   const ca = readFileSync(file("ca.crt"), "utf8");
   const parts = [readFileSync(file("broker.key"), "utf8"), readFileSync(file("broker.crt"), "utf8"), ca];
   writeFileSync(file("keystore.pem"), parts.join(""));
-  return { ca, keystoreFile: file("keystore.pem") };
+
+  const passphrase = "the key's password";
+  const clientKey = ["-newkey", "rsa:2048", "-passout", `pass:${passphrase}`];
+  const client = ["-subj", "/CN=client", "-keyout", file("client.key"), "-out", file("client.csr")];
+  await openssl("req", ...clientKey, ...client);
+  await openssl("x509", "-req", "-in", file("client.csr"), ...signer, ...days, "-out", file("client.crt"));
+  return {
+    ca,
+    keystoreFile: file("keystore.pem"),
+    caFile: file("ca.crt"),
+    client: {
+      cert: readFileSync(file("client.crt"), "utf8"),
+      key: readFileSync(file("client.key"), "utf8"),
+      passphrase,
+    },
+  };
 }
