@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { ParseArgsConfig } from "node:util";
-import type { KafkaOptions, SaslOptions } from "../kafka-options.js";
+import type { KafkaOptions, SaslOptions, SslOptions } from "../kafka-options.js";
 import { type Terminal, UsageError } from "./command.js";
 
 /** The options of `parseArgs` that every command takes which talks to a cluster. */
@@ -8,6 +8,8 @@ export const connectionArgs = {
   brokers: { type: "string" },
   ssl: { type: "boolean" },
   ca: { type: "string" },
+  cert: { type: "string" },
+  key: { type: "string" },
   "sasl-mechanism": { type: "string" },
   username: { type: "string" },
 } as const satisfies ParseArgsConfig["options"];
@@ -16,6 +18,7 @@ export const connectionArgs = {
 export const connectionUsage = `  --brokers host:port,…      where the cluster is (or KAFKA_BROKERS in the environment)
   --ssl                      with TLS
   --ca file                  trust this authority (PEM); means --ssl
+  --cert file, --key file    who this client is, for mutual TLS (PEM); KAFKA_KEY_PASSPHRASE opens the key
   --sasl-mechanism name      plain, scram-sha-256 or scram-sha-512
   --username name            the password is KAFKA_PASSWORD in the environment`;
 
@@ -24,6 +27,8 @@ export interface ConnectionArgs {
   readonly brokers?: string | undefined;
   readonly ssl?: boolean | undefined;
   readonly ca?: string | undefined;
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
   readonly "sasl-mechanism"?: string | undefined;
   readonly username?: string | undefined;
 }
@@ -43,9 +48,18 @@ export function kafkaOptionsOf(args: ConnectionArgs, terminal: Terminal): KafkaO
     clientId: "typed-kafka-cli",
     // What matters is in the answer.
     logger: { debug: quiet, info: quiet, warn: quiet, error: quiet },
-    ssl: args.ca === undefined ? (args.ssl ?? false) : { ca: readFile(args.ca) },
+    ssl: sslOf(args, terminal),
     sasl: saslOf(args, terminal),
   };
+}
+
+function sslOf(args: ConnectionArgs, { environment }: Terminal): boolean | SslOptions {
+  const [ca, cert, key] = (["ca", "cert", "key"] as const).map((name) => {
+    const path = args[name];
+    return path === undefined ? undefined : readFile(name, path);
+  });
+  if (ca === undefined && cert === undefined && key === undefined) return args.ssl ?? false;
+  return { ca, cert, key, passphrase: environment["KAFKA_KEY_PASSPHRASE"] };
 }
 
 function saslOf(args: ConnectionArgs, { environment }: Terminal): SaslOptions | undefined {
@@ -62,10 +76,10 @@ function saslOf(args: ConnectionArgs, { environment }: Terminal): SaslOptions | 
   return { mechanism, username: args.username, password };
 }
 
-function readFile(path: string): string {
+function readFile(option: string, path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch {
-    throw new UsageError(`--ca ${path}: cannot be read`);
+    throw new UsageError(`--${option} ${path}: cannot be read`);
   }
 }

@@ -1,5 +1,5 @@
 /** Every way to say who one is, against a broker that asks for it: produce, consume and ask as admin with each. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -16,6 +16,7 @@ import { until } from "../support/consuming.js";
 import { type Certificates, makeCertificates } from "../support/certificates.js";
 import { type KafkaCluster, startKafka } from "../support/kafka-cluster.js";
 import { errorOf } from "../support/outcomes.js";
+import { runProgram } from "../support/run-example.js";
 import { silent } from "../support/silent.js";
 import { uniqueName } from "../support/topics.js";
 
@@ -182,4 +183,21 @@ describe("is refused at once, and says why", () => {
     const error = await errorOf(useEverything(kafka));
     expect(error).toMatchObject({ code: "CONFIG", field: "ssl.key" });
   });
+});
+
+test("the command connects with files and passwords from the environment", async () => {
+  const file = (name: string, text: string) => {
+    writeFileSync(join(folder, name), text);
+    return join(folder, name);
+  };
+  const { ca, client } = certificates;
+  const ssl = `--ca ${file("trust.pem", ca)} --cert ${file("own.pem", client.cert)} --key ${file("own.key", client.key)}`;
+  const program = runProgram("test/support/programs/cli.ts", {
+    KAFKA_BROKERS: cluster.brokers,
+    KAFKA_PASSWORD: "hers",
+    KAFKA_KEY_PASSPHRASE: client.passphrase,
+    CLI_ARGS: `check --group ${uniqueName()} ${ssl} --sasl-mechanism plain --username alice`,
+  });
+  expect(await program.ended).toBe(0);
+  expect(program.output()).toMatch(/ok +brokers/);
 });
