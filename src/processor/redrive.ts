@@ -124,12 +124,13 @@ export class Redrive {
   /** Where each partition is to be read from: what is before that was sent back earlier, and may not be deleted yet. */
   async #begin(): Promise<Record<number, number>> {
     const { letters, source, to, dryRun } = this.#options;
-    const partitions = await this.#partitionsOf(letters);
+    const partitions = await this.#consumer.partitionsOf(letters, queryTimeoutMs);
     if (partitions.length === 0)
       throw new KafkaError("UNKNOWN_TOPIC", `${letters}: there are no dead letters, nor a topic for them`, {
         topic: letters,
       });
-    if (to === undefined) this.#sourcePartitions = (await this.#partitionsOf(source)).length;
+    if (to === undefined)
+      this.#sourcePartitions = (await this.#consumer.partitionsOf(source, queryTimeoutMs)).length;
     const committed = await this.#consumer.committed(
       partitions.map((partition) => ({ topic: letters, partition })),
       queryTimeoutMs,
@@ -137,15 +138,6 @@ export class Redrive {
     if (dryRun !== true)
       for (const { partition, offset } of committed) if (offset > 0) this.#committed.set(partition, offset);
     return Object.fromEntries(committed.map(({ partition, offset }) => [partition, Math.max(0, offset)]));
-  }
-
-  async #partitionsOf(topic: string): Promise<readonly number[]> {
-    try {
-      return await this.#consumer.partitionsOf(topic, queryTimeoutMs);
-    } catch (error) {
-      if (error instanceof KafkaError && error.code === "UNKNOWN_TOPIC") return [];
-      throw error;
-    }
   }
 
   async #redrive(from: Readonly<Record<number, number>>): Promise<void> {

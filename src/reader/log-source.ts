@@ -7,14 +7,13 @@ import {
   AuthorizationError,
   ConnectionError,
   KafkaError,
-  type KafkaErrorCode,
   TimeoutError,
 } from "../errors.js";
 import { endOfRun } from "../record.js";
-import { Bell, ignoreRejection, settlesWithin, sleep } from "../waiting.js";
-import { placeId, type ReadBound, type ResolvedReadOptions } from "./options.js";
+import { Bell, ignoreRejection, settlesWithin } from "../waiting.js";
+import { LogLookup, queryTimeoutMs } from "./log-lookup.js";
+import { placeId, type ResolvedReadOptions } from "./options.js";
 import type { Outlet } from "./outlet.js";
-import { type Place, planRead } from "./plan.js";
 import type { ReadPartition } from "./read-partition.js";
 
 const maxFetch = 1_000;
@@ -22,13 +21,7 @@ const maxFetch = 1_000;
 const maxFetchBytes = 4 * 2 ** 20;
 /** Finds what no wake-up announced. */
 const keepAliveMs = 1_000;
-const queryTimeoutMs = 5_000;
-const unknownTopicMs = 10_000;
 const disconnectTimeoutMs = 10_000;
-
-/** Offsets for the times -2 and -1 are the first and the next of the log (the protocol's ListOffsets). */
-const earliest = -2;
-const latest = -1;
 
 /**
  * Fetches a range of the log with a native consumer that has its partitions assigned by hand: it joins
@@ -40,6 +33,7 @@ export class LogSource {
   readonly #topics: readonly string[];
   readonly #options: ResolvedReadOptions;
   readonly #native: NativeConsumer;
+  readonly #lookup: LogLookup;
   readonly #closing = new AbortController();
   /** Those who wait for something that may take long; told at once when it is closed. */
   readonly #waiting = new Set<(reason: unknown) => void>();
@@ -81,6 +75,7 @@ export class LogSource {
         },
       },
     );
+    this.#lookup = new LogLookup(this.#native, topics, options, config.logger, this.#closing.signal);
   }
 
   get partitions(): readonly ReadPartition[] {
@@ -102,8 +97,8 @@ export class LogSource {
   /** Connects, finds out what there is to read, and begins to fetch it. */
   async start(): Promise<void> {
     await this.#orClosed(this.#native.connect(this.#closing.signal));
-    const places = await this.#orClosed(this.#places());
-    for (const partition of await this.#orClosed(this.#plan(places, this.#options.from)))
+    const places = await this.#orClosed(this.#lookup.places());
+    for (const partition of await this.#orClosed(this.#lookup.plan(places, this.#options.from)))
       this.#partitions.set(placeId(partition.topic, partition.partition), partition);
     this.#lookedAt = performance.now();
     if (!this.done) this.#assign();
@@ -167,92 +162,6 @@ export class LogSource {
     }
   }
 
-  // What there is to read ---------------------------------------------------------------------------
-
-  async #places(): Promise<readonly Place[]> {
-    const wanted = this.#options.partitions;
-    const places: Place[] = [];
-    for (const topic of this.#topics) {
-      const partitions = await this.#partitionsOf(topic);
-      const asked = wanted?.filter((place) => place.topic === topic).map(({ partition }) => partition);
-      const missing = asked?.find((partition) => !partitions.includes(partition));
-      if (missing !== undefined)
-        throw new KafkaError(
-          "UNKNOWN_PARTITION",
-          `${topic}[${missing}]: the topic has ${partitions.length} partitions, from 0`,
-          { topic, partition: missing },
-        );
-      for (const partition of asked ?? partitions) places.push({ topic, partition });
-    }
-    return places;
-  }
-
-  async #partitionsOf(topic: string): Promise<readonly number[]> {
-    const deadline = Date.now() + unknownTopicMs;
-    for (;;) {
-      const partitions = await this.#retrying(async () => {
-        try {
-          return await this.#native.partitionsOf(topic, queryTimeoutMs);
-        } catch (error) {
-          if (error instanceof KafkaError && error.code === "UNKNOWN_TOPIC") return [];
-          throw error;
-        }
-      });
-      if (partitions.length > 0) return partitions;
-      // A topic just made is not known to every broker yet.
-      if (Date.now() >= deadline)
-        throw new KafkaError(
-          "UNKNOWN_TOPIC",
-          `${topic}: the topic does not exist, or this principal may not see it. Create it, or grant DESCRIBE on it`,
-          { topic },
-        );
-      await sleep(500, this.#closing.signal);
-    }
-  }
-
-  async #plan(places: readonly Place[], from: ReadBound): Promise<readonly ReadPartition[]> {
-    const { to, follow } = this.#options;
-    const start = await this.#offsetsAt(places, earliest);
-    const end = await this.#offsetsAt(places, latest);
-    const fromTime =
-      from.type === "time" ? await this.#offsetsAt(places, from.ms) : new Map<string, number>();
-    const toTime = to.type === "time" ? await this.#offsetsAt(places, to.ms) : new Map<string, number>();
-    return planRead(places, { from, to, follow }, { start, end, fromTime, toTime });
-  }
-
-  /** Under `read_committed` the native client asks for stable offsets. */
-  async #offsetsAt(places: readonly Place[], time: number): Promise<ReadonlyMap<string, number>> {
-    const offsets = await this.#retrying(() =>
-      this.#native.offsetsForTimes(
-        places.map(({ topic, partition }) => ({ topic, partition, offset: time })),
-        queryTimeoutMs,
-      ),
-    );
-    return new Map(offsets.map(({ topic, partition, offset }) => [placeId(topic, partition), offset]));
-  }
-
-  /** Brokers that are away, and partitions without a leader, are waited for within `timeoutMs`. */
-  async #retrying<Result>(ask: () => Promise<Result>): Promise<Result> {
-    const deadline = Date.now() + this.#options.timeoutMs;
-    for (;;) {
-      try {
-        return await ask();
-      } catch (error) {
-        if (!isPassing(error) || this.#closing.signal.aborted) throw error;
-        if (Date.now() >= deadline) throw this.#waitedFor(error);
-        this.#config.logger.info(`read: ${error.message}; asking again`, { topics: this.#topics });
-        await sleep(250, this.#closing.signal);
-      }
-    }
-  }
-
-  #waitedFor(cause: KafkaError): KafkaError {
-    if (cause instanceof ConnectionError) return cause;
-    const { timeoutMs } = this.#options;
-    const message = `${cause.message}. It has been so for ${timeoutMs} ms: has every partition a leader?`;
-    return new TimeoutError(message, { cause, nativeCode: cause.nativeCode });
-  }
-
   #assign(): void {
     const wanted = this.partitions.filter(({ done }) => !done);
     const held = wanted.filter((partition) => partition.held);
@@ -269,35 +178,15 @@ export class LogSource {
     const now = performance.now();
     if (now - this.#lookedAt < this.#config.metadataMaxAgeMs) return;
     this.#lookedAt = now;
-    const added: Place[] = [];
-    for (const topic of this.#topics) {
-      try {
-        for (const partition of await this.#knownPartitionsOf(topic))
-          if (!this.#partitions.has(placeId(topic, partition))) added.push({ topic, partition });
-      } catch (error) {
-        if (!isPassing(error)) throw error;
-        this.#config.logger.info("read: looking for new partitions failed and is repeated", { error });
-      }
-    }
+    const added = await this.#lookup.newPlaces(({ topic, partition }) =>
+      this.#partitions.has(placeId(topic, partition)),
+    );
     if (added.length === 0 || this.#options.partitions !== undefined) return;
-    for (const partition of await this.#plan(added, { type: "earliest" }))
+    for (const partition of await this.#lookup.plan(added, { type: "earliest" }))
       this.#partitions.set(placeId(partition.topic, partition.partition), partition);
     // What was fetched ahead is fetched again, and passed over if it was taken already.
     this.#assign();
   }
-
-  /** Brokers that have just started know fewer partitions, or none. */
-  async #knownPartitionsOf(topic: string): Promise<readonly number[]> {
-    try {
-      const partitions = await this.#native.partitionsOf(topic, queryTimeoutMs);
-      if (partitions.length > 0) return partitions;
-    } catch (error) {
-      if (!(error instanceof KafkaError) || error.code !== "UNKNOWN_TOPIC") throw error;
-    }
-    return this.#partitionsOf(topic);
-  }
-
-  // Fetching ----------------------------------------------------------------------------------------
 
   /** Resolves when something came. */
   async #fetch(): Promise<Fetched> {
@@ -365,7 +254,7 @@ export class LogSource {
     // No group is used; a principal without rights on groups may read all the same.
     if (failure.nativeCode === nativeCodes.groupAuthorization) return;
     if (failure.code === "UNKNOWN_TOPIC") {
-      for (const topic of this.#topics) await this.#partitionsOf(topic);
+      for (const topic of this.#topics) await this.#lookup.partitionsOf(topic);
     } else if (
       failure.code === "FATAL" ||
       failure.code === "CLOSED" ||
@@ -398,14 +287,3 @@ export class LogSource {
     throw new TimeoutError(`${what}. Has the partition a leader? Raise timeoutMs to wait longer`, context);
   }
 }
-
-/** Whether it may be over in a while: what brokers say while they start, stop or hand over has many codes. */
-function isPassing(error: unknown): error is KafkaError {
-  return (
-    error instanceof KafkaError &&
-    !(error instanceof AuthorizationError || error instanceof AuthenticationError) &&
-    !lastingCodes.includes(error.code)
-  );
-}
-
-const lastingCodes: readonly KafkaErrorCode[] = ["UNKNOWN_TOPIC", "CONFIG", "FATAL", "CLOSED"];

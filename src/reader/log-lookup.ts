@@ -1,0 +1,156 @@
+import type { NativeConsumer } from "../driver/native-consumer.js";
+import {
+  AuthenticationError,
+  AuthorizationError,
+  ConnectionError,
+  KafkaError,
+  type KafkaErrorCode,
+  TimeoutError,
+} from "../errors.js";
+import type { Logger } from "../logger.js";
+import { sleep } from "../waiting.js";
+import { placeId, type ReadBound, type ResolvedReadOptions } from "./options.js";
+import { type Place, planRead } from "./plan.js";
+import type { ReadPartition } from "./read-partition.js";
+
+/** How long a question to the brokers may take. */
+export const queryTimeoutMs = 5_000;
+const unknownTopicMs = 10_000;
+
+/** Offsets for the times -2 and -1 are the first and the next of the log (the protocol's ListOffsets). */
+const earliest = -2;
+const latest = -1;
+
+/** Finds out what there is to read: partitions, and the offsets between which a read goes. */
+export class LogLookup {
+  readonly #native: Pick<NativeConsumer, "partitionsOf" | "offsetsForTimes">;
+  readonly #topics: readonly string[];
+  readonly #options: ResolvedReadOptions;
+  readonly #logger: Logger;
+  readonly #signal: AbortSignal;
+
+  /** @param signal - ends all waiting */
+  constructor(
+    native: Pick<NativeConsumer, "partitionsOf" | "offsetsForTimes">,
+    topics: readonly string[],
+    options: ResolvedReadOptions,
+    logger: Logger,
+    signal: AbortSignal,
+  ) {
+    this.#native = native;
+    this.#topics = topics;
+    this.#options = options;
+    this.#logger = logger;
+    this.#signal = signal;
+  }
+
+  /** @throws `KafkaError` with code `UNKNOWN_PARTITION` or `UNKNOWN_TOPIC`; `TimeoutError`, `ConnectionError` */
+  async places(): Promise<readonly Place[]> {
+    const wanted = this.#options.partitions;
+    const places: Place[] = [];
+    for (const topic of this.#topics) {
+      const partitions = await this.partitionsOf(topic);
+      const asked = wanted?.filter((place) => place.topic === topic).map(({ partition }) => partition);
+      const missing = asked?.find((partition) => !partitions.includes(partition));
+      if (missing !== undefined)
+        throw new KafkaError(
+          "UNKNOWN_PARTITION",
+          `${topic}[${missing}]: the topic has ${partitions.length} partitions, from 0`,
+          { topic, partition: missing },
+        );
+      for (const partition of asked ?? partitions) places.push({ topic, partition });
+    }
+    return places;
+  }
+
+  /** What of these partitions is to be read, from `from` on. */
+  async plan(places: readonly Place[], from: ReadBound): Promise<readonly ReadPartition[]> {
+    const { to, follow } = this.#options;
+    const start = await this.#offsetsAt(places, earliest);
+    const end = await this.#offsetsAt(places, latest);
+    const fromTime =
+      from.type === "time" ? await this.#offsetsAt(places, from.ms) : new Map<string, number>();
+    const toTime = to.type === "time" ? await this.#offsetsAt(places, to.ms) : new Map<string, number>();
+    return planRead(places, { from, to, follow }, { start, end, fromTime, toTime });
+  }
+
+  /** Partitions that `isKnown` does not know; none where the brokers cannot be asked now. */
+  async newPlaces(isKnown: (place: Place) => boolean): Promise<readonly Place[]> {
+    const added: Place[] = [];
+    for (const topic of this.#topics) {
+      try {
+        // Brokers that have just started know fewer partitions, or none.
+        const now = await this.#native.partitionsOf(topic, queryTimeoutMs);
+        const partitions = now.length > 0 ? now : await this.partitionsOf(topic);
+        added.push(
+          ...partitions.map((partition) => ({ topic, partition })).filter((place) => !isKnown(place)),
+        );
+      } catch (error) {
+        if (!isPassing(error)) throw error;
+        this.#logger.info("read: looking for new partitions failed and is repeated", { error });
+      }
+    }
+    return added;
+  }
+
+  /** Waits for a topic that was just made. @throws `KafkaError` with code `UNKNOWN_TOPIC` */
+  async partitionsOf(topic: string): Promise<readonly number[]> {
+    const deadline = Date.now() + unknownTopicMs;
+    for (;;) {
+      const partitions = await this.#retrying(() => this.#native.partitionsOf(topic, queryTimeoutMs));
+      if (partitions.length > 0) return partitions;
+      // A topic just made is not known to every broker yet.
+      if (Date.now() >= deadline)
+        throw new KafkaError(
+          "UNKNOWN_TOPIC",
+          `${topic}: the topic does not exist, or this principal may not see it. Create it, or grant DESCRIBE on it`,
+          { topic },
+        );
+      await sleep(500, this.#signal);
+    }
+  }
+
+  /** Under `read_committed` the native client asks for stable offsets. */
+  async #offsetsAt(places: readonly Place[], time: number): Promise<ReadonlyMap<string, number>> {
+    const offsets = await this.#retrying(() =>
+      this.#native.offsetsForTimes(
+        places.map(({ topic, partition }) => ({ topic, partition, offset: time })),
+        queryTimeoutMs,
+      ),
+    );
+    return new Map(offsets.map(({ topic, partition, offset }) => [placeId(topic, partition), offset]));
+  }
+
+  /** Brokers that are away, and partitions without a leader, are waited for within `timeoutMs`. */
+  async #retrying<Result>(ask: () => Promise<Result>): Promise<Result> {
+    const deadline = Date.now() + this.#options.timeoutMs;
+    for (;;) {
+      try {
+        return await ask();
+      } catch (error) {
+        if (!isPassing(error) || this.#signal.aborted) throw error;
+        if (Date.now() >= deadline) throw this.#waitedFor(error);
+        this.#logger.info(`read: ${error.message}; asking again`, { topics: this.#topics });
+        await sleep(250, this.#signal);
+      }
+    }
+  }
+
+  #waitedFor(cause: KafkaError): KafkaError {
+    if (cause instanceof ConnectionError) return cause;
+    const { timeoutMs } = this.#options;
+    const message = `${cause.message}. It has been so for ${timeoutMs} ms: has every partition a leader?`;
+    return new TimeoutError(message, { cause, nativeCode: cause.nativeCode });
+  }
+}
+
+/** Whether it may be over in a while: what brokers say while they start, stop or hand over has many codes. */
+function isPassing(error: unknown): error is KafkaError {
+  return (
+    error instanceof KafkaError &&
+    !(error instanceof AuthorizationError || error instanceof AuthenticationError) &&
+    !lastingCodes.includes(error.code)
+  );
+}
+
+const lastingCodes: readonly KafkaErrorCode[] = ["UNKNOWN_TOPIC", "CONFIG", "FATAL", "CLOSED"];
