@@ -44,7 +44,7 @@ export type {
 export type { AnySerde, Serde, SerdeContext } from "./serde/serde.js";
 export { bytes } from "./serde/bytes.js";
 export { json } from "./serde/json.js";
-export { double, integer } from "./serde/numbers.js";
+export { double, integer, long } from "./serde/numbers.js";
 export { string } from "./serde/string.js";
 
 export { type CallOptions, Producer, type SendAllResult } from "./producer/producer.js";

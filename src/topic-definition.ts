@@ -18,7 +18,11 @@ export interface TopicDefinition<
 > {
   /** What a value is: a `Serde`, or a schema for JSON. */
   readonly value: ValueSource & CheckSource<ValueSource, "value">;
-  /** What a key is: a `Serde`, or a schema for JSON. Default `string()`. */
+  /**
+   * What a key is: a `Serde`, or a schema for JSON. A schema of strings is JSON too: `z.uuid()` writes the key with
+   * quotes around it, which is another key, on another partition, than the one that Java's `StringSerializer` writes;
+   * `string(z.uuid())` writes the same. Default `string()`.
+   */
   readonly key?: (KeySource & CheckSource<KeySource, "key">) | undefined;
   /**
    * A schema of an object of strings. Default: any names, with strings or bytes, one or many of each.

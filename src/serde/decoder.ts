@@ -5,7 +5,7 @@ import type { AnyTopic, RecordOf } from "../topic.js";
 import { ignoreRejection } from "../waiting.js";
 import { causeOf, describeFailure, issuesOf, SerdeFailure } from "./failure.js";
 import { decodeHeaders, decodeRawHeaders } from "./headers.js";
-import { schemaCodec } from "./schema.js";
+import { schemaCodec, valueOf } from "./schema.js";
 import type { SerdeContext } from "./serde.js";
 
 /**
@@ -102,10 +102,6 @@ function decoded(
 
 function typedHeaders(schema: StandardSchemaV1): (received: Readonly<Record<string, string>>) => unknown {
   const { decode } = schemaCodec(schema, "headers", "headers");
-  const valueOf = (result: StandardSchemaV1.Result<unknown>): unknown => {
-    if (result.issues) throw SerdeFailure.ofIssues(result.issues);
-    return result.value;
-  };
   return (received) => {
     const result = decode(received);
     return result instanceof Promise ? result.then(valueOf) : valueOf(result);

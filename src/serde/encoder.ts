@@ -5,7 +5,7 @@ import type { AnyTopic, ProducerRecord } from "../topic.js";
 import { ignoreRejection } from "../waiting.js";
 import { causeOf, describeFailure, describeValue, issuesOf, SerdeFailure } from "./failure.js";
 import { type EncodedHeaders, encodeHeaders } from "./headers.js";
-import { schemaCodec } from "./schema.js";
+import { schemaCodec, valueOf } from "./schema.js";
 import type { Serde, SerdeContext } from "./serde.js";
 
 /**
@@ -155,10 +155,8 @@ function untypedHeaders(headers: unknown): EncodedHeaders {
 
 function typedHeaders(schema: StandardSchemaV1): (headers: unknown) => Later<EncodedHeaders> {
   const { encode } = schemaCodec(schema, "headers", "headers");
-  const toNative = (result: StandardSchemaV1.Result<unknown>): EncodedHeaders => {
-    if (result.issues) throw SerdeFailure.ofIssues(result.issues);
-    return encodeHeaders(result.value, true);
-  };
+  const toNative = (result: StandardSchemaV1.Result<unknown>): EncodedHeaders =>
+    encodeHeaders(valueOf(result), true);
   return (headers) => {
     const result = encode(headers === undefined ? {} : headers);
     return result instanceof Promise ? result.then(toNative) : toNative(result);

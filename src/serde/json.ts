@@ -1,6 +1,6 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { SerdeFailure } from "./failure.js";
-import { schemaCodec, takesNull } from "./schema.js";
+import { schemaCodec, takesNull, valueOf } from "./schema.js";
 import type { Serde } from "./serde.js";
 import type { CheckSchema } from "./source.js";
 import { decodeUtf8 } from "./utf8.js";
@@ -59,8 +59,7 @@ export function isNullableJson(serde: object): boolean {
 const nullable = new WeakSet();
 
 function toBytes(result: StandardSchemaV1.Result<unknown>): Buffer {
-  if (result.issues) throw SerdeFailure.ofIssues(result.issues);
-  const text = stringify(result.value);
+  const text = stringify(valueOf(result));
   if (text === undefined) throw new SerdeFailure("the value has no JSON");
   return Buffer.from(text);
 }
@@ -77,9 +76,4 @@ function parse(bytes: Buffer): unknown {
       cause: error,
     });
   }
-}
-
-function valueOf(result: StandardSchemaV1.Result<unknown>): unknown {
-  if (result.issues) throw SerdeFailure.ofIssues(result.issues);
-  return result.value;
 }

@@ -10,6 +10,14 @@ export function integer(): Serde<number> {
 }
 
 /**
+ * Whole numbers from -9,223,372,036,854,775,808 to 9,223,372,036,854,775,807 as 8 bytes, big-endian: a `bigint`,
+ * because JavaScript's numbers hold integers only up to 2^53. Kafka: `LongSerializer`.
+ */
+export function long(): Serde<bigint> {
+  return longSerde;
+}
+
+/**
  * Numbers as 8 bytes, IEEE 754 big-endian: every JavaScript number, infinities and NaN among them.
  * Kafka: `DoubleSerializer`.
  */
@@ -31,6 +39,24 @@ const integerSerde: Serde<number> = Object.freeze({
   deserialize: (bytes: Buffer) => {
     expectLength(bytes, 4, "an integer");
     return bytes.readInt32BE();
+  },
+});
+
+const longSerde: Serde<bigint> = Object.freeze({
+  serialize: (value: bigint) => {
+    if (typeof value !== "bigint" || BigInt.asIntN(64, value) !== value) {
+      const got = typeof value === "bigint" ? `${value}n` : describeValue(value);
+      throw new SerdeFailure(
+        `expected a bigint from -9223372036854775808n to 9223372036854775807n, got ${got}`,
+      );
+    }
+    const bytes = Buffer.allocUnsafe(8);
+    bytes.writeBigInt64BE(value);
+    return bytes;
+  },
+  deserialize: (bytes: Buffer) => {
+    expectLength(bytes, 8, "a long");
+    return bytes.readBigInt64BE();
   },
 });
 

@@ -1,6 +1,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { ConfigError, type Issue } from "../errors.js";
 import { ignoreRejection } from "../waiting.js";
+import { SerdeFailure } from "./failure.js";
 import { findNotJson } from "./not-json.js";
 import {
   inspectZod,
@@ -32,7 +33,7 @@ export interface SchemaCodec {
  */
 export function schemaCodec(
   schema: StandardSchemaV1,
-  wire: Extract<Wire, "json" | "headers">,
+  wire: Exclude<Wire, "application">,
   field: string,
 ): SchemaCodec {
   if (!isStandardSchema(schema)) {
@@ -51,6 +52,16 @@ export function schemaCodec(
   const decode = (value: unknown): Result | Promise<Result> => validate(value);
   // What a schema of another vendor gives is only known when it is there.
   return { encode: wire === "json" ? checked(decode) : decode, decode };
+}
+
+/**
+ * What a schema gave.
+ *
+ * @throws `SerdeFailure` with the issues it found
+ */
+export function valueOf(result: Result): unknown {
+  if (result.issues) throw SerdeFailure.ofIssues(result.issues);
+  return result.value;
 }
 
 /** Whether a value follows Standard Schema, version 1. A schema may be a function: arktype's is. */

@@ -32,6 +32,11 @@ export type CheckHeaders<S> = S extends StandardSchemaV1
   ? Message<OneWay<S, "headers"> | NotHeaders<StandardSchemaV1.InferInput<S>>>
   : unknown;
 
+/** {@link CheckSource} for the schema of a string, which is what goes over the wire. */
+export type CheckStringSchema<S extends StandardSchemaV1> = Message<
+  OneWay<S, "schema"> | NotString<StandardSchemaV1.InferInput<S>>
+>;
+
 type Message<Problem> = [Problem] extends [never] ? unknown : Problem;
 
 // One way -----------------------------------------------------------------------------------------
@@ -197,6 +202,15 @@ type CureOf<T> = T extends bigint
 
 /** What an array holds. An element that a tuple may lack is no `undefined` in it. */
 type Element<T extends readonly unknown[]> = number extends T["length"] ? T[number] : Required<T>[number];
+
+type NotString<T> =
+  IsAny<T> extends true
+    ? never
+    : unknown extends T
+      ? never
+      : [T] extends [string]
+        ? never
+        : "schema: what goes over the wire must be a string: use z.string() or z.codec(z.string(), ...)";
 
 type NotHeaders<T> =
   IsAny<T> extends true

@@ -77,7 +77,7 @@ export function isZod(schema: StandardSchemaV1): schema is ZodSchema {
 
 /**
  * Looks through a zod schema, recursion included, and refuses what cannot be sent and read again: a
- * transform that is no codec, and a wire side that is not JSON (for headers: not a string).
+ * transform that is no codec, and a wire side that is not JSON (for headers and text: not a string).
  *
  * @param wire - what the wire side must be
  * @param field - the path the errors begin with
@@ -92,10 +92,10 @@ export function inspectZod(schema: ZodSchema, wire: Wire, field: string): ZodStr
 /**
  * - `json`: the schema of a JSON value
  * - `headers`: the schema of an object of strings
- * - `header`: the schema of one of those strings
+ * - `string`: the schema of a string, such as one of those
  * - `application`: behind a codec, where anything goes but a transform
  */
-export type Wire = "json" | "headers" | "header" | "application";
+export type Wire = "json" | "headers" | "string" | "application";
 
 interface Place {
   readonly wire: Wire;
@@ -147,7 +147,8 @@ class Walk implements ZodStructure {
         if (!place.absent) this.#undefined(path, place, "z.nullable(...)");
         return this.visit(def["innerType"], path, place);
       case "nullable":
-        if (place.wire === "header") refuse(path, "a header cannot be null: use z.optional(...)");
+        if (place.wire === "string")
+          refuse(path, `null is not a string${place.absent ? ": use z.optional(...)" : ""}`);
         return this.visit(def["innerType"], path, place);
       case "nonoptional":
         return this.visit(def["innerType"], path, { ...place, absent: true });
@@ -167,7 +168,7 @@ class Walk implements ZodStructure {
         this.visit(def["left"], path, place);
         return this.visit(def["right"], path, place);
       default:
-        if (place.wire === "header") this.#header(def, path, place);
+        if (place.wire === "string") this.#string(def, path, place);
         else if (isContainer(def.type)) this.#container(def, path, place);
         else this.#leaf(schema, path, place);
     }
@@ -185,7 +186,7 @@ class Walk implements ZodStructure {
   }
 
   #container(def: ZodDef, path: string, place: Place): void {
-    const inner: Place = { wire: place.wire === "headers" ? "header" : place.wire, absent: true };
+    const inner: Place = { wire: place.wire === "headers" ? "string" : place.wire, absent: true };
     if (place.wire === "headers" && (def.type === "array" || def.type === "tuple")) {
       refuse(path, `the schema must describe an object of strings, not z.${def.type}()`);
     }
@@ -200,7 +201,7 @@ class Walk implements ZodStructure {
       }
       case "record":
         this.visit(def["keyType"], `${path}[key]`, {
-          wire: inner.wire === "header" ? "json" : inner.wire,
+          wire: inner.wire === "string" ? "json" : inner.wire,
           absent: false,
         });
         return this.visit(def["valueType"], `${path}[]`, inner);
@@ -246,7 +247,7 @@ class Walk implements ZodStructure {
     }
   }
 
-  #header(def: ZodDef, path: string, place: Place): void {
+  #string(def: ZodDef, path: string, place: Place): void {
     switch (def.type) {
       case "string":
       case "template_literal":
@@ -269,12 +270,13 @@ class Walk implements ZodStructure {
     }
     refuse(
       path,
-      `z.${def.type}() is not a string, which a header is on the wire: use z.string(), or z.codec(z.string(), ...)`,
+      `z.${def.type}() is not a string, which is what goes over the wire: use z.string(), or z.codec(z.string(), ...)`,
     );
   }
 
   #undefined(path: string, place: Place, cure: string): void {
     if (place.absent || place.wire === "application") return;
+    if (place.wire === "string") refuse(path, "undefined is not a string");
     refuse(path, `undefined is not JSON and can only stand for a property that is left out: use ${cure}`);
   }
 }

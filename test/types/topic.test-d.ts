@@ -5,7 +5,9 @@ import { z } from "zod";
 import * as mini from "zod/mini";
 import type { ConsumerRecord, DefaultHeaders } from "../../src/record.js";
 import { json } from "../../src/serde/json.js";
+import { long } from "../../src/serde/numbers.js";
 import type { Serde } from "../../src/serde/serde.js";
+import { string } from "../../src/serde/string.js";
 import {
   type AnyTopic,
   defineTopic,
@@ -31,6 +33,8 @@ const isoDate = z.codec(z.iso.datetime(), z.date(), {
   decode: (text) => new Date(text),
   encode: (date) => date.toISOString(),
 });
+
+const bigintCodec = z.codec(z.string(), z.bigint(), { decode: BigInt, encode: String });
 
 declare const stringSerde: Serde<string>;
 declare const numberSerde: Serde<number>;
@@ -74,6 +78,17 @@ describe("what a definition infers", () => {
     expectTypeOf<ValueOf<typeof arktype>>().toEqualTypeOf<{ id: number; note?: string }>();
     const small = defineTopic("t", { value: mini.object({ id: mini.number() }) });
     expectTypeOf<ValueOf<typeof small>>().toEqualTypeOf<{ id: number }>();
+  });
+
+  it("keeps the type of a string's schema, and of a long", () => {
+    const branded = defineTopic("t", { value: student, key: string(z.uuid().brand<"StudentId">()) });
+    expectTypeOf<KeyOf<typeof branded>>().toEqualTypeOf<string & z.core.$brand<"StudentId">>();
+    expectTypeOf(string(z.enum(["a", "b"]))).toEqualTypeOf<Serde<"a" | "b">>();
+    expectTypeOf(string(v.picklist(["a", "b"]))).toEqualTypeOf<Serde<"a" | "b">>();
+    expectTypeOf(string(bigintCodec)).toEqualTypeOf<Serde<bigint>>();
+    expectTypeOf(string()).toEqualTypeOf<Serde<string>>();
+    const counted = defineTopic("t", { value: long() });
+    expectTypeOf<ValueOf<typeof counted>>().toEqualTypeOf<bigint>();
   });
 
   it("takes a serde written in place", () => {
@@ -169,6 +184,21 @@ describe("what does not compile", () => {
     defineTopic("t", { value: z.object({ list: z.array(z.string().optional()) }) });
     // @ts-expect-error value.at: an object with methods is not JSON
     defineTopic("t", { value: z.object({ at: z.instanceof(URL) }) });
+  });
+
+  it("a string of a schema whose wire side is no string, or that goes one way", () => {
+    // @ts-expect-error a number
+    string(z.number());
+    // @ts-expect-error null is no string
+    string(z.string().nullable());
+    // @ts-expect-error an object
+    string(z.object({ id: z.string() }));
+    // @ts-expect-error a transform goes one way only
+    string(z.string().transform(Number));
+    // @ts-expect-error another input type than output type
+    string(v.pipe(v.string(), v.transform(Number)));
+    // @ts-expect-error a key of another brand
+    defineTopic("t", { value: student, key: string(z.string().brand<"Id">()), keyOf: ({ name }) => name });
   });
 
   it("a definition that does not fit together", () => {

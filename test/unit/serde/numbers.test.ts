@@ -1,9 +1,7 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { bytes } from "../../../src/serde/bytes.js";
-import { double, integer } from "../../../src/serde/numbers.js";
+import { double, integer, long } from "../../../src/serde/numbers.js";
 import type { Serde, SerdeContext } from "../../../src/serde/serde.js";
-import { string } from "../../../src/serde/string.js";
 
 const context: SerdeContext = { topic: "t", part: "key" };
 const hex = <T>(serde: Serde<T>, value: T): string =>
@@ -39,6 +37,40 @@ describe("integer", () => {
   });
 });
 
+describe("long", () => {
+  const greatest = 9_223_372_036_854_775_807n;
+
+  it.each([
+    [0n, "0000000000000000"],
+    [1n, "0000000000000001"],
+    [-1n, "ffffffffffffffff"],
+    [81_985_529_216_486_895n, "0123456789abcdef"],
+    [9_007_199_254_740_993n, "0020000000000001"],
+    [greatest, "7fffffffffffffff"],
+    [-greatest - 1n, "8000000000000000"],
+  ])("writes and reads %d as Java's LongSerializer does", (value, text) => {
+    expect(hex(long(), value)).toBe(text);
+    expect(read(long(), text)).toBe(value);
+  });
+
+  it.each([
+    [greatest + 1n, "9223372036854775808n"],
+    [-greatest - 2n, "-9223372036854775809n"],
+    [1, "1"],
+    ["1", "a string"],
+    [null, "null"],
+    [undefined, "undefined"],
+  ])("refuses to write %s", (value, shown) => {
+    expect(() => untyped(long()).serialize(value, context)).toThrow(
+      `expected a bigint from -9223372036854775808n to 9223372036854775807n, got ${shown}`,
+    );
+  });
+
+  it.each(["", "00000000", "000000000000000000"])("refuses to read the bytes %j", (text) => {
+    expect(() => read(long(), text)).toThrow(/a long is 8 bytes/);
+  });
+});
+
 describe("double", () => {
   it.each([
     [0, "0000000000000000"],
@@ -56,33 +88,6 @@ describe("double", () => {
   it("refuses what is no number, and other lengths", () => {
     expect(() => untyped(double()).serialize("1", context)).toThrow(/expected a number, got a string/);
     expect(() => read(double(), "00000000")).toThrow(/a double is 8 bytes, these are 4/);
-  });
-});
-
-describe("string", () => {
-  it("gives back every string that has UTF-8", () => {
-    fc.assert(
-      fc.property(fc.string({ unit: "binary" }), (text) => {
-        expect(string().deserialize(string().serialize(text, context) as Buffer, context)).toBe(text);
-      }),
-    );
-  });
-
-  it("reads the replacement character itself", () => {
-    expect(read(string(), "efbfbd")).toBe("\uFFFD");
-  });
-
-  it.each(["ff", "c3", "eda080", "c080", "61ffefbfbd"])(
-    "refuses the bytes %s, which are not UTF-8",
-    (text) => {
-      expect(() => read(string(), text)).toThrow(/not UTF-8/);
-    },
-  );
-
-  it("refuses half of a surrogate pair and what is no string", () => {
-    expect(() => string().serialize("a\uD800", context)).toThrow(/surrogate/);
-    expect(() => untyped(string()).serialize(1, context)).toThrow("expected a string, got 1");
-    expect(() => untyped(string()).serialize({}, context)).toThrow("expected a string, got an object");
   });
 });
 
