@@ -278,7 +278,7 @@ export class NativeConsumer {
 
   #offsetsOf(what: string, results: OffsetResults): NativeOffset[] {
     return results.map((result) => {
-      if (result instanceof Error) throw fromNative(what, result);
+      if (result instanceof Error) throw fromNative(what, codedError(result));
       if (result.error !== undefined) throw fromNative(what, result.error);
       const { topic, partition, offset = -1 } = result;
       return { topic, partition, offset };
@@ -293,6 +293,12 @@ export class NativeConsumer {
   #closed(what: string): ClosedError {
     return new ClosedError(`${what}: the consumer is closed`);
   }
+}
+
+/** An error of one partition, which the addon tells by its text alone. */
+function codedError(error: Error): NativeError | Error {
+  const known = Object.values(nativeCodes).map(errorOf);
+  return known.find(({ message }) => message === error.message) ?? error;
 }
 
 function errorOf(code: number): NativeError {

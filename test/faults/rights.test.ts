@@ -1,0 +1,169 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { defineTopic, Kafka, string } from "typed-kafka";
+import { until } from "../support/consuming.js";
+import { accessOf, type SecureKafka, startSecureKafka } from "../support/secure-kafka.js";
+import { silent } from "../support/silent.js";
+
+/** The table of rights in docs/production.md: each user has what it says, and no more. */
+const users = [
+  "producer",
+  "transactions",
+  "consumer",
+  "letters",
+  "retries",
+  "processor",
+  "reader",
+  "redrive",
+  "operator",
+] as const;
+
+let secure: SecureKafka;
+const clients: Kafka[] = [];
+const text = { value: string() };
+const orders = defineTopic("orders", text);
+const invoices = defineTopic("invoices", text);
+const old = defineTopic("old", text);
+const names = ["orders", "invoices", "old", "orders.letters.dead-letter", "orders.retries.retry-1"];
+
+beforeAll(async () => {
+  secure = await startSecureKafka({ users: Object.fromEntries(users.map((name) => [name, name])) });
+  for (const name of names) await secure.createTopic(name);
+});
+afterAll(async () => {
+  await Promise.all(clients.map((kafka) => kafka.close()));
+  await secure.close();
+});
+
+async function kafkaWith(user: (typeof users)[number], ...rights: string[]): Promise<Kafka> {
+  for (const right of rights) await secure.grant(user, right.split(" "));
+  const kafka = new Kafka({ ...accessOf(secure, user, user), logger: silent });
+  clients.push(kafka);
+  return kafka;
+}
+
+test("a producer: WRITE on its topics", async () => {
+  const kafka = await kafkaWith("producer", "--operation Write --topic orders");
+  await kafka.producer().send(orders, { value: "a" });
+  await kafka.producer().sendAll(orders, [{ value: "b" }]);
+});
+
+test("a transactional producer: WRITE on its transactional id as well", async () => {
+  const kafka = await kafkaWith(
+    "transactions",
+    "--operation Write --topic orders",
+    "--operation Write --transactional-id payments",
+  );
+  await kafka
+    .transactionalProducer({ transactionalId: "payments" })
+    .transaction((tx) => tx.send(orders, { value: "c" }));
+});
+
+test("a consumer: READ on topics and group", async () => {
+  const kafka = await kafkaWith(
+    "consumer",
+    "--operation Read --topic orders",
+    "--operation Read --group billing",
+  );
+  expect(await kafka.check(orders, { groupId: "billing" })).toMatchObject({ ok: true });
+  const consumer = kafka.consumer(orders, { groupId: "billing" });
+  await consumer.run(() => void consumer.close());
+});
+
+test("dead letters: WRITE on their topic as well", async () => {
+  const kafka = await kafkaWith(
+    "letters",
+    "--operation Read --topic orders",
+    "--operation Read --group letters",
+    "--operation Write --topic orders.letters.dead-letter",
+  );
+  let failed = 0;
+  const consumer = kafka.consumer(orders, { groupId: "letters", deadLetter: true });
+  const running = consumer.run(() => {
+    failed += 1;
+    throw new Error("no");
+  });
+  await Promise.race([running, until("three have failed", () => failed === 3)]);
+  await consumer.close();
+  await running;
+});
+
+test("retry topics: READ and WRITE on them, WRITE on the transactional ids that begin with the group's", async () => {
+  const kafka = await kafkaWith(
+    "retries",
+    "--operation Read --topic orders",
+    "--operation Read --group retries",
+    "--operation Read --operation Write --topic orders.retries.retry-1",
+    "--operation Write --transactional-id retries.retry. --resource-pattern-type prefixed",
+  );
+  const attempts = new Map<string, number>();
+  const consumer = kafka.consumer(orders, { groupId: "retries", retryTopics: { delaysMs: [10] } });
+  const running = consumer.run(({ value }, { attempt }) => {
+    attempts.set(value, attempt);
+    if (attempt === 1) throw new Error("not yet");
+  });
+  await Promise.race([
+    running,
+    until("all are through", () => [...attempts.values()].filter((attempt) => attempt === 2).length === 3),
+  ]);
+  await consumer.close();
+  await running;
+});
+
+test("a processor: READ on sources and group, WRITE on outputs and transactional id", async () => {
+  const kafka = await kafkaWith(
+    "processor",
+    "--operation Read --topic orders",
+    "--operation Read --group invoicing",
+    "--operation Write --topic invoices",
+    "--operation Write --transactional-id invoicing-1",
+  );
+  let handled = 0;
+  const processor = kafka.processor(orders, { groupId: "invoicing", transactionalId: "invoicing-1" });
+  const running = processor.run(async ({ value }, tx) => {
+    await tx.send(invoices, { value });
+    handled += 1;
+  });
+  await Promise.race([running, until("all are handled", () => handled === 3)]);
+  await processor.close();
+  await running;
+});
+
+test("read: READ on the topics", async () => {
+  const kafka = await kafkaWith("reader", "--operation Read --topic invoices");
+  const values: string[] = [];
+  for await (const { value } of kafka.read(invoices)) values.push(value);
+  expect(values).toEqual(["a", "b", "c"]);
+});
+
+test("redrive: READ and DELETE on the dead letters, READ and WRITE on its own group and transactional id, WRITE on the source", async () => {
+  const kafka = await kafkaWith(
+    "redrive",
+    "--operation Read --operation Delete --topic orders.letters.dead-letter",
+    "--operation Read --group orders.letters.dead-letter.redrive",
+    "--operation Write --transactional-id orders.letters.dead-letter.redrive",
+    "--operation Write --topic orders",
+  );
+  expect(await kafka.redrive(orders, { groupId: "letters" })).toMatchObject({ redriven: 3 });
+  await secure.grant("redrive", ["--operation", "Write", "--topic", "orders.letters.dead-letter"]);
+  expect(await kafka.redrive(orders, { groupId: "letters", filter: () => true })).toMatchObject({
+    redriven: 0,
+  });
+});
+
+test("admin: a right for each call", async () => {
+  const kafka = await kafkaWith("operator");
+  const admin = kafka.admin();
+  const made = defineTopic("made", { ...text, partitions: 1 });
+  await secure.grant("operator", ["--operation", "Create", "--operation", "Describe", "--topic", "made"]);
+  expect(await admin.ensureTopics(made)).toMatchObject([{ status: "created" }]);
+  await secure.grant("operator", ["--operation", "Alter", "--topic", "made"]);
+  await admin.createPartitions(made, 2);
+  await secure.grant("operator", ["--operation", "Describe", "--topic", "orders", "--group", "billing"]);
+  expect(await admin.groupLag("billing", orders)).toHaveLength(1);
+  expect(await admin.describeGroups("billing")).toMatchObject([{ groupId: "billing" }]);
+  await secure.grant("operator", ["--operation", "Read", "--topic", "orders", "--group", "billing"]);
+  await admin.resetOffsets("billing", orders, "earliest");
+  await secure.grant("operator", ["--operation", "Delete", "--topic", "old"]);
+  await admin.deleteRecords(old, "latest");
+  await admin.deleteTopics(old);
+});
