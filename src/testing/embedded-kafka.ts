@@ -27,9 +27,10 @@ const startTimeoutMs = 10_000;
  * without Java or Docker. Topics come into being when they are first sent to, with 4 partitions.
  *
  * It does not do everything that Kafka does. Not here: `read_committed` (aborted records can show),
- * offsets in transactions and fencing, offsets by time, making topics, and the rest of the admin
- * requests. So `retryTopics` do not work, and `deadLetter` only where something was sent to its topic before.
- * A group's first member waits 3 s for others. Test those on a real broker.
+ * offsets in transactions and fencing (a processor runs, and the next one begins anew), offsets by time, making
+ * topics, and the rest of the admin requests, which time out (`describeGroups` and `resetOffsets` end the process). So
+ * `retryTopics` do not work, and `deadLetter` only where something was sent to its topic before.
+ * A group's first member waits 3 s for others, unless `groupProtocol` is `"consumer"`. Test those on a real broker.
  *
  * @example
  * ```ts
