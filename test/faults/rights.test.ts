@@ -158,9 +158,11 @@ test("admin: a right for each call", async () => {
   expect(await admin.ensureTopics(made)).toMatchObject([{ status: "created" }]);
   await secure.grant("operator", ["--operation", "Alter", "--topic", "made"]);
   await admin.createPartitions(made, 2);
-  await secure.grant("operator", ["--operation", "Describe", "--topic", "orders", "--group", "billing"]);
-  expect(await admin.groupLag("billing", orders)).toHaveLength(1);
+  await secure.grant("operator", ["--operation", "Describe", "--group", "billing"]);
   expect(await admin.describeGroups("billing")).toMatchObject([{ groupId: "billing" }]);
+  await secure.grant("operator", ["--operation", "Describe", "--topic", "orders"]);
+  expect(await admin.describeTopics(orders)).toHaveLength(1);
+  expect(await admin.groupLag("billing", orders)).toHaveLength(1);
   await secure.grant("operator", ["--operation", "Read", "--topic", "orders", "--group", "billing"]);
   await admin.resetOffsets("billing", orders, "earliest");
   await secure.grant("operator", ["--operation", "Delete", "--topic", "old"]);
