@@ -17,7 +17,10 @@ export interface TopicDifference {
 export interface EnsuredTopic {
   /** The topic's name. */
   readonly topic: string;
-  /** It was made now, is as defined, or exists and differs. */
+  /**
+   * It was made now, exists and does not differ as far as can be compared (partitions and replication factor, where
+   * the definition names them), or exists and differs.
+   */
   readonly status: "created" | "unchanged" | "differs";
   /** How it differs; empty unless `differs`. Configuration is not compared: it cannot be read. */
   readonly differences: readonly TopicDifference[];

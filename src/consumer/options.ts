@@ -72,13 +72,15 @@ export interface ConsumerOptions extends FailureOptions {
   /**
    * `partition`: the records of a partition one after the other. `key`: records of different keys at
    * the same time, those of one key in order (records without a key in none). `none`: no order.
+   * How many at the same time is for `concurrency` to say, and by default that is no more than one for each
+   * partition: with `key` and `none` set it higher.
    * @default "partition"
    */
   readonly order?: "partition" | "key" | "none" | undefined;
   /**
    * How many handlers may run at the same time, 1 to 10,000. With `order: "partition"` there is never
    * more than one for each partition.
-   * @default one for each assigned partition
+   * @default as many as there are assigned partitions
    */
   readonly concurrency?: number | undefined;
   /**

@@ -52,12 +52,17 @@ export interface FailureOptions {
    */
   readonly retryTopics?: RetryTopicsOptions | undefined;
   /**
-   * Where records go for which every attempt failed: `true` for `<topic>.<groupId>.dead-letter`, or a topic of yours,
+   * Where records go for which every attempt of the handler failed (those that do not decode go there only with
+   * `onInvalid: "dead-letter"`): `true` for `<topic>.<groupId>.dead-letter`, or a topic of yours,
    * of which only name, partitions, replication factor and configuration count. Made where it is missing.
    * Absent: the consumer stops, and the record stays uncommitted.
    */
   readonly deadLetter?: boolean | AnyTopic | undefined;
-  /** What becomes of records whose key, value or headers do not decode or do not fit the topic. @default "fail" */
+  /**
+   * What becomes of records whose key, value or headers do not decode or do not fit the topic: the consumer stops,
+   * they go to the dead letters (which needs `deadLetter`), or they are logged and passed over.
+   * @default "fail"
+   */
   readonly onInvalid?: OnInvalid | undefined;
 }
 
