@@ -17,6 +17,7 @@ export interface ClientHealth {
 
 /** Whether the brokers answer, as {@link Kafka.health} found. */
 export interface BrokersHealth {
+  /** Whether one of them answered in time. */
   readonly ok: boolean;
   /** How many brokers the one that answered knows of. */
   readonly count: number;
@@ -30,6 +31,7 @@ export interface BrokersHealth {
 export interface Health {
   /** Whether the brokers answer and no client has failed. */
   readonly ok: boolean;
+  /** Whether the brokers answer. */
   readonly brokers: BrokersHealth;
   /** The clients that were made and not closed, and those that failed. */
   readonly clients: readonly ClientHealth[];
