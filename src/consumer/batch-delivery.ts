@@ -191,8 +191,7 @@ export class BatchDelivery implements Delivery {
     records: readonly unknown[],
     signal: AbortSignal,
   ): Promise<Settled | undefined> {
-    // While an asynchronous serde worked, a partition may have been paused, or have moved.
-    for (const partition of group) if (partition.paused) await partition.untilResumed();
+    // While an asynchronous serde worked, a partition may have been paused, or have moved. The others do not wait for it.
     if (group.some(({ seeking, paused }) => seeking || paused)) return undefined;
     for (let attempt = 1; ; attempt += 1) {
       if (signal.aborted) return undefined;

@@ -112,10 +112,10 @@ export class RecordIterator<Record> implements Delivery, AsyncIterableIterator<R
         let decoded = this.#host.decode(record);
         if (decoded instanceof Promise) {
           decoded = await decoded;
-          await partition.untilResumed();
-          // The partition may have moved meanwhile.
+          // The partition may have moved meanwhile, or have been paused, and the others are not to wait for that.
           if (partition.paused || isOver(partition)) {
             this.#putDown();
+            if (!isOver(partition)) this.#host.rewind(partition, record.offset);
             continue;
           }
         }

@@ -91,6 +91,62 @@ describe("pause and resume", () => {
   });
 });
 
+describe("a pause while an asynchronous serde works: nothing is missing or out of order", () => {
+  /** A topic of "0" to "9", and a consumer whose partition is paused for a while each time "3" is first deserialized. */
+  async function pausing() {
+    const { name } = await filledTopic(10);
+    let isFirst = true;
+    const topic = defineTopic(name, {
+      value: {
+        serialize: (value: string) => Buffer.from(value),
+        deserialize: async (bytes: Buffer) => {
+          await Promise.resolve();
+          if (bytes.toString() === "3" && isFirst) {
+            isFirst = false;
+            consumer.pause();
+            setTimeout(() => {
+              consumer.resume();
+            }, 200);
+          }
+          return bytes.toString();
+        },
+      },
+    });
+    const consumer = kafka.consumer(topic, { groupId: uniqueName() });
+    return consumer;
+  }
+  const all = Array.from({ length: 10 }, (_, index) => String(index));
+
+  test("run", async () => {
+    const consumer = await pausing();
+    const seen: string[] = [];
+    await consumer.run(({ value }) => {
+      seen.push(value);
+      if (seen.length >= 10) void consumer.close();
+    });
+    expect(seen).toEqual(all);
+  });
+
+  test("runBatch", async () => {
+    const consumer = await pausing();
+    const seen: string[] = [];
+    await consumer.runBatch((records) => {
+      seen.push(...records.map(({ value }) => value));
+      if (seen.length >= 10) void consumer.close();
+    });
+    expect(seen).toEqual(all);
+  });
+
+  test("for await", async () => {
+    const seen: string[] = [];
+    for await (const { value } of await pausing()) {
+      seen.push(value);
+      if (seen.length >= 10) break;
+    }
+    expect(seen).toEqual(all);
+  });
+});
+
 test("a handler that pauses again as soon as it is resumed gets one record each time, and nothing is fetched behind it", async () => {
   const topic = await filledTopic(3);
   const spies = (["pause", "resume"] as const).map((name) => vi.spyOn(NativeConsumer.prototype, name));

@@ -63,10 +63,10 @@ test("a very large batch holds every record once", async () => {
   expect(partitions[0]?.committable).toBe(30_000);
 });
 
-test("a pause while a serde works ends the batch before its record, and all of it comes after resume", async () => {
+test("a pause while a serde works: what was taken is not handed over, and comes again", async () => {
   const decoding = deferred<unknown>();
   const batches: number[][] = [];
-  const { feed, partitions, delivery } = setUp(
+  const { feed, partitions, delivery, rewound } = setUp(
     (records) => void batches.push(records.map(({ offset }) => offset)),
     {},
     { decode: (raw) => (raw.offset === 1 ? decoding.promise.then(() => raw) : raw) },
@@ -78,10 +78,32 @@ test("a pause while a serde works ends the batch before its record, and all of i
   decoding.resolve(undefined);
   await settled();
   expect(batches).toEqual([]);
-  partition.paused = false;
-  delivery.offer(partition);
+  expect(rewound).toEqual([[0, 0]]);
+  // No call is under way that could take too long.
+  expect(delivery.oldest()).toBeUndefined();
+  expect(partition.active).toBe(0);
+});
+
+test("across partitions: a pause while a serde works leaves the other partitions their turn", async () => {
+  const decoding = deferred<unknown>();
+  const batches: string[] = [];
+  const { feed, partitions, rewound } = setUp(
+    (records) =>
+      void batches.push(records.map(({ partition, offset }) => `${partition}:${offset}`).join(" ")),
+    { acrossPartitions: true, partitions: 3, maxRecords: 2, maxWaitMs: 60_000 },
+    { decode: (raw) => (raw.partition === 1 ? decoding.promise.then(() => raw) : raw) },
+  );
+  feed(0, [0]);
+  feed(1, [4]);
+  feed(2, [7, 8]);
+  if (partitions[0] !== undefined) partitions[0].paused = true;
+  decoding.resolve(undefined);
   await settled();
-  expect(batches).toEqual([[0], [1, 2]]);
+  expect(batches).toEqual(["2:7 2:8"]);
+  expect(rewound).toEqual([
+    [0, 0],
+    [1, 4],
+  ]);
 });
 
 test("a seek while a serde works: what was taken before is not handed over", async () => {

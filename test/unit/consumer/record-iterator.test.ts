@@ -5,7 +5,7 @@ import type { RecordFailures } from "../../../src/consumer/record-failures.js";
 import { RecordIterator } from "../../../src/consumer/record-iterator.js";
 import type { RawRecord } from "../../../src/record.js";
 import { deferred } from "../../../src/waiting.js";
-import { rawRecords } from "./records.js";
+import { rawRecord, rawRecords } from "./records.js";
 
 /** An iterator over one partition, whose first record takes until `decoding` to decode. */
 function setUp(overrides: Partial<DeliveryHost> = {}) {
@@ -37,14 +37,39 @@ function setUp(overrides: Partial<DeliveryHost> = {}) {
 
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-test("a pause while a record is decoded: it is handed over once the partition is resumed", async () => {
-  const { partition, decoding, next } = setUp();
+test("a pause while a record is decoded: it comes again once the partition is resumed", async () => {
+  const rewound: number[] = [];
+  const { partition, decoding, next, iterator } = setUp({
+    rewind: (owned, offset) => {
+      rewound.push(offset);
+      owned.beginSeek();
+      owned.moveTo(offset);
+      owned.queue.push(rawRecords(2, offset), 0, 2);
+    },
+  });
   await settled();
   partition.paused = true;
   decoding.resolve("decoded");
   expect(await Promise.race([next, settled()])).toBeUndefined();
+  expect(rewound).toEqual([0]);
+  // Nothing is in hand that could take too long.
+  expect(iterator.oldest()).toBeUndefined();
+  expect(partition.active).toBe(0);
   partition.paused = false;
+  iterator.offer(partition);
   expect(await next).toEqual({ done: false, value: "decoded" });
+  expect(await iterator.next()).toEqual({ done: false, value: 1 });
+});
+
+test("a pause while a record is decoded leaves the other partitions their turn", async () => {
+  const { partition, decoding, next, iterator } = setUp();
+  await settled();
+  const other = new OwnedPartition({ topic: "topic", partition: 1 });
+  other.queue.push([rawRecord(5, { partition: 1 })], 0, 1);
+  iterator.offer(other);
+  partition.paused = true;
+  decoding.resolve("decoded");
+  expect(await next).toEqual({ done: false, value: 5 });
 });
 
 test("a seek while a record is decoded: the next one is of the new place", async () => {
