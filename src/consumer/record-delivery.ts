@@ -245,14 +245,14 @@ export class RecordDelivery implements Delivery {
 
   /** Whether what took time to decode is still to be handled, now or when a pause is over: the partition may have moved meanwhile. */
   async #goesOn(partition: OwnedPartition): Promise<boolean> {
-    await partition.untilResumed();
-    return (
-      !this.#stopped &&
-      !partition.gone &&
-      !partition.signal.aborted &&
-      !partition.seeking &&
-      !partition.paused
-    );
+    const isOver = (): boolean =>
+      this.#stopped || partition.gone || partition.signal.aborted || partition.seeking;
+    // Again, because the next pause may come between the end of one and our being told of it.
+    while (partition.paused) {
+      if (isOver() || partition.releasing) return false;
+      await partition.untilResumed();
+    }
+    return !isOver();
   }
 
   #take(partition: OwnedPartition): RawRecord | undefined {

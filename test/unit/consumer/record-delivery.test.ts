@@ -147,6 +147,33 @@ describe.each(["partition", "key", "none"] as const)("order: %s", (order) => {
     expect(partition.committable).toBe(1);
   });
 
+  test("a pause that follows on another one's end at once keeps the record", async () => {
+    const decoding = deferred();
+    const handled: number[] = [];
+    const { feed, partitions, delivery } = setUp(({ offset }) => void handled.push(offset), {
+      order,
+      limit: 10,
+      decode: (raw) => (raw.offset === 0 ? decoding.promise.then(() => raw) : raw),
+    });
+    feed(0, ["a"]);
+    const [partition] = partitions;
+    if (partition === undefined) return;
+    partition.paused = true;
+    decoding.resolve();
+    await settled();
+    partition.paused = false;
+    // Between the end of a pause and what it wakes there are other microtasks.
+    queueMicrotask(() => (partition.paused = true));
+    await settled();
+    feed(0, ["a", "b"]);
+    expect(handled).toEqual([]);
+    partition.paused = false;
+    delivery.offer(partition);
+    await settled();
+    expect(order === "partition" ? handled : handled.toSorted()).toEqual([0, 1, 2]);
+    expect(partition.committable).toBe(3);
+  });
+
   test("a seek while a record is decoded: it is neither handed over nor finished, paused or not", async () => {
     for (const isPaused of [false, true]) {
       const { partition, decoding, handled } = decodingOne(order);
