@@ -149,7 +149,7 @@ export class RecordDelivery implements Delivery {
           if (decoded instanceof Promise) {
             this.#begin(place, record);
             decoded = await decoded;
-            if (!(await this.#goesOn(partition))) return;
+            if (!(await this.#goesOn(place))) return;
           }
           isDecoded = true;
           result = this.#handler(decoded as never, shared ?? this.#contextAt(partition, record));
@@ -219,7 +219,8 @@ export class RecordDelivery implements Delivery {
       this.#begin(place, record);
       try {
         const decoded = await this.#host.decode(record);
-        if (!(await this.#goesOn(partition))) return undefined;
+        if (!(await this.#goesOn(place))) return undefined;
+        this.#begin(place, record);
         return { result: await this.#handler(decoded as never, { signal: partition.signal, attempt }) };
       } catch (again) {
         if (isAborted()) throw again;
@@ -243,16 +244,21 @@ export class RecordDelivery implements Delivery {
     return true;
   }
 
-  /** Whether what took time to decode is still to be handled, now or when a pause is over: the partition may have moved meanwhile. */
-  async #goesOn(partition: OwnedPartition): Promise<boolean> {
-    const isOver = (): boolean =>
-      this.#stopped || partition.gone || partition.signal.aborted || partition.seeking;
+  /**
+   * Whether what took time to decode is still to be handled: the partition may have moved meanwhile. Waits for
+   * the end of a pause without a place, for nothing runs.
+   */
+  async #goesOn(place: Place): Promise<boolean> {
+    const { partition } = place;
     // Again, because the next pause may come between the end of one and our being told of it.
     while (partition.paused) {
-      if (isOver() || partition.releasing) return false;
+      place.second = undefined;
+      this.#places.delete(place);
+      this.#drive();
       await partition.untilResumed();
+      if (!(await this.#returnTo(place))) return false;
     }
-    return !isOver();
+    return !this.#stopped && !partition.gone && !partition.signal.aborted && !partition.seeking;
   }
 
   #take(partition: OwnedPartition): RawRecord | undefined {

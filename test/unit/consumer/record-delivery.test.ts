@@ -39,6 +39,7 @@ function setUp(
     decode?: DeliveryHost["decode"];
     failures?: DeliveryHost["failures"];
     taken?: () => void;
+    second?: () => number;
   } = {},
 ): Setup {
   const { order = "partition", partitions: count = 1, limit = count } = options;
@@ -59,7 +60,7 @@ function setUp(
     limit: () => limit,
     failures: options.failures,
   };
-  const delivery = new RecordDelivery(host, handler, order, () => 0);
+  const delivery = new RecordDelivery(host, handler, order, options.second ?? (() => 0));
   const feed = (partition: number, keys: readonly (string | null)[]): void => {
     const owned = partitions[partition];
     if (owned === undefined) return;
@@ -72,17 +73,30 @@ function setUp(
   return { delivery, partitions, errors, feed };
 }
 
-/** A partition whose only record is decoded when `decoding` resolves, and what is handled then. */
+/** A partition whose only record is decoded when `decoding` resolves, in the only place, and what is handled then. */
 function decodingOne(order: "partition" | "key" | "none") {
   const decoding = deferred<unknown>();
   const handled: unknown[] = [];
-  const { feed, partitions } = setUp((record) => handled.push(record), {
+  const { feed, partitions, delivery } = setUp((record) => handled.push(record), {
     order,
-    decode: () => decoding.promise,
+    partitions: 2,
+    limit: 1,
+    decode: ({ partition }) => (partition === 0 ? decoding.promise : "other"),
   });
   feed(0, ["a"]);
-  return { partition: partitions[0], decoding, handled };
+  const feedOther = (): void => {
+    feed(1, ["a"]);
+  };
+  return { partition: partitions[0], decoding, delivery, handled, feedOther };
 }
+
+const retryingAtOnce = {
+  policy: {
+    onFailure: () => ({ action: "retry", delayMs: 0 }),
+    callsBefore: () => 0,
+    isRetryTopic: () => false,
+  },
+} as unknown as RecordFailures;
 
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -147,6 +161,50 @@ describe.each(["partition", "key", "none"] as const)("order: %s", (order) => {
     expect(partition.committable).toBe(1);
   });
 
+  test("a pause while a record is decoded: no handler counts as running, and its place is given away", async () => {
+    const { partition, decoding, delivery, handled, feedOther } = decodingOne(order);
+    if (partition === undefined) return;
+    expect(delivery.oldest()).toMatchObject({ offset: 0 });
+    partition.paused = true;
+    decoding.resolve("decoded");
+    await settled();
+    expect(delivery.oldest()).toBeUndefined();
+    expect(delivery.isBusy()).toBe(false);
+    feedOther();
+    await settled();
+    expect(handled).toEqual(["other"]);
+    partition.paused = false;
+    await settled();
+    expect(handled).toEqual(["other", "decoded"]);
+  });
+
+  test("a pause during the back-off of a retry: no handler counts as running, and its place is given away", async () => {
+    const calls: string[] = [];
+    let second = 0;
+    const { feed, partitions, delivery, errors } = setUp(
+      ({ partition }, { attempt }) => {
+        calls.push(`${partition}/${attempt}`);
+        if (partition === 0 && attempt === 1) throw new Error("again");
+        return partition === 0 ? new Promise(() => {}) : undefined;
+      },
+      { order, partitions: 2, limit: 1, failures: retryingAtOnce, second: () => second },
+    );
+    feed(0, ["a"]);
+    const [partition] = partitions;
+    if (partition === undefined) return;
+    partition.paused = true;
+    await sleep(20);
+    second = 1_000;
+    expect(delivery.oldest()).toBeUndefined();
+    feed(1, ["b"]);
+    expect(calls).toEqual(["0/1", "1/1"]);
+    partition.paused = false;
+    await settled();
+    expect(calls).toEqual(["0/1", "1/1", "0/2"]);
+    expect(delivery.oldest()).toMatchObject({ offset: 0, seconds: 0 });
+    expect(errors).toEqual([]);
+  });
+
   test("a pause that follows on another one's end at once keeps the record", async () => {
     const decoding = deferred();
     const handled: number[] = [];
@@ -203,13 +261,7 @@ describe.each(["partition", "key", "none"] as const)("order: %s", (order) => {
           decoded += 1;
           return decoded === 1 ? raw : decoding.promise;
         },
-        failures: {
-          policy: {
-            onFailure: () => ({ action: "retry", delayMs: 0 }),
-            callsBefore: () => 0,
-            isRetryTopic: () => false,
-          },
-        } as unknown as RecordFailures,
+        failures: retryingAtOnce,
       },
     );
     feed(0, ["a"]);
