@@ -35,6 +35,8 @@ export class Committer {
   #apart: string[] = [];
   /** By topic: since when brokers have not known it. */
   readonly #unknownSince = new Map<string, number>();
+  /** Partitions of which something could not be committed because their topic does not exist any more. */
+  readonly #deleted = new WeakSet<OwnedPartition>();
   #timer: NodeJS.Timeout | undefined;
   #lastError: KafkaError | undefined;
   #onOutcome: (() => void)[] = [];
@@ -111,7 +113,8 @@ export class Committer {
   /**
    * Commits everything finished in these partitions and waits for the outcome. Gives one that was lost before,
    * if there is any.
-   * @throws the last error, or `TimeoutError`, where it is not committed after `timeoutMs`
+   * @throws the last error, or `TimeoutError`, where it is not committed after `timeoutMs`; `KafkaError` with code
+   *   `UNKNOWN_TOPIC` where a topic was deleted
    */
   async flush(partitions: Iterable<OwnedPartition>, timeoutMs: number): Promise<OwnedPartition | undefined> {
     const wanted = [...partitions].map((partition) => {
@@ -141,7 +144,10 @@ export class Committer {
       await Promise.race([outcome, sleep(Math.max(1, deadline - Date.now()), stop.signal)]);
       stop.abort();
     }
-    return wanted.find((one) => one.partition.gone && isUncommitted(one))?.partition;
+    const uncommitted = wanted.filter(isUncommitted).map(({ partition }) => partition);
+    const deleted = uncommitted.find((partition) => this.#deleted.has(partition));
+    if (deleted !== undefined) throw unknownTopic(deleted);
+    return uncommitted.find(({ gone }) => gone);
   }
 
   /** Nothing is committed from here on. */
@@ -196,6 +202,18 @@ export class Committer {
     const now = performance.now();
     const since = this.#unknownSince.get(topic) ?? now;
     this.#unknownSince.set(topic, since);
-    if (now - since >= unknownMs) for (const { partition } of inFlight) this.#dirty.delete(partition);
+    if (now - since < unknownMs) return;
+    this.#unknownSince.delete(topic);
+    for (const { partition } of inFlight) {
+      this.#dirty.delete(partition);
+      this.#deleted.add(partition);
+    }
   }
+}
+
+function unknownTopic({ topic, partition }: OwnedPartition): KafkaError {
+  return new KafkaError("UNKNOWN_TOPIC", `commit: brokers do not know the topic ${topic} any more`, {
+    topic,
+    partition,
+  });
 }

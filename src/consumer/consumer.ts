@@ -243,8 +243,8 @@ export class Consumer<T extends AnyTopic | AnyTopicPattern> implements AsyncIter
 
   /**
    * Commits what is finished now and waits for the brokers' answer, instead of within `commitIntervalMs`.
-   * @throws `KafkaError` where it could not be committed within 10 s, or with the code `UNKNOWN_PARTITION` where
-   *   a partition went to another member before
+   * @throws `KafkaError` where it could not be committed within 10 s, with the code `UNKNOWN_PARTITION` where
+   *   a partition went to another member before, or `UNKNOWN_TOPIC` where a topic was deleted
    */
   async commit(): Promise<void> {
     const lost = await this.#committer.flush(this.#session.partitions, commitTimeoutMs);

@@ -15,7 +15,9 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-test("a topic that was deleted does not keep the others from being committed, and is given up after a while", async () => {
+/** A committer of three topics' partitions, of each of which one record is finished; brokers do not know one of them. */
+function setUp() {
+  const unknownTopics = new Set(["deleted"]);
   const committed = new Map<string, number>();
   const committer = new Committer({
     intervalMs: 1_000,
@@ -23,30 +25,50 @@ test("a topic that was deleted does not keep the others from being committed, an
     onDenied: () => {},
     // Brokers commit what they can; the outcome does not tell what they could not.
     send: (offsets) => {
-      for (const { topic, offset } of offsets) if (topic !== "deleted") committed.set(topic, offset);
-      const hasDeleted = offsets.some(({ topic }) => topic === "deleted");
+      for (const { topic, offset } of offsets) if (!unknownTopics.has(topic)) committed.set(topic, offset);
+      const hasUnknown = offsets.some(({ topic }) => unknownTopics.has(topic));
       setTimeout(() => {
-        committer.settle(hasDeleted ? unknown : undefined);
+        committer.settle(hasUnknown ? unknown : undefined);
       }, 5);
     },
   });
   const partitions = ["orders", "deleted", "refunds"].map((topic) => {
     const partition = new OwnedPartition({ topic, partition: 0 });
     partition.queue.push(rawRecords(2), 0, 2);
-    partition.take();
-    partition.finish(0);
-    committer.finished(partition, 1);
     return partition;
   });
-  let isFlushed = false;
-  void committer.flush(partitions, 10_000).then(() => {
-    isFlushed = true;
-  });
+  const finish = (partition: OwnedPartition): void => {
+    const record = partition.take();
+    if (record === undefined) return;
+    partition.finish(record.offset);
+    committer.finished(partition, 1);
+  };
+  for (const partition of partitions) finish(partition);
+  return { committer, committed, partitions, finish, unknownTopics };
+}
+
+test("a topic that was deleted does not keep the others from being committed, and is given up after a while", async () => {
+  const { committer, committed, partitions } = setUp();
+  const outcome = vi.fn();
+  void committer.flush(partitions, 10_000).catch(outcome);
   await vi.advanceTimersByTimeAsync(1_000);
   // It may be a topic that was just made: that is asked again for a while.
-  expect(isFlushed).toBe(false);
+  expect(outcome).not.toHaveBeenCalled();
   expect([...committed.keys()]).toEqual(["orders", "refunds"]);
   await vi.advanceTimersByTimeAsync(7_000);
-  expect(isFlushed).toBe(true);
+  expect(outcome).toHaveBeenCalledWith(expect.objectContaining({ code: "UNKNOWN_TOPIC", topic: "deleted" }));
   expect(partitions.map((partition) => partition.committed)).toEqual([1, undefined, 1]);
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+test("what is finished in a topic that was given up is asked for a while again", async () => {
+  const { committer, partitions, finish, unknownTopics } = setUp();
+  await vi.advanceTimersByTimeAsync(10_000);
+  for (const partition of partitions) finish(partition);
+  const flushed = committer.flush(partitions, 10_000);
+  await vi.advanceTimersByTimeAsync(2_000);
+  unknownTopics.clear();
+  await vi.advanceTimersByTimeAsync(1_000);
+  await flushed;
+  expect(partitions.map((partition) => partition.committed)).toEqual([2, 2, 2]);
 });
