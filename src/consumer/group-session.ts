@@ -7,7 +7,7 @@ import type { Logger } from "../logger.js";
 import { endOfRun, type RawRecord } from "../record.js";
 import { Bell, settlesWithin, sleep } from "../waiting.js";
 import { Assignment } from "./assignment.js";
-import { latestBeginnings, logStart } from "./beginnings.js";
+import { askEnds, latestBeginnings, logEnd } from "./beginnings.js";
 import { placeOf, type ResolvedConsumerOptions } from "./options.js";
 import { FlowControl } from "./flow-control.js";
 import { type Delay, OwnedPartition } from "./owned-partition.js";
@@ -349,13 +349,15 @@ export class GroupSession {
 
   /** Changes of the assignment come one after the other. */
   async #change(change: () => Promise<void>): Promise<void> {
-    this.#changes = this.#changes.then(change).catch((error: unknown) => {
-      this.#fail(
-        error instanceof KafkaError ? error : new KafkaError("FATAL", "a rebalance failed", { cause: error }),
-      );
-    });
+    this.#changes = this.#changes.then(change).catch(this.#onChangeError);
     await this.#changes;
   }
+
+  readonly #onChangeError = (error: unknown): void => {
+    this.#fail(
+      error instanceof KafkaError ? error : new KafkaError("FATAL", "a rebalance failed", { cause: error }),
+    );
+  };
 
   /** Runs `change` while no fetch is under way and none begins: before it all records are of the old assignment, after it of the new. */
   async #exclusively(change: () => void | Promise<void>): Promise<void> {
@@ -377,9 +379,10 @@ export class GroupSession {
 
   async #assign(partitions: readonly NativePartition[]): Promise<void> {
     const taken: OwnedPartition[] = [];
+    const late: OwnedPartition[] = [];
     const beginnings = await this.#beginnings(partitions);
     const places = partitions.map((place) => {
-      const begin = beginnings.find(
+      const begin = beginnings?.find(
         ({ topic, partition }) => topic === place.topic && partition === place.partition,
       );
       return { place, begin };
@@ -387,10 +390,15 @@ export class GroupSession {
     await this.#exclusively(() => {
       this.native.assign(places.map(({ place, begin }) => begin ?? place));
       for (const { place, begin } of places) {
-        const offset = begin?.offset === logStart ? undefined : begin?.offset;
-        const owned = new OwnedPartition(place, this.#delayOf(place.topic), offset);
+        const known = begin !== undefined && begin.offset >= 0 ? begin.offset : undefined;
+        const owned = new OwnedPartition(place, this.#delayOf(place.topic), known);
         // Too late to begin: we take them, because the group waits for it, and give them up at once.
-        owned.releasing = this.#leaving;
+        owned.releasing = this.#leaving || beginnings === undefined;
+        if (begin?.offset === logEnd) {
+          // What the native client gives until then may be from behind the end that will be found.
+          owned.beginSeek();
+          late.push(owned);
+        }
         this.#assignment.begin(place.topic, place.partition, owned);
         taken.push(owned);
       }
@@ -399,22 +407,48 @@ export class GroupSession {
     });
     this.#events.onAssigned?.(taken);
     void this.#listener.tell({ type: "assigned", partitions: partitions.map(placeOf) });
+    if (late.length > 0) void this.#beginLate(late).catch(this.#onChangeError);
   }
 
-  /** Where to begin in new partitions, if not as the native client would. */
-  async #beginnings(partitions: readonly NativePartition[]): Promise<readonly NativeOffset[]> {
+  /** Where to begin in new partitions, if not as the native client would; `undefined` where none of them is to begin. */
+  async #beginnings(partitions: readonly NativePartition[]): Promise<readonly NativeOffset[] | undefined> {
     if (this.#options.properties["auto.offset.reset"] !== "latest" || partitions.length === 0) return [];
+    const isOver = (): boolean => this.#leaving || this.native.assignmentLost();
     try {
-      return await latestBeginnings(
+      const beginnings = await latestBeginnings(
         this.native,
         partitions,
         (topic) => this.#events.dueAt?.(topic) !== undefined,
+        isOver,
       );
+      return isOver() ? undefined : beginnings;
     } catch (error) {
-      // What is given up at once begins nowhere.
-      if (this.#leaving || this.native.assignmentLost()) return [];
-      throw error;
+      this.#onChangeError(error);
+      return undefined;
     }
+  }
+
+  /** These begin at their ends as soon as brokers tell where that is; nothing of them is handed over before. */
+  async #beginLate(partitions: readonly OwnedPartition[]): Promise<void> {
+    this.#logger.warn("partitions wait until a broker tells their ends, where they begin", {
+      groupId: this.#options.groupId,
+      partitions: partitions.map(placeOf),
+    });
+    const unknown = new Set(partitions);
+    await askEnds(
+      this.native,
+      () => [...unknown].filter(({ releasing }) => !releasing),
+      (partition, end) => {
+        unknown.delete(partition);
+        void this.#change(async () => {
+          partition.beginAt(end);
+          // If the user has moved it meanwhile, it stays there.
+          const place = partition.moves > 0 ? partition.position : undefined;
+          await this.#applySeek(partition, place ?? end, false);
+          if (!partition.releasing) this.#events.onAssigned?.([partition]);
+        });
+      },
+    );
   }
 
   #delayOf(topic: string): Delay | undefined {

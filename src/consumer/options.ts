@@ -34,7 +34,8 @@ export interface ConsumerOptions extends FailureOptions {
   /**
    * Where a group begins in a partition for which it has no committed offset. `latest` is the end of the log
    * when the partition is first assigned, which is committed at once: what comes from then on is never passed
-   * over, whoever has the partition next. Kafka: `auto.offset.reset`.
+   * over, whoever has the partition next. A partition that has no leader then begins at its end as soon as a
+   * leader tells it. Kafka: `auto.offset.reset`.
    * @default "earliest", so that a new group misses nothing
    */
   readonly from?: "earliest" | "latest" | undefined;

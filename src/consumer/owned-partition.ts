@@ -30,7 +30,7 @@ export class OwnedPartition implements TopicPartition {
   #announced = false;
   #paused = false;
   /** Where it begins, if that was found out because the group had committed nothing. */
-  readonly #begin: number | undefined;
+  #begin: number | undefined;
   #movedTo: number | undefined;
   /** It has moved, and no record has finished since. */
   #hasMoved = false;
@@ -248,6 +248,12 @@ export class OwnedPartition implements TopicPartition {
     this.#seeks += 1;
     this.#announced = false;
     this.#dropQueue();
+  }
+
+  /** It was found out where it begins, because the group had committed nothing; nothing may have been taken before. */
+  beginAt(offset: number): void {
+    this.#begin = offset;
+    this.#before = offset;
   }
 
   /**

@@ -33,6 +33,9 @@ export interface NativeConsumerEvents {
   readonly onFatal: (error: KafkaError) => void;
 }
 
+/** The protocol's word for the next offset of a log, in place of a time. */
+const logEnd = -1;
+
 type OffsetResults = readonly (NativeOffsetResult | Error)[];
 
 /** What one `fetch` brought. */
@@ -196,6 +199,22 @@ export class NativeConsumer {
     return this.#offsetsOf("offsets for times", results);
   }
 
+  /** The next offset of each partition's log, in the order of the partitions, or why no broker tells it. Under `read_committed` it is the end of what is stable. */
+  async ends(
+    partitions: readonly NativePartition[],
+    timeoutMs: number,
+  ): Promise<readonly (number | KafkaError)[]> {
+    const times = partitions.map((place) => ({ ...place, offset: logEnd }));
+    const results = await this.#client.call<OffsetResults>("ends of logs", (callback) => {
+      this.#client.native.offsetsForTimes(times, timeoutMs, callback);
+    });
+    return results.map((result, index) => {
+      if (!(result instanceof Error)) return result.offset ?? -1;
+      const { topic, partition } = partitions[index] ?? {};
+      return fromNative(`end of ${topic}[${partition}]`, withCode(result), { topic, partition });
+    });
+  }
+
   /** The first and the next offset of a partition's log, asked of the broker. */
   async watermarks(
     { topic, partition }: NativePartition,
@@ -243,6 +262,12 @@ export class NativeConsumer {
     const partitions = await this.#metadataOf(topic, timeoutMs);
     const replicas = partitions.map((partition) => partition.replicas.length);
     return { partitions: partitions.length, replicationFactor: Math.max(0, ...replicas) };
+  }
+
+  /** The broker that leads each partition of a topic, -1 where none does. */
+  async leadersOf(topic: string, timeoutMs: number): Promise<ReadonlyMap<number, number>> {
+    const partitions = await this.#metadataOf(topic, timeoutMs);
+    return new Map(partitions.map(({ id, leader }) => [id, leader]));
   }
 
   /** Leaves nothing behind. The group's partitions must have been given up before, or it can wait for them for ever. */
@@ -303,4 +328,10 @@ function codedError(error: Error): NativeError | Error {
 
 function errorOf(code: number): NativeError {
   return { code, message: loadBinding().err2str(code) };
+}
+
+/** The addon gives the errors of single partitions as librdkafka's text alone. */
+function withCode(error: Error): NativeError | Error {
+  const known = Object.values(nativeCodes).map(errorOf);
+  return known.find(({ message }) => message === error.message) ?? error;
 }

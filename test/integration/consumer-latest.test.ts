@@ -1,5 +1,7 @@
-import { afterAll, describe, expect, inject, test } from "vitest";
+import { afterAll, afterEach, describe, expect, inject, test, vi } from "vitest";
 import { Kafka } from "typed-kafka";
+import { loadBinding } from "../../src/driver/binding.js";
+import type { NativeConsumerClient } from "../../src/driver/native.js";
 import { committedOffsets, textTopic, until } from "../support/consuming.js";
 import { silent } from "../support/silent.js";
 import { createTopic, uniqueName } from "../support/topics.js";
@@ -106,5 +108,109 @@ describe.each(["classic", "consumer"] as const)('from: "latest", groupProtocol: 
     await producer.send(topic, { value: "a", partition: 0 });
     await failed;
     expect(await firstValue(kafka.processor(topic, options))).toBe("a");
+  });
+});
+
+describe("partitions whose ends cannot be asked for", () => {
+  const { prototype } = loadBinding().KafkaConsumer as unknown as { prototype: NativeConsumerClient };
+  afterEach(() => {
+    vi.restoreAllMocks();
+  });
+
+  /** Partition 1 of every topic gives this error in place of its end, as the addon does it, until the mock is restored. */
+  function withoutEnd(message: string) {
+    const original = prototype.offsetsForTimes;
+    return vi.spyOn(prototype, "offsetsForTimes").mockImplementation(function (
+      this: NativeConsumerClient,
+      places,
+      timeoutMs,
+      callback,
+    ) {
+      original.call(this, places, timeoutMs, (error, results) => {
+        callback(
+          error,
+          results.map((result, index) => (places[index]?.partition === 1 ? new Error(message) : result)),
+        );
+      });
+    });
+  }
+
+  /** Leaders say nothing: questions end when their time is over. */
+  function silentLeaders() {
+    return vi.spyOn(prototype, "offsetsForTimes").mockImplementation((_, timeoutMs, callback) => {
+      setTimeout(() => {
+        callback({ code: -185, message: "Local: Timed out" }, []);
+      }, timeoutMs);
+    });
+  }
+
+  test.each(["consumer", "processor"] as const)(
+    "%s: the others are handled, and it begins at its end as soon as that is known",
+    async (kind) => {
+      const topic = await startedTopic();
+      const groupId = uniqueName();
+      const handled: (string | null)[] = [];
+      const mock = withoutEnd("Broker: Leader not available");
+      const options = { groupId, from: "latest" } as const;
+      const member =
+        kind === "consumer"
+          ? kafka.consumer(topic, options)
+          : kafka.processor(topic, { ...options, transactionalId: groupId });
+      const ended = member.run(({ value }) => void handled.push(value));
+      await until("the end that is known is committed", async () => {
+        const [end] = await committedOffsets(brokers, groupId, topic.name, 2);
+        return end === 1;
+      });
+      await producer.send(topic, [
+        { value: "early", partition: 1 },
+        { value: "a", partition: 0 },
+      ]);
+      await until("the others are handled", () => handled.length === 1);
+      mock.mockRestore();
+      await until("its end is committed", async () => {
+        const offsets = await committedOffsets(brokers, groupId, topic.name, 2);
+        return offsets.join() === "2,2";
+      });
+      await producer.send(topic, { value: "b", partition: 1 });
+      await until("it is handled too", () => handled.length === 2);
+      expect(handled).toEqual(["a", "b"]);
+      await member.close();
+      await ended;
+    },
+  );
+
+  test("where the user moves one before its end is known, it stays there", async () => {
+    const topic = await startedTopic();
+    const mock = withoutEnd("Broker: Leader not available");
+    const handled: (string | null)[] = [];
+    const consumer = kafka.consumer(topic, { groupId: uniqueName(), from: "latest" });
+    const ended = consumer.run(({ value }) => void handled.push(value));
+    await until("both partitions", () => consumer.assignment.length === 2);
+    await consumer.seek({ topic: topic.name, partition: 1 }, "earliest");
+    mock.mockRestore();
+    await until("what is there", () => handled.length === 1);
+    expect(handled).toEqual(["before"]);
+    await consumer.close();
+    await ended;
+  });
+
+  test("a refusal is told at once", async () => {
+    withoutEnd("Broker: Topic authorization failed");
+    const consumer = kafka.consumer(await startedTopic(), { groupId: uniqueName(), from: "latest" });
+    const begin = performance.now();
+    await expect(consumer.run(() => {})).rejects.toMatchObject({ code: "AUTHORIZATION", partition: 1 });
+    expect(performance.now() - begin).toBeLessThan(5_000);
+  });
+
+  test("close does not wait for leaders that say nothing", async () => {
+    const mock = silentLeaders();
+    const topic = await startedTopic();
+    const consumer = kafka.consumer(topic, { groupId: uniqueName(), from: "latest" });
+    const ended = consumer.run(() => {});
+    await until("one was asked", () => mock.mock.calls.length > 0);
+    const begin = performance.now();
+    await consumer.close();
+    await ended;
+    expect(performance.now() - begin).toBeLessThan(6_000);
   });
 });
