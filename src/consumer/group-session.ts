@@ -219,7 +219,7 @@ export class GroupSession {
       this.#bell.ring();
       await sleep(10);
     }
-    await this.#changes;
+    await settlesWithin(this.#changes, leaveTimeoutMs + this.#options.drainTimeoutMs);
     for (const partition of this.#assignment) partition.gone = true;
     this.#ended = true;
     this.#topics.stop();

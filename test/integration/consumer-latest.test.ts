@@ -213,4 +213,28 @@ describe("partitions whose ends cannot be asked for", () => {
     await ended;
     expect(performance.now() - begin).toBeLessThan(6_000);
   });
+
+  test("close does not wait for a question that nobody ever answers", async () => {
+    let answer = (): void => {};
+    vi.spyOn(prototype, "committed").mockImplementation((places, _, callback) => {
+      answer = () => {
+        callback(
+          null,
+          places.map((place) => ({ ...place, offset: 0 })),
+        );
+      };
+    });
+    const topic = await startedTopic();
+    const consumer = kafka.consumer(topic, { groupId: uniqueName(), from: "latest" });
+    const ended = consumer.run(() => {});
+    await until("it is asked", () => vi.mocked(prototype.committed).mock.calls.length > 0);
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] });
+    const closing = consumer.close();
+    await vi.advanceTimersByTimeAsync(60_000);
+    vi.useRealTimers();
+    await closing;
+    await ended;
+    // The native client ends once the question has been answered.
+    answer();
+  });
 });

@@ -5,7 +5,7 @@ import { OwnedPartition } from "../../../src/consumer/owned-partition.js";
 import { KafkaError } from "../../../src/errors.js";
 import { resolveKafkaOptions } from "../../../src/kafka-options.js";
 import { resolveProcessorOptions } from "../../../src/processor/options.js";
-import { deferred, type Deferred } from "../../../src/waiting.js";
+import { deferred, type Deferred, settlesWithin } from "../../../src/waiting.js";
 import { rawRecords } from "../consumer/records.js";
 import { encodedRecord } from "../producer/records.js";
 import { silent } from "../../support/silent.js";
@@ -15,7 +15,7 @@ let calls: string[];
 let partitions: OwnedPartition[];
 /** By partition: what the group has committed. */
 let committed: Map<number, number>;
-let events: Pick<SessionEvents, "onRecords" | "onAssigned" | "onRelease" | "onFailure">;
+let events: SessionEvents;
 /** What the transaction now being committed waits for. */
 let commit: Deferred<void>;
 /** What the next commits fail with. */
@@ -30,7 +30,7 @@ vi.mock("../../../src/consumer/group-session.js", () => ({
           places.map((place) => ({ ...place, offset: committed.get(place.partition) ?? -1001 })),
         ),
     };
-    constructor(_config: unknown, _options: unknown, _topics: unknown, given: typeof events) {
+    constructor(_config: unknown, _options: unknown, _topics: unknown, given: SessionEvents) {
       events = given;
     }
     get partitions() {
@@ -217,4 +217,13 @@ test("a consumer that failed is replaced at once, whatever has finished meanwhil
   await loop.stop(1_000);
   expect(calls).not.toContain("send waiting");
   expect(errors).toEqual([]);
+});
+
+test("partitions that come while it closes are given up without waiting for a transaction", async () => {
+  const { loop } = start(1);
+  await loop.stop(1_000);
+  const late = new OwnedPartition({ topic: "in", partition: 1 }, undefined, 7);
+  late.release();
+  events.onAssigned?.([late]);
+  expect(await settlesWithin(events.onRelease([late]), 1_000)).toBe(true);
 });
