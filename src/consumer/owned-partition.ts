@@ -27,7 +27,6 @@ export class OwnedPartition implements TopicPartition {
   #active = 0;
   #whenIdle: (() => void)[] = [];
   #seeks = 0;
-  #announced = false;
   #paused = false;
   /** Where it begins, if that was found out because the group had committed nothing. */
   #begin: number | undefined;
@@ -106,13 +105,7 @@ export class OwnedPartition implements TopicPartition {
 
   /** It moves to another offset as soon as its handlers in flight have finished. */
   get seeking(): boolean {
-    return this.#seeks > 0 || this.#announced;
-  }
-
-  /** Hands nothing over until the end of a seek that is yet to begin. */
-  set seeking(announced: boolean) {
-    this.#announced = announced;
-    this.#dropQueue();
+    return this.#seeks > 0;
   }
 
   /** How many records were handed over from the first unfinished one on, finished ones among them included. */
@@ -246,7 +239,6 @@ export class OwnedPartition implements TopicPartition {
    */
   beginSeek(): void {
     this.#seeks += 1;
-    this.#announced = false;
     this.#dropQueue();
   }
 
