@@ -126,8 +126,8 @@ export class FlowControl {
         answered.push(partition);
         continue;
       }
-      if (partition.held && this.#hasRoom(partition)) {
-        partition.held = false;
+      if (partition.pausedNatively && this.#hasRoom(partition)) {
+        partition.pausedNatively = false;
         source.resume([partition]);
       }
       if (this.fills(partition)) full.push(partition);
@@ -168,8 +168,8 @@ export class FlowControl {
   }
 
   #hold(partitions: readonly OwnedPartition[], source: FlowSource): void {
-    const toHold = partitions.filter(({ held }) => !held);
-    for (const partition of toHold) partition.held = true;
+    const toHold = partitions.filter(({ pausedNatively }) => !pausedNatively);
+    for (const partition of toHold) partition.pausedNatively = true;
     source.pause(toHold);
   }
 
@@ -182,7 +182,7 @@ export class FlowControl {
     let isStarving = false;
     let isHungry = false;
     for (const partition of partitions) {
-      if (partition.holding > 0 || !this.#hasRoom(partition)) continue;
+      if (partition.movesPending > 0 || !this.#hasRoom(partition)) continue;
       const place = { position: partition.position, end: source.knownEnd(partition) };
       if (!this.#hasMore(partition, place)) continue;
       isStarving = true;

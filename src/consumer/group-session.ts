@@ -171,7 +171,7 @@ export class GroupSession {
 
   resume(partitions: readonly OwnedPartition[]): void {
     for (const partition of partitions) partition.paused = false;
-    this.native.resume(partitions.filter(({ held }) => !held).map(placeOf));
+    this.native.resume(partitions.filter(({ pausedNatively }) => !pausedNatively).map(placeOf));
     // Last, because a handler that is called by it may pause again.
     for (const partition of partitions) this.#events.onRecords(partition);
     this.#bell.ring();
@@ -477,7 +477,7 @@ export class GroupSession {
       }
       this.#flow.share(this.#assignment.size);
       // The native client remembers a pause beyond the assignment, and nobody would end it when one comes back.
-      this.native.resume(owned.filter(({ held, paused }) => held || paused).map(placeOf));
+      this.native.resume(owned.filter(({ pausedNatively, paused }) => pausedNatively || paused).map(placeOf));
       this.native.unassign(partitions);
     });
     this.#events.onGone?.(owned);

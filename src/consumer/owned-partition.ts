@@ -48,9 +48,9 @@ export class OwnedPartition implements TopicPartition {
   /** Others have it, or may have it: whatever finishes now must not be committed. */
   gone = false;
   /** Someone is finding out where to move it to; until then nothing is handed over. */
-  holding = 0;
+  movesPending = 0;
   /** Paused natively, because too much of it is waiting while other partitions have nothing. */
-  held = false;
+  pausedNatively = false;
   /** No more records are taken for now; those that were taken go on, behind others of their key too. */
   throttled = false;
   /** An offset of it is being committed in a transaction: until that has ended, nobody else commits for it. */
@@ -120,7 +120,7 @@ export class OwnedPartition implements TopicPartition {
 
   /** Whether records that were taken may be handed over. */
   get goesOn(): boolean {
-    return this.wanted && this.holding === 0;
+    return this.wanted && this.movesPending === 0;
   }
 
   /** Whether there are records to be taken. Only to be asked of one that is `open`. */

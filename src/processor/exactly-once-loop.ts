@@ -144,7 +144,7 @@ export class ExactlyOnceLoop {
     this.#held.drop(partition);
     if (partition.gone || this.#stale.has(partition)) return;
     this.#stale.add(partition);
-    partition.holding += 1;
+    partition.movesPending += 1;
     partition.queue.clear();
     this.#toRewind.add(partition);
     this.#dropStale();
@@ -399,7 +399,7 @@ export class ExactlyOnceLoop {
           if (found !== undefined && found.offset >= 0) partition.committed = found.offset;
           const offset = partition.committed ?? this.#firstOffsets.get(partition);
           this.#stale.delete(partition);
-          partition.holding -= 1;
+          partition.movesPending -= 1;
           const moved =
             offset === undefined ? Promise.resolve() : this.#session.seek(partition, offset, true);
           void moved.then(() => {

@@ -179,7 +179,7 @@ test("a partition whose log ends with markers, or that nothing is known of, is w
 
 test("a partition from which nothing is handed over for now fills, and no further", () => {
   const flow = new FlowControl(2 ** 25);
-  full.holding = 1;
+  full.movesPending = 1;
   expect(flow.wantsMore([full], source, 0)).toBe(false);
   full.queue.clear();
   expect(flow.wantsMore([full], source, 0)).toBe(true);
