@@ -9,15 +9,17 @@ import tseslint from "typescript-eslint";
 const top = ["index", "kafka", "kafka-options"];
 const mayImport = {
   serde: [],
-  failure: ["serde"],
-  driver: [],
-  producer: ["serde", "failure", "driver"],
-  consumer: ["serde", "failure", "driver"],
+  telemetry: ["serde"],
+  failure: ["serde", "telemetry"],
+  driver: ["telemetry"],
+  producer: ["serde", "telemetry", "failure", "driver"],
+  consumer: ["serde", "telemetry", "failure", "driver"],
   reader: ["serde", "driver"],
-  processor: ["serde", "failure", "driver", "producer", "consumer"],
+  processor: ["serde", "telemetry", "failure", "driver", "producer", "consumer"],
   admin: ["serde", "failure", "driver"],
   preflight: ["serde", "failure", "driver", "producer", "consumer", "processor", "admin"],
   testing: ["driver"],
+  opentelemetry: ["telemetry"],
   // A program of its own on top of everything.
   cli: ["serde"],
 };
@@ -32,6 +34,10 @@ const zod = {
   group: ["zod", "zod/**"],
   allowTypeImports: true,
   message: "zod is the user's; its types may be imported, its code may not.",
+};
+const openTelemetry = {
+  group: ["@opentelemetry/**"],
+  message: "OpenTelemetry is an optional peer: only src/opentelemetry/ may load it.",
 };
 const topFiles = {
   regex: String.raw`^(\./|(\.\./)+)(${top.join("|")})\.js$`,
@@ -71,10 +77,10 @@ export default defineConfig(
       eqeqeq: "error",
     },
   },
-  restrictImports(topPaths, [binding, zod]),
+  restrictImports(topPaths, [binding, zod, openTelemetry, arrows(["opentelemetry"])]),
   restrictImports(
     ["src/*.ts"],
-    [binding, zod, topFiles, arrows(folders.filter((folder) => folder !== "serde"))],
+    [binding, zod, openTelemetry, topFiles, arrows(folders.filter((folder) => folder !== "serde"))],
     topPaths,
   ),
   ...Object.entries(mayImport).map(([folder, allowed]) =>
@@ -82,6 +88,7 @@ export default defineConfig(
       [`src/${folder}/**`],
       [
         ...(folder === "driver" ? [] : [binding]),
+        ...(folder === "opentelemetry" ? [] : [openTelemetry]),
         zod,
         ...(folder === "cli" ? [] : [topFiles]),
         arrows(folders.filter((other) => other !== folder && !allowed.includes(other))),

@@ -3,6 +3,8 @@ import type { ClientConfig, OAuthToken } from "./driver/client-config.js";
 import type { NativeProperties } from "./driver/native.js";
 import { ConfigError } from "./errors.js";
 import { consoleLogger, type Logger, withPlainErrors } from "./logger.js";
+import { ClientTelemetry } from "./telemetry/client-telemetry.js";
+import { type Telemetry, telemetryHooks } from "./telemetry/telemetry.js";
 
 /** TLS: certificates and keys in PEM, as text or bytes. */
 export interface SslOptions {
@@ -73,6 +75,8 @@ export interface KafkaOptions {
   readonly metadataMaxAgeMs?: number | undefined;
   /** Where to log. @default warnings and errors to the console */
   readonly logger?: Logger | undefined;
+  /** Who watches what the clients do, such as `openTelemetry()` of `typed-kafka/opentelemetry`. Absent: nobody. */
+  readonly telemetry?: Telemetry | undefined;
   /**
    * librdkafka properties by their native names, for what no option covers. Those that the library sets
    * itself, because its guarantees rest on them, are refused.
@@ -147,6 +151,7 @@ export function resolveKafkaOptions(options: KafkaOptions): ClientConfig {
     "connectTimeoutMs",
     "metadataMaxAgeMs",
     "logger",
+    "telemetry",
     "librdkafka",
   ]);
   const brokers = resolveBrokers(options.brokers);
@@ -156,6 +161,8 @@ export function resolveKafkaOptions(options: KafkaOptions): ClientConfig {
     otherwise: 30_000,
   });
   const passedThrough = resolvePassedThrough(options.librdkafka);
+  const clientId = checkText("clientId", options.clientId) ?? "typed-kafka";
+  const logger = resolveLogger(options.logger);
   return {
     brokers,
     connectTimeoutMs: checkInteger("connectTimeoutMs", options.connectTimeoutMs, {
@@ -164,12 +171,13 @@ export function resolveKafkaOptions(options: KafkaOptions): ClientConfig {
       otherwise: 10_000,
     }),
     metadataMaxAgeMs,
-    logger: resolveLogger(options.logger),
+    logger,
+    telemetry: resolveTelemetry(options.telemetry, clientId, logger),
     token: options.sasl?.mechanism === "oauthbearer" ? options.sasl.token : undefined,
     properties: {
       ...passedThrough,
       "bootstrap.servers": brokers,
-      "client.id": checkText("clientId", options.clientId) ?? "typed-kafka",
+      "client.id": clientId,
       "topic.metadata.refresh.interval.ms": metadataMaxAgeMs,
       "metadata.max.age.ms": Math.max(metadataMaxAgeMs * 3, 90_000),
       ...resolveSecurity(options),
@@ -199,6 +207,21 @@ function resolveLogger(logger: Logger | undefined): Logger {
       throw new ConfigError(`logger.${level}`, "expected a function (message, fields)");
   }
   return withPlainErrors(logger);
+}
+
+function resolveTelemetry(
+  telemetry: Telemetry | undefined,
+  clientId: string,
+  logger: Logger,
+): ClientTelemetry | undefined {
+  if (telemetry === undefined) return undefined;
+  if (typeof telemetry !== "object" || (telemetry as unknown) === null)
+    throw new ConfigError("telemetry", `expected an object of functions, got ${describe(telemetry)}`);
+  for (const name of telemetryHooks) {
+    if (telemetry[name] !== undefined && typeof telemetry[name] !== "function")
+      throw new ConfigError(`telemetry.${name}`, `expected a function, got ${describe(telemetry[name])}`);
+  }
+  return new ClientTelemetry(telemetry, { clientId }, logger);
 }
 
 function resolvePassedThrough(properties: KafkaOptions["librdkafka"]): NativeProperties {

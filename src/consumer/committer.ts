@@ -2,6 +2,8 @@ import { nativeCodes } from "../driver/native-errors.js";
 import { AuthorizationError, KafkaError, TimeoutError } from "../errors.js";
 import type { NativeOffset } from "../driver/native.js";
 import type { Logger } from "../logger.js";
+import type { TransactionEnded } from "../telemetry/activities.js";
+import type { WatchedOperation } from "../telemetry/client-telemetry.js";
 import { sleep } from "../waiting.js";
 import type { OwnedPartition } from "./owned-partition.js";
 
@@ -28,6 +30,9 @@ export class Committer {
   readonly #intervalMs: number;
   readonly #logger: Logger;
   readonly #onDenied: (error: KafkaError) => void;
+  readonly #observe:
+    ((topics: readonly string[]) => WatchedOperation<TransactionEnded> | undefined) | undefined;
+  #operation: WatchedOperation<TransactionEnded> | undefined;
   #dirty = new Set<OwnedPartition>();
   #uncommitted = 0;
   #inFlight: readonly InFlight[] | undefined;
@@ -47,11 +52,14 @@ export class Committer {
     readonly intervalMs: number;
     readonly logger: Logger;
     readonly onDenied: (error: KafkaError) => void;
+    /** Is told of each commit, by its topics, and how it ended. */
+    readonly observe?: (topics: readonly string[]) => WatchedOperation<TransactionEnded> | undefined;
   }) {
     this.#send = options.send;
     this.#intervalMs = options.intervalMs;
     this.#logger = options.logger;
     this.#onDenied = options.onDenied;
+    this.#observe = options.observe;
   }
 
   /** Whether the outcome of a commit is being waited for. */
@@ -90,6 +98,7 @@ export class Committer {
     if (inFlight === undefined) return;
     this.#inFlight = undefined;
     this.#lastError = error;
+    this.#operation?.end(error === undefined ? {} : { error });
     if (error === undefined) {
       for (const { partition, offset, generation } of inFlight) {
         this.#unknownSince.delete(partition.topic);
@@ -168,6 +177,7 @@ export class Committer {
     if (batch.length === 0) return;
     this.#uncommitted = 0;
     this.#inFlight = batch;
+    this.#operation = this.#observe?.([...new Set(batch.map(({ partition: { topic } }) => topic))]);
     try {
       this.#send(batch.map(({ partition: { topic, partition }, offset }) => ({ topic, partition, offset })));
     } catch (error) {

@@ -4,10 +4,11 @@ import { ClosedError, ConfigError, KafkaError } from "../errors.js";
 import { type ClientHealth, healthOf } from "../health.js";
 import type { Logger } from "../logger.js";
 import type { RawRecord } from "../record.js";
-import { FailurePolicy } from "../failure/failure-policy.js";
+import { observedPolicy } from "../failure/observed-policy.js";
 import { resolveFailureOptions } from "../failure/options.js";
 import { createDecoder, type Decoder } from "../serde/decoder.js";
 import { type AnyTopicPattern, topicOf } from "../topic-pattern.js";
+import type { ClientTelemetry } from "../telemetry/client-telemetry.js";
 import type { AnyTopic, RecordOf } from "../topic.js";
 import { deferred } from "../waiting.js";
 import { BatchDelivery, type BatchOptions, resolveBatchOptions } from "./batch-delivery.js";
@@ -23,6 +24,7 @@ import {
   type ResolvedConsumerOptions,
   type TopicPartition,
 } from "./options.js";
+import { observedBatchHandler, observedHandler, observedIterator } from "./observed.js";
 import type { OwnedPartition } from "./owned-partition.js";
 import { RecordDelivery } from "./record-delivery.js";
 import { checkFailureUse, ConsumerFailures, type Movers } from "./record-failures.js";
@@ -54,6 +56,7 @@ const queryTimeoutMs = 5_000;
 export class Consumer<T extends AnyTopic | AnyTopicPattern> implements AsyncIterable<RecordOf<T>> {
   readonly #options: ResolvedConsumerOptions;
   readonly #logger: Logger;
+  readonly #telemetry: ClientTelemetry | undefined;
   readonly #session: GroupSession;
   readonly #committer: Committer;
   readonly #topics: readonly T[];
@@ -81,6 +84,7 @@ export class Consumer<T extends AnyTopic | AnyTopicPattern> implements AsyncIter
   ) {
     this.#options = resolveConsumerOptions(options);
     this.#logger = config.logger;
+    this.#telemetry = config.telemetry;
     this.#watch = new HandlerWatch("consumer", this.#options, this.#logger, (error) => {
       this.#fail(error);
     });
@@ -115,6 +119,7 @@ export class Consumer<T extends AnyTopic | AnyTopicPattern> implements AsyncIter
       },
       intervalMs: this.#options.commitIntervalMs,
       logger: this.#logger,
+      observe: (topics) => this.#telemetry?.onCommit({ groupId: this.#options.groupId, topics }),
       onDenied: (error) => {
         this.#fail(error);
       },
@@ -136,7 +141,8 @@ export class Consumer<T extends AnyTopic | AnyTopicPattern> implements AsyncIter
   async run(handler: (record: RecordOf<T>, context: HandlerContext) => unknown): Promise<void> {
     if (typeof handler !== "function")
       throw new ConfigError("handler", `expected a function, got ${describe(handler)}`);
-    await this.#serve(new RecordDelivery(this.#host(), handler, this.#options.order, this.#watch.second));
+    const call = observedHandler(this.#telemetry, this.#options.groupId, handler);
+    await this.#serve(new RecordDelivery(this.#host(), call, this.#options.order, this.#watch.second));
   }
 
   /**
@@ -155,7 +161,8 @@ export class Consumer<T extends AnyTopic | AnyTopicPattern> implements AsyncIter
     const resolved = resolveBatchOptions(options, this.#options.order);
     checkFailureUse(this.#failures?.policy, "runBatch");
     this.#session.prepareFor(resolved.maxRecords);
-    await this.#serve(new BatchDelivery(this.#host(), handler, resolved, this.#watch.second));
+    const call = observedBatchHandler(this.#telemetry, this.#options.groupId, handler);
+    await this.#serve(new BatchDelivery(this.#host(), call, resolved, this.#watch.second));
   }
 
   /**
@@ -176,7 +183,7 @@ export class Consumer<T extends AnyTopic | AnyTopicPattern> implements AsyncIter
         }
       },
     });
-    return iterator;
+    return observedIterator(this.#telemetry, this.#options.groupId, iterator);
   }
 
   /** The partitions assigned to this member now. */
@@ -410,7 +417,7 @@ export class Consumer<T extends AnyTopic | AnyTopicPattern> implements AsyncIter
         'must be "read_committed" with retryTopics, which are written in transactions: what was rolled back would be handled too',
       );
     return new ConsumerFailures({
-      policy: new FailurePolicy(resolved),
+      policy: observedPolicy(config.telemetry, resolved),
       config,
       movers,
       memberName: groupInstanceId,

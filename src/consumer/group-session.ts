@@ -4,12 +4,14 @@ import { nativeCodes } from "../driver/native-errors.js";
 import type { NativeOffset, NativePartition } from "../driver/native.js";
 import { AuthenticationError, AuthorizationError, KafkaError } from "../errors.js";
 import type { Logger } from "../logger.js";
+import type { ClientTelemetry } from "../telemetry/client-telemetry.js";
 import { endOfRun, type RawRecord } from "../record.js";
 import { Bell, settlesWithin, sleep } from "../waiting.js";
 import { Assignment } from "./assignment.js";
 import { askEnds, latestBeginnings, logEnd } from "./beginnings.js";
 import { placeOf, type ResolvedConsumerOptions } from "./options.js";
 import { FlowControl } from "./flow-control.js";
+import { knownLag } from "./known-lag.js";
 import { type Delay, OwnedPartition } from "./owned-partition.js";
 import { RebalanceListener } from "./rebalance-listener.js";
 import type { FetchedRecords } from "./record-queue.js";
@@ -73,6 +75,8 @@ export class GroupSession {
   readonly #topics: TopicPresence;
   readonly #events: SessionEvents;
   readonly #logger: Logger;
+  readonly #telemetry: ClientTelemetry | undefined;
+  #memberEnded: (() => void) | undefined;
   readonly #assignment = new Assignment<OwnedPartition>();
   readonly #flow: FlowControl;
   readonly #listener: RebalanceListener;
@@ -100,8 +104,9 @@ export class GroupSession {
     this.#options = options;
     this.#events = events;
     this.#logger = config.logger;
+    this.#telemetry = config.telemetry;
     this.#flow = new FlowControl(options.bufferMaxBytes, events.isBusy);
-    this.#listener = new RebalanceListener(options, config.logger);
+    this.#listener = new RebalanceListener(options, config);
     const properties = topics.some(isPattern)
       ? { ...options.properties, "topic.blacklist": kafkasOwnTopics }
       : options.properties;
@@ -133,6 +138,10 @@ export class GroupSession {
     signal.throwIfAborted();
     this.native.subscribe([...this.#topics.names, ...more]);
     this.#loop = this.#poll();
+    this.#memberEnded = this.#telemetry?.onMember({
+      groupId: this.#options.groupId,
+      lag: () => knownLag(this.#assignment, this.native),
+    });
   }
 
   /** The partitions assigned now. */
@@ -206,6 +215,8 @@ export class GroupSession {
 
   /** Leaves the group and disconnects. What is in flight must have been drained before. Never rejects. */
   async stop(): Promise<void> {
+    this.#memberEnded?.();
+    this.#memberEnded = undefined;
     this.quiesce();
     try {
       this.native.unsubscribe();

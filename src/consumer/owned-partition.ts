@@ -90,7 +90,9 @@ export class OwnedPartition implements TopicPartition {
 
   /** The first offset that is not finished, as far as it is known here. */
   get next(): number | undefined {
-    return this.#tracker.committable ?? this.#movedTo ?? this.#before ?? this.committed;
+    return (
+      this.#tracker.committable ?? this.#movedTo ?? this.#before ?? this.committed ?? this.#tracker.first
+    );
   }
 
   /** Paused by the user. */

@@ -1,4 +1,6 @@
+import type { ClientConfig } from "../driver/client-config.js";
 import type { Logger } from "../logger.js";
+import type { ClientTelemetry } from "../telemetry/client-telemetry.js";
 import { settlesWithin } from "../waiting.js";
 import type { RebalanceEvent, ResolvedConsumerOptions } from "./options.js";
 
@@ -6,17 +8,23 @@ import type { RebalanceEvent, ResolvedConsumerOptions } from "./options.js";
 export class RebalanceListener {
   readonly #options: ResolvedConsumerOptions;
   readonly #logger: Logger;
+  readonly #telemetry: ClientTelemetry | undefined;
   #told: Promise<void> = Promise.resolve();
 
-  constructor(options: ResolvedConsumerOptions, logger: Logger) {
+  constructor(
+    options: ResolvedConsumerOptions,
+    { logger, telemetry }: Pick<ClientConfig, "logger" | "telemetry">,
+  ) {
     this.#options = options;
     this.#logger = logger;
+    this.#telemetry = telemetry;
   }
 
   /** Resolves when the user has dealt with it, or has had the time for it; never rejects. */
   async tell(event: RebalanceEvent): Promise<void> {
     const { groupId, onRebalance, drainTimeoutMs } = this.#options;
     this.#logger.info(`partitions ${event.type}`, { groupId, partitions: event.partitions });
+    this.#telemetry?.onRebalance({ groupId, type: event.type, partitions: event.partitions.length });
     if (event.partitions.length === 0 || onRebalance === undefined) return;
     this.#told = this.#told.then(async () => {
       const told = (async () => onRebalance(event))();

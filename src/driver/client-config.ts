@@ -1,4 +1,5 @@
 import type { Logger } from "../logger.js";
+import type { ClientTelemetry } from "../telemetry/client-telemetry.js";
 import type { NativeProperties } from "./native.js";
 
 /** An OAuth 2 bearer token for SASL/OAUTHBEARER. */
@@ -20,6 +21,8 @@ export interface ClientConfig {
   readonly connectTimeoutMs: number;
   readonly metadataMaxAgeMs: number;
   readonly logger: Logger;
+  /** Absent: nobody watches. */
+  readonly telemetry?: ClientTelemetry | undefined;
   readonly token: (() => Promise<OAuthToken>) | undefined;
   readonly properties: NativeProperties;
 }

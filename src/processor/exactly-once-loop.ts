@@ -17,9 +17,11 @@ import {
   type TransactionRecord,
   TransactionRunner,
 } from "../producer/transaction-runner.js";
+import type { CommitActivity } from "../telemetry/activities.js";
 import { deferred, type Deferred, settlesWithin, sleep } from "../waiting.js";
 import { Claims } from "./claims.js";
 import { type Finished, HeldSends } from "./finished.js";
+import { observedCommit } from "./observed-commit.js";
 import type { ResolvedProcessorOptions } from "./options.js";
 import type { ProcessorFailures } from "./processor-failures.js";
 
@@ -332,7 +334,15 @@ export class ExactlyOnceLoop {
   }
 
   async #commit(): Promise<void> {
-    await this.#runner.commitWith(this.#claims.offsets(), this.#session.native, this.#lost);
+    const offsets = this.#claims.offsets();
+    const activity = (): CommitActivity => ({
+      groupId: this.#options.consumer.groupId,
+      topics: [...new Set(offsets.map(({ topic }) => topic))],
+      transactionalId: this.#options.transaction.transactionalId,
+    });
+    await observedCommit(this.#config.telemetry, activity, () =>
+      this.#runner.commitWith(offsets, this.#session.native, this.#lost),
+    );
     this.#failures = 0;
     for (const partition of this.#claims.take()) partition.committed = partition.committable;
   }

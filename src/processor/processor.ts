@@ -2,6 +2,7 @@ import { describe } from "../check.js";
 import { BatchDelivery, type BatchOptions, resolveBatchOptions } from "../consumer/batch-delivery.js";
 import { type Delivery, type DeliveryHost, type HandlerContext, isPromise } from "../consumer/delivery.js";
 import { HandlerWatch } from "../consumer/handler-watch.js";
+import { observedBatchHandler, observedHandler } from "../consumer/observed.js";
 import type { TopicPartition } from "../consumer/options.js";
 import { RecordDelivery } from "../consumer/record-delivery.js";
 import { checkFailureUse } from "../consumer/record-failures.js";
@@ -10,7 +11,7 @@ import { ClosedError, ConfigError } from "../errors.js";
 import { type ClientHealth, healthOf } from "../health.js";
 import type { TransactionRecord } from "../producer/transaction-runner.js";
 import { Encoders, type Transaction, TransactionSends } from "../producer/transaction.js";
-import { FailurePolicy } from "../failure/failure-policy.js";
+import { observedPolicy } from "../failure/observed-policy.js";
 import { resolveFailureOptions } from "../failure/options.js";
 import type { EncodedRecord, NativeHeader } from "../record.js";
 import { createDecoder, type Decoder } from "../serde/decoder.js";
@@ -87,9 +88,9 @@ export class Processor<T extends AnyTopic> {
     if (typeof handler !== "function")
       throw new ConfigError("handler", `expected a function, got ${describe(handler)}`);
     const call = this.#collecting(handler);
-    await this.#serve(
-      new RecordDelivery(this.#host(), call, this.#options.consumer.order, this.#watch.second),
-    );
+    const { groupId, order } = this.#options.consumer;
+    const observed = observedHandler(this.#config.telemetry, groupId, call);
+    await this.#serve(new RecordDelivery(this.#host(), observed, order, this.#watch.second));
   }
 
   /**
@@ -108,9 +109,9 @@ export class Processor<T extends AnyTopic> {
     const resolved = resolveBatchOptions(options, this.#options.consumer.order);
     checkFailureUse(this.#failures?.policy, "runBatch");
     this.#loop.prepareFor(resolved.maxRecords);
-    await this.#serve(
-      new BatchDelivery(this.#host(), this.#collecting(handler), resolved, this.#watch.second),
-    );
+    const { groupId } = this.#options.consumer;
+    const observed = observedBatchHandler(this.#config.telemetry, groupId, this.#collecting(handler));
+    await this.#serve(new BatchDelivery(this.#host(), observed, resolved, this.#watch.second));
   }
 
   /** The partitions assigned to this member now. */
@@ -163,10 +164,10 @@ export class Processor<T extends AnyTopic> {
   ): (given: Given, context: HandlerContext) => Sent | Promise<Sent> {
     return (given, context) => {
       const sent: TransactionRecord[] = [];
-      const tx = new TransactionSends(this.#encoders, (topic, record) => {
+      const pass = (topic: string, record: EncodedRecord): undefined => {
         sent.push({ topic, record: copyOf(record) });
-        return undefined;
-      });
+      };
+      const tx = new TransactionSends(this.#encoders, pass, this.#config.telemetry);
       const returned = handler(given, tx, context);
       if (isPromise(returned)) return finishLater(returned, tx, sent);
       const finishing = tx.finish();
@@ -178,7 +179,7 @@ export class Processor<T extends AnyTopic> {
   #failuresOf(options: ProcessorOptions, topics: readonly string[]): ProcessorFailures | undefined {
     const resolved = resolveFailureOptions(options, this.#options.consumer.groupId, { topics });
     if (resolved === undefined) return undefined;
-    const policy = new FailurePolicy(resolved);
+    const policy = observedPolicy(this.#config.telemetry, resolved);
     for (const name of policy.retryTopics) {
       const decode = this.#decoders.get(policy.sourceOf(name));
       if (decode !== undefined) this.#decoders.set(name, (raw) => decode(policy.restore(raw)));

@@ -3,11 +3,15 @@ import type { ClientConfig } from "../driver/client-config.js";
 import { ClosedError, ConfigError, TimeoutError } from "../errors.js";
 import { type ClientHealth, healthOf } from "../health.js";
 import type { EncodedRecord, RecordMetadata } from "../record.js";
+import { addingHeaders } from "../serde/added-headers.js";
 import { createEncoder, type Encoder } from "../serde/encoder.js";
+import type { EncodedHeaders } from "../serde/headers.js";
+import type { ClientTelemetry } from "../telemetry/client-telemetry.js";
 import type { AnyTopic, ProducerRecord } from "../topic.js";
 import { ignoreRejection } from "../waiting.js";
 import { BulkSender } from "./bulk-sender.js";
 import { encodeAll } from "./encode-all.js";
+import { observeSend, sendActivity } from "./observed.js";
 import { resolveProducerOptions, type ProducerOptions } from "./options.js";
 import { SendCall } from "./send-call.js";
 import { Sender } from "./sender.js";
@@ -44,6 +48,7 @@ export interface SendAllResult {
 export class Producer {
   readonly #options: ReturnType<typeof resolveProducerOptions>;
   readonly #onClosed: (() => void) | undefined;
+  readonly #telemetry: ClientTelemetry | undefined;
   readonly #sender: Sender;
   readonly #bulk: BulkSender;
   readonly #encoders = new WeakMap<AnyTopic, Encoder>();
@@ -53,6 +58,7 @@ export class Producer {
   constructor(config: ClientConfig, options: ProducerOptions = {}, onClosed?: () => void) {
     this.#options = resolveProducerOptions(options, config.properties);
     this.#onClosed = onClosed;
+    this.#telemetry = config.telemetry;
     this.#sender = new Sender(config, this.#options);
     this.#bulk = new BulkSender(
       config,
@@ -95,10 +101,28 @@ export class Producer {
     input: ProducerRecord<AnyTopic> | readonly ProducerRecord<AnyTopic>[],
     options?: CallOptions,
   ): Promise<RecordMetadata | RecordMetadata[]> {
+    if (this.#telemetry === undefined) return this.#send(topic, input, options, undefined);
+    return observeSend(
+      this.#telemetry,
+      sendActivity(topic, input, false),
+      (headers) => this.#send(topic, input, options, headers),
+      (written) =>
+        Array.isArray(written)
+          ? { sent: written.length, failed: 0 }
+          : { sent: 1, failed: 0, metadata: written },
+    );
+  }
+
+  #send(
+    topic: AnyTopic,
+    input: ProducerRecord<AnyTopic> | readonly ProducerRecord<AnyTopic>[],
+    options: CallOptions | undefined,
+    headers: EncodedHeaders | undefined,
+  ): Promise<RecordMetadata | RecordMetadata[]> {
     // No async function, and one promise a call: this is the hot path. What the executor throws rejects it.
     return new Promise((resolve, reject) => {
       this.#checkOpen("send", topic);
-      const encode = this.#encoderOf(topic);
+      const encode = addingHeaders(this.#encoderOf(topic), headers);
       const now = performance.now();
       if (!Array.isArray(input)) {
         const record = encode(input as ProducerRecord<AnyTopic>, undefined);
@@ -142,7 +166,13 @@ export class Producer {
     this.#checkOpen("sendAll", topic);
     checkKnown("SendAllOptions", options, ["signal"]);
     const source = records as Iterable<ProducerRecord<AnyTopic>> | AsyncIterable<ProducerRecord<AnyTopic>>;
-    return { records: await this.#bulk.send(topic.name, source, this.#encoderOf(topic), options.signal) };
+    const send = async (headers: EncodedHeaders | undefined): Promise<SendAllResult> => {
+      const encode = addingHeaders(this.#encoderOf(topic), headers);
+      return { records: await this.#bulk.send(topic.name, source, encode, options.signal) };
+    };
+    if (this.#telemetry === undefined) return send(undefined);
+    const activity = { topic: topic.name, batch: "all", isTombstone: false, isTransactional: false } as const;
+    return observeSend(this.#telemetry, activity, send, (result) => ({ sent: result.records, failed: 0 }));
   }
 
   /**

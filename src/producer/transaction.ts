@@ -1,9 +1,13 @@
 import { ClosedError } from "../errors.js";
 import type { EncodedRecord } from "../record.js";
+import { addingHeaders } from "../serde/added-headers.js";
 import { createEncoder, type Encoder } from "../serde/encoder.js";
+import type { EncodedHeaders } from "../serde/headers.js";
+import type { ClientTelemetry } from "../telemetry/client-telemetry.js";
 import type { AnyTopic, ProducerRecord } from "../topic.js";
 import { ignoreRejection } from "../waiting.js";
 import { encodeAll } from "./encode-all.js";
+import { observeSend, sendActivity } from "./observed.js";
 
 /** A transaction as its callback or handler sees it. */
 export interface Transaction {
@@ -43,6 +47,7 @@ const done: Promise<void> = Promise.resolve();
 export class TransactionSends implements Transaction {
   readonly #encoders: Encoders;
   readonly #pass: (topic: string, record: EncodedRecord) => Promise<void> | undefined;
+  readonly #telemetry: ClientTelemetry | undefined;
   #unfinished: Promise<unknown>[] | undefined;
   #failure: { readonly error: unknown } | undefined;
   #hasEnded = false;
@@ -50,15 +55,35 @@ export class TransactionSends implements Transaction {
   #isDropped = false;
 
   /** `pass` takes each encoded record, in the order of the calls as far as serdes are synchronous; a promise makes the sender wait. */
-  constructor(encoders: Encoders, pass: (topic: string, record: EncodedRecord) => Promise<void> | undefined) {
+  constructor(
+    encoders: Encoders,
+    pass: (topic: string, record: EncodedRecord) => Promise<void> | undefined,
+    telemetry?: ClientTelemetry,
+  ) {
     this.#encoders = encoders;
     this.#pass = pass;
+    this.#telemetry = telemetry;
   }
 
   send = <T extends AnyTopic>(
     topic: T,
     records: ProducerRecord<T> | readonly ProducerRecord<T>[],
   ): Promise<void> => {
+    const input = records as ProducerRecord<AnyTopic> | readonly ProducerRecord<AnyTopic>[];
+    if (this.#telemetry === undefined) return this.#send(topic, input, undefined);
+    return observeSend(
+      this.#telemetry,
+      sendActivity(topic, input, true),
+      (headers) => this.#send(topic, input, headers),
+      () => ({ sent: Array.isArray(input) ? input.length : 1, failed: 0 }),
+    );
+  };
+
+  #send(
+    topic: AnyTopic,
+    records: ProducerRecord<AnyTopic> | readonly ProducerRecord<AnyTopic>[],
+    headers: EncodedHeaders | undefined,
+  ): Promise<void> {
     if (this.#hasEnded)
       return Promise.reject(
         new ClosedError(
@@ -68,9 +93,10 @@ export class TransactionSends implements Transaction {
       );
     let sending: Promise<void> | undefined;
     try {
+      const encode = addingHeaders(this.#encoders.of(topic), headers);
       sending = Array.isArray(records)
-        ? this.#sendMany(topic, records as readonly ProducerRecord<AnyTopic>[])
-        : this.#sendOne(topic, records as ProducerRecord<AnyTopic>);
+        ? this.#sendMany(topic.name, records as readonly ProducerRecord<AnyTopic>[], encode)
+        : this.#sendOne(topic.name, records as ProducerRecord<AnyTopic>, encode);
     } catch (error) {
       this.#failure ??= { error };
       // Whoever awaits the promise gets the error; if nobody does, the transaction's end has it.
@@ -84,7 +110,7 @@ export class TransactionSends implements Transaction {
     });
     (this.#unfinished ??= []).push(settled);
     return sending;
-  };
+  }
 
   /** Takes no more sends. Gives a promise only where one is unfinished. */
   finish(): Promise<void> | undefined {
@@ -108,17 +134,21 @@ export class TransactionSends implements Transaction {
     if (this.#failure !== undefined) throw this.#failure.error;
   }
 
-  #sendOne(topic: AnyTopic, record: ProducerRecord<AnyTopic>): Promise<void> | undefined {
-    const encoded = this.#encoders.of(topic)(record, undefined);
-    if (encoded instanceof Promise) return encoded.then((ready) => this.#passAll(topic.name, [ready]));
-    return this.#pass(topic.name, encoded);
+  #sendOne(topic: string, record: ProducerRecord<AnyTopic>, encode: Encoder): Promise<void> | undefined {
+    const encoded = encode(record, undefined);
+    if (encoded instanceof Promise) return encoded.then((ready) => this.#passAll(topic, [ready]));
+    return this.#pass(topic, encoded);
   }
 
   /** All are encoded before the first is passed on, so that a record which does not fit leaves none behind. */
-  #sendMany(topic: AnyTopic, records: readonly ProducerRecord<AnyTopic>[]): Promise<void> | undefined {
-    const encoded = encodeAll(records, this.#encoders.of(topic));
-    if (encoded instanceof Promise) return encoded.then((ready) => this.#passAll(topic.name, ready));
-    return this.#passAll(topic.name, encoded);
+  #sendMany(
+    topic: string,
+    records: readonly ProducerRecord<AnyTopic>[],
+    encode: Encoder,
+  ): Promise<void> | undefined {
+    const encoded = encodeAll(records, encode);
+    if (encoded instanceof Promise) return encoded.then((ready) => this.#passAll(topic, ready));
+    return this.#passAll(topic, encoded);
   }
 
   #passAll(topic: string, records: readonly EncodedRecord[]): Promise<void> | undefined {

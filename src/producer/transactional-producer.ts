@@ -9,7 +9,10 @@ import {
   TransactionOutcomeUnknownError,
 } from "../errors.js";
 import { type ClientHealth, healthOf } from "../health.js";
+import type { EncodedRecord } from "../record.js";
+import type { ClientTelemetry } from "../telemetry/client-telemetry.js";
 import { deferred, ignoreRejection, settlesWithin } from "../waiting.js";
+import { observeTransaction } from "./observed.js";
 import {
   resolveTransactionOptions,
   transactionOptionNames,
@@ -55,6 +58,7 @@ export class TransactionalProducer {
   readonly #closeTimeoutMs: number;
   readonly #runner: TransactionRunner;
   readonly #encoders = new Encoders();
+  readonly #telemetry: ClientTelemetry | undefined;
   readonly #onClosed: () => void;
   readonly #closingSignal = new AbortController();
   #last: Promise<unknown> = Promise.resolve();
@@ -73,6 +77,7 @@ export class TransactionalProducer {
       otherwise: 30_000,
     });
     this.#runner = new TransactionRunner(config, resolved);
+    this.#telemetry = config.telemetry;
     this.#onClosed = onClosed;
   }
 
@@ -93,7 +98,11 @@ export class TransactionalProducer {
     if (typeof callback !== "function")
       throw new ConfigError("transaction", `expected a function, got ${describe(callback)}`);
     if (this.#closing !== undefined) throw this.#closedError();
-    const turn = this.#last.then(() => this.#run(callback));
+    const turn = this.#last.then(() =>
+      this.#telemetry === undefined
+        ? this.#run(callback)
+        : observeTransaction(this.#telemetry, this.#transactionalId, () => this.#run(callback)),
+    );
     this.#last = turn.catch(() => undefined);
     return turn;
   }
@@ -126,10 +135,11 @@ export class TransactionalProducer {
     if (this.#closing !== undefined) throw this.#closedError();
     if (this.#fenced !== undefined) throw this.#fenced;
     await this.#begin();
-    const tx = new TransactionSends(this.#encoders, (topic, record) => {
+    const pass = (topic: string, record: EncodedRecord): Promise<void> | undefined => {
       this.#runner.send(topic, record);
       return this.#runner.isFull ? this.#runner.drained() : undefined;
-    });
+    };
+    const tx = new TransactionSends(this.#encoders, pass, this.#telemetry);
     const { signal } = this.#closingSignal;
     const givenUp = rejection(signal, () => this.#closedError());
     let result: Result;

@@ -35,6 +35,11 @@ describe("the linter refuses imports against the architecture", () => {
     ["src/admin/x.ts", "../kafka.js"],
     ["src/serde/x.ts", "zod"],
     ["src/topic-x.ts", "zod/v4/core"],
+    ["src/telemetry/x.ts", "@opentelemetry/api"],
+    ["src/kafka.ts", "@opentelemetry/api"],
+    ["src/kafka.ts", "./opentelemetry/x.js"],
+    ["src/consumer/x.ts", "../opentelemetry/x.js"],
+    ["src/telemetry/x.ts", "../consumer/x.js"],
   ])("%s may not import %s", async (file, source) => {
     expect(await refused(file, `import { x } from "${source}"; void x;`)).toBe(true);
   });
@@ -46,6 +51,8 @@ describe("the linter refuses imports against the architecture", () => {
     ["src/processor/x.ts", "../consumer/x.js"],
     ["src/kafka.ts", "./producer/x.js"],
     ["src/driver/x.ts", "../errors.js"],
+    ["src/consumer/x.ts", "../telemetry/x.js"],
+    ["src/opentelemetry/x.ts", "@opentelemetry/api"],
     ["src/topic-x.ts", "./serde/x.js"],
   ])("%s may import %s", async (file, source) => {
     expect(await refused(file, `import { x } from "${source}"; void x;`)).toBe(false);

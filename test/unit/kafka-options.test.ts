@@ -41,6 +41,8 @@ describe("the options of Kafka", () => {
     ["a certificate that is not PEM", { brokers, ssl: { ca: "abc" } }, "ssl.ca"],
     ["an unknown TLS option", { brokers, ssl: { pfx: "x" } }, "ssl.pfx"],
     ["a logger that lacks a level", { brokers, logger: { debug: () => undefined } }, "logger.info"],
+    ["telemetry that is no object", { brokers, telemetry: () => undefined }, "telemetry"],
+    ["telemetry of which one is no function", { brokers, telemetry: { onSend: true } }, "telemetry.onSend"],
     ["a property that the library owns", { brokers, librdkafka: { acks: 0 } }, 'librdkafka["acks"]'],
     [
       "a property that has an option",

@@ -58,3 +58,14 @@ test("where it begins may be committed before anything has finished, after a rol
   move(partition, 40, true);
   expect(partition.committable).toBe(40);
 });
+
+test("before anything has finished, the first record that was taken is the next to be finished", () => {
+  const partition = new OwnedPartition(place);
+  expect(partition.next).toBeUndefined();
+  partition.queue.push(rawRecords(2, 7), 0, 2);
+  partition.take();
+  partition.take();
+  expect(partition.next).toBe(7);
+  partition.finish(7);
+  expect(partition.next).toBe(8);
+});

@@ -1,0 +1,27 @@
+import type { CommitActivity, TransactionEnded } from "../telemetry/activities.js";
+import type { ClientTelemetry } from "../telemetry/client-telemetry.js";
+import { TransactionFailure } from "../producer/transaction-runner.js";
+
+/** Commits a transaction with its offsets; with telemetry, tells what became of it. */
+export async function observedCommit(
+  telemetry: ClientTelemetry | undefined,
+  activity: () => CommitActivity,
+  commit: () => Promise<void>,
+): Promise<void> {
+  const operation = telemetry?.onCommit(activity());
+  try {
+    await commit();
+    operation?.end({ outcome: "committed" });
+  } catch (error) {
+    operation?.end(failed(error));
+    throw error;
+  }
+}
+
+/** What could not be committed is rolled back, unless the answer to the commit itself was lost. */
+function failed(error: unknown): TransactionEnded {
+  if (!(error instanceof TransactionFailure)) return { error, outcome: "unknown" };
+  const { call, remedy, mayHaveHappened } = error;
+  const isUnknown = call === "commit" && remedy !== "abort" && mayHaveHappened;
+  return { error: error.error, outcome: isUnknown ? "unknown" : "aborted" };
+}

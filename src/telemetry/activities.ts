@@ -1,0 +1,114 @@
+import type { ConsumerRecord, RecordMetadata } from "../record.js";
+
+/** How something ended. */
+export interface Ended {
+  /** Why it failed, or what a handler threw. Where it succeeded there is no such property. */
+  readonly error?: unknown;
+}
+
+/** A call of `send` or `sendAll`. */
+export interface SendActivity {
+  /** The topic's name. */
+  readonly topic: string;
+  /** How many records it is for: `undefined` for one that is no array, `"all"` for a `sendAll`. */
+  readonly batch: number | "all" | undefined;
+  /** The key that was given with the one record; absent where none was, and for several. */
+  readonly key?: unknown;
+  /** Whether it is one record whose value is null. */
+  readonly isTombstone: boolean;
+  /** Whether it is a transaction's: then it ends when its records are buffered. */
+  readonly isTransactional: boolean;
+}
+
+/** How a call of `send` or `sendAll` ended. */
+export interface SendEnded extends Ended {
+  /** How many records were written; in a transaction, how many are buffered. */
+  readonly sent: number;
+  /** How many records of a `send` were not written, or may not have been; 0 where the call was refused before any was sent. */
+  readonly failed: number;
+  /** Where the one record was written; absent for several, and in a transaction. */
+  readonly metadata?: RecordMetadata | undefined;
+}
+
+/** What is told of a record that was read. */
+export type ProcessedRecord = Pick<
+  ConsumerRecord<unknown, unknown>,
+  "topic" | "partition" | "offset" | "key" | "value" | "rawHeaders"
+>;
+
+/** A call of a handler, or a record in the hand of a loop. A loop that is left does not say why: it never ends with an error. */
+export interface ProcessActivity {
+  /** The consumer group's id. */
+  readonly groupId: string;
+  /** At least one record. One that came through a retry topic is as it was in the source topic. */
+  readonly records: readonly ProcessedRecord[];
+  /** Whether they are handed over as a batch, however many they are. */
+  readonly isBatch: boolean;
+  /** Which call for these records it is, from 1. */
+  readonly attempt: number;
+}
+
+/** A commit of offsets. */
+export interface CommitActivity {
+  /** The consumer group's id. */
+  readonly groupId: string;
+  /** The topics of which offsets are committed. */
+  readonly topics: readonly string[];
+  /** Whose transaction the offsets are committed in: a processor's. Absent for a consumer. */
+  readonly transactionalId?: string | undefined;
+}
+
+/** A transaction, from its turn until it is committed or rolled back. */
+export interface TransactionActivity {
+  /** The producer's `transactionalId`. */
+  readonly transactionalId: string;
+}
+
+/** How a transaction ended. */
+export interface TransactionEnded extends Ended {
+  /** What is visible of it: everything (`committed`), nothing (`aborted`), or nobody knows. Absent for a commit without a transaction. */
+  readonly outcome?: "committed" | "aborted" | "unknown" | undefined;
+}
+
+/** What the failure policy has decided about a call of a handler that failed, or a record that does not decode. */
+export interface FailureEvent {
+  /** The consumer group's id. */
+  readonly groupId: string;
+  /** The source topic's name, also where the record comes from one of its retry topics. */
+  readonly topic: string;
+  /** `handler`: it threw. `invalid`: the record does not decode, or does not fit its topic. */
+  readonly reason: "handler" | "invalid";
+  /**
+   * `retry`: the handler is called again in place, for a batch too; `retry-topic`: later, from there;
+   * `dead-letter`: the record is put aside; `skip`: it is passed over; `fail`: the consumer stops.
+   */
+  readonly action: "retry" | "retry-topic" | "dead-letter" | "skip" | "fail";
+}
+
+/** Partitions that came or went, as {@link RebalanceEvent} tells it. */
+export interface RebalancedEvent {
+  /** The consumer group's id. */
+  readonly groupId: string;
+  /** What happened. */
+  readonly type: "assigned" | "revoked" | "lost";
+  /** How many partitions it happened to; a rebalance may leave a member none. */
+  readonly partitions: number;
+}
+
+/** A member of a consumer group: a consumer or processor that runs. */
+export interface MemberActivity {
+  /** The consumer group's id. */
+  readonly groupId: string;
+  /** How far behind it is, as of the last fetch. Asks no broker, and leaves out partitions of which it is not known yet. */
+  readonly lag: () => readonly KnownLag[];
+}
+
+/** How far behind a member is in a partition. */
+export interface KnownLag {
+  /** The topic's name. */
+  readonly topic: string;
+  /** The partition's number, from 0. */
+  readonly partition: number;
+  /** Records in the log that are not finished yet; markers of transactions count as records. */
+  readonly lag: number;
+}

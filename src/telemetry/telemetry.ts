@@ -1,0 +1,82 @@
+import type {
+  CommitActivity,
+  Ended,
+  FailureEvent,
+  MemberActivity,
+  ProcessActivity,
+  RebalancedEvent,
+  SendActivity,
+  SendEnded,
+  TransactionActivity,
+  TransactionEnded,
+} from "./activities.js";
+
+/**
+ * Watches what the clients of a `Kafka` do: the option `telemetry` takes one. `openTelemetry()` from
+ * `typed-kafka/opentelemetry` makes traces and metrics of it; make one of your own for anything else.
+ *
+ * Every function is optional and is called synchronously; those that return an {@link Operation} right before
+ * what they are told of begins. What they throw is logged as a warning, once for each function, and changes
+ * nothing for the client.
+ *
+ * @example
+ * ```ts
+ * let deadLetters = 0;
+ * const telemetry: Telemetry = {
+ *   onFailure: ({ action }) => {
+ *     if (action === "dead-letter") deadLetters += 1;
+ *   },
+ * };
+ * const kafka = new Kafka({ brokers: "localhost:9092", telemetry });
+ * ```
+ */
+export interface Telemetry {
+  /** A call of `send` or `sendAll`, of a producer or in a transaction. */
+  readonly onSend?: Hook<SendActivity, Operation<SendEnded> | undefined>;
+  /** A call of a handler, or a record in the hand of a loop. */
+  readonly onProcess?: Hook<ProcessActivity, Operation | undefined>;
+  /** A consumer's or processor's commit of offsets. */
+  readonly onCommit?: Hook<CommitActivity, Operation<TransactionEnded> | undefined>;
+  /** A transaction of a transactional producer. */
+  readonly onTransaction?: Hook<TransactionActivity, Operation<TransactionEnded> | undefined>;
+  /** A record failed, and the failure policy has decided what becomes of it. */
+  readonly onFailure?: Hook<FailureEvent, void>;
+  /** Partitions were assigned to a member of a group, or taken from it. */
+  readonly onRebalance?: Hook<RebalancedEvent, void>;
+  /** A member of a group begins. What this returns is called when the member has ended. */
+  readonly onMember?: Hook<MemberActivity, (() => void) | undefined>;
+}
+
+/** A function of {@link Telemetry}: what it is told of, and the `Kafka` whose client does it. */
+export type Hook<Activity, Result> = ((activity: Activity, client: TelemetryClient) => Result) | undefined;
+
+/** The `Kafka` whose client is being watched. */
+export interface TelemetryClient {
+  /** Its `clientId`. */
+  readonly clientId: string;
+}
+
+/** Something that is being watched from its beginning to its end. */
+export interface Operation<End extends Ended = Ended> {
+  /** For a send: headers to add to each of its records, but for a record that has one of these names already. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /**
+   * For the call of a handler or of a transaction's callback: calls `work`, once and before it returns, as
+   * `AsyncLocalStorage.run` does, so that what `work` begins is known to be part of this. Absent: it is called
+   * directly. The body of a loop is not called by the library, so nothing is run for it.
+   */
+  readonly run?: ((work: () => void) => void) | undefined;
+  /** It has ended. Called once. */
+  readonly end: (ended: End) => void;
+}
+
+/** The names of the functions. */
+export const telemetryHooks = [
+  "onSend",
+  "onProcess",
+  "onCommit",
+  "onTransaction",
+  "onFailure",
+  "onRebalance",
+  "onMember",
+] as const satisfies readonly (keyof Telemetry)[];
