@@ -1,7 +1,12 @@
 import { defineConfig } from "tsup";
 
 export default defineConfig({
-  entry: { index: "src/index.ts", testing: "src/testing/index.ts", cli: "src/cli/main.ts" },
+  entry: {
+    index: "src/index.ts",
+    testing: "src/testing/index.ts",
+    opentelemetry: "src/opentelemetry/index.ts",
+    cli: "src/cli/main.ts",
+  },
   format: "esm",
   tsconfig: "tsconfig.build.json",
   target: "node20",

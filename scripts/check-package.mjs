@@ -56,6 +56,26 @@ for (const value of [Kafka, defineTopic, startEmbeddedKafka]) {
 }
 `;
 
+const observed = `
+import { defineTopic, Kafka, string, type Telemetry } from "typed-kafka";
+import { openTelemetry } from "typed-kafka/opentelemetry";
+import { startEmbeddedKafka } from "typed-kafka/testing";
+
+const embedded = await startEmbeddedKafka();
+const telemetry: Telemetry = openTelemetry({ recordKeys: false });
+const kafka = new Kafka({ brokers: embedded.brokers, telemetry });
+await kafka.producer().send(defineTopic("texts", { value: string() }), { value: "hello" });
+await kafka.close();
+await embedded.close();
+// @ts-expect-error an option that does not exist
+openTelemetry({ recordValues: true });
+`;
+
+const withoutPeer = `
+const error = await import("typed-kafka/opentelemetry").catch((error) => error);
+if (error.code !== "ERR_MODULE_NOT_FOUND" || !error.message.includes("'@opentelemetry/api'")) throw error;
+`;
+
 const tarball = JSON.parse(run(root, "npm", "pack", "--json", "--pack-destination", app))[0].filename;
 
 write("package.json", JSON.stringify({ name: "app", private: true, type: "module" }));
@@ -87,6 +107,23 @@ console.log("types:   the packed declarations compile in an application, and ref
 write("imports.mjs", imports);
 run(app, process.execPath, "imports.mjs");
 console.log("import:  a record goes through the installed package");
+
+write("without-peer.mjs", withoutPeer);
+run(app, process.execPath, "without-peer.mjs");
+run(
+  app,
+  "npm",
+  "install",
+  "--no-audit",
+  "--no-fund",
+  `@opentelemetry/api@${installedVersion("@opentelemetry/api")}`,
+);
+write("observed.ts", observed);
+run(app, process.execPath, "node_modules/typescript/bin/tsc", "--noEmit", "false");
+run(app, process.execPath, "observed.js");
+console.log(
+  "peer:    typed-kafka/opentelemetry works with @opentelemetry/api, and says that it is missing without",
+);
 
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
 if (major > 20 || minor >= 19) {

@@ -1,0 +1,177 @@
+import {
+  type Attributes,
+  type Counter,
+  type Histogram,
+  metrics,
+  type Meter,
+  type MeterProvider,
+} from "@opentelemetry/api";
+import type {
+  CommitActivity,
+  Ended,
+  FailureEvent,
+  MemberActivity,
+  ProcessActivity,
+  RebalancedEvent,
+  SendActivity,
+  SendEnded,
+  TransactionEnded,
+} from "../telemetry/activities.js";
+import { version } from "../version.js";
+import { errorType, instrumentationName, names, operationAttributes, shared } from "./names.js";
+
+/** As the semantic conventions have them for durations of messaging. */
+const bucketsInSeconds = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
+
+interface Instruments {
+  readonly sent: Counter;
+  readonly consumed: Counter;
+  readonly operations: Histogram;
+  readonly processing: Histogram;
+  readonly failures: Counter;
+  readonly rebalances: Counter;
+  readonly transactions: Counter;
+}
+
+/** The metrics. Instruments are made at the first use: unlike a tracer, a global meter does not wait for its SDK. */
+export class Measurements {
+  readonly #provider: MeterProvider | undefined;
+  readonly #members = new Set<MemberActivity>();
+  #made: Instruments | undefined;
+
+  constructor(provider: MeterProvider | undefined) {
+    this.#provider = provider;
+  }
+
+  sent({ topic }: SendActivity, ended: SendEnded, seconds: number): void {
+    const { sent, operations } = this.#instruments();
+    const attributes = { ...operationAttributes("send"), [names.topic]: topic };
+    if (ended.sent > 0) sent.add(ended.sent, attributes);
+    if (ended.failed > 0) sent.add(ended.failed, { ...attributes, ...errorOf(ended) });
+    operations.record(seconds, { ...attributes, ...errorOf(ended) });
+  }
+
+  processed({ groupId, records }: ProcessActivity, ended: Ended, seconds: number): void {
+    const { consumed, processing } = this.#instruments();
+    const attributes = {
+      ...operationAttributes("process"),
+      [names.group]: groupId,
+      ...topicOf(shared(records, ({ topic }) => topic)),
+      ...errorOf(ended),
+    };
+    consumed.add(records.length, attributes);
+    processing.record(seconds, attributes);
+  }
+
+  committed(
+    { groupId, topics, transactionalId }: CommitActivity,
+    ended: TransactionEnded,
+    seconds: number,
+  ): void {
+    this.#instruments().operations.record(seconds, {
+      ...operationAttributes("commit"),
+      [names.group]: groupId,
+      ...topicOf(shared(topics, (topic) => topic)),
+      ...errorOf(ended),
+    });
+    if (transactionalId !== undefined) this.transacted(ended, { [names.group]: groupId });
+  }
+
+  transacted({ outcome = "unknown" }: TransactionEnded, attributes: Attributes = {}): void {
+    this.#instruments().transactions.add(1, {
+      [names.system]: "kafka",
+      [names.outcome]: outcome,
+      ...attributes,
+    });
+  }
+
+  failed({ groupId, topic, reason, action }: FailureEvent): void {
+    this.#instruments().failures.add(1, {
+      [names.system]: "kafka",
+      [names.group]: groupId,
+      [names.topic]: topic,
+      [names.failureReason]: reason,
+      [names.failureAction]: action,
+    });
+  }
+
+  rebalanced({ groupId, type }: RebalancedEvent): void {
+    this.#instruments().rebalances.add(1, {
+      [names.system]: "kafka",
+      [names.group]: groupId,
+      [names.rebalanceType]: type,
+    });
+  }
+
+  /** The member's lag is observed from here until the function is called that this gives. */
+  member(member: MemberActivity): () => void {
+    this.#instruments();
+    this.#members.add(member);
+    return () => {
+      this.#members.delete(member);
+    };
+  }
+
+  #instruments(): Instruments {
+    this.#made ??= this.#make((this.#provider ?? metrics).getMeter(instrumentationName, version));
+    return this.#made;
+  }
+
+  #make(meter: Meter): Instruments {
+    const seconds = { unit: "s", advice: { explicitBucketBoundaries: bucketsInSeconds } };
+    meter
+      .createObservableGauge("typed_kafka.consumer.lag", {
+        unit: "{message}",
+        description: "Records behind the end of the log as of the last fetch.",
+      })
+      .addCallback((result) => {
+        for (const { groupId, lag } of this.#members) {
+          for (const { topic, partition, lag: records } of lag())
+            result.observe(records, {
+              [names.system]: "kafka",
+              [names.group]: groupId,
+              [names.topic]: topic,
+              [names.partition]: String(partition),
+            });
+        }
+      });
+    return {
+      sent: meter.createCounter("messaging.client.sent.messages", {
+        unit: "{message}",
+        description: "Number of messages producer attempted to send to the broker.",
+      }),
+      consumed: meter.createCounter("messaging.client.consumed.messages", {
+        unit: "{message}",
+        description: "Number of messages that were delivered to the application.",
+      }),
+      operations: meter.createHistogram("messaging.client.operation.duration", {
+        ...seconds,
+        description: "Duration of messaging operation initiated by a producer or consumer client.",
+      }),
+      processing: meter.createHistogram("messaging.process.duration", {
+        ...seconds,
+        description: "Duration of processing operation.",
+      }),
+      failures: meter.createCounter("typed_kafka.failures", {
+        unit: "{failure}",
+        description: "What the failure policy decided about records that failed.",
+      }),
+      rebalances: meter.createCounter("typed_kafka.rebalances", {
+        unit: "{rebalance}",
+        description: "Rebalances that a member took part in.",
+      }),
+      transactions: meter.createCounter("typed_kafka.transactions", {
+        unit: "{transaction}",
+        description: "Transactions, by what became of them.",
+      }),
+    };
+  }
+}
+
+function topicOf(topic: string | undefined): Attributes {
+  return topic === undefined ? {} : { [names.topic]: topic };
+}
+
+function errorOf(ended: Ended): Attributes {
+  return "error" in ended ? { [names.errorType]: errorType(ended.error) } : {};
+}
