@@ -11,31 +11,31 @@ export function sendActivity(
   isTransactional: boolean,
 ): SendActivity {
   if (Array.isArray(input)) return { topic: name, batch: input.length, isTombstone: false, isTransactional };
-  const { key, value } = input as ProducerRecord<AnyTopic>;
-  return { topic: name, batch: undefined, key, isTombstone: value === null, isTransactional };
+  // What is no record at all is refused when it is encoded.
+  const record = input as ProducerRecord<AnyTopic> | null | undefined;
+  const isTombstone = record?.value === null;
+  return { topic: name, batch: undefined, key: record?.key, isTombstone, isTransactional };
 }
 
 /**
  * Makes a call of `send` and tells telemetry of it. `send` is given the headers to add to each record, `endedOf`
  * tells how many were sent of a call that succeeded.
  */
-export function observeSend<Result>(
+export async function observeSend<Result>(
   telemetry: ClientTelemetry,
   activity: SendActivity,
   send: (headers: EncodedHeaders | undefined) => Promise<Result>,
   endedOf: (result: Result) => Omit<SendEnded, "error">,
 ): Promise<Result> {
   const operation = telemetry.onSend(activity);
-  const sending = send(operation.headers);
-  void sending.then(
-    (result) => {
-      operation.end(endedOf(result));
-    },
-    (error: unknown) => {
-      operation.end({ ...countsOf(error), error });
-    },
-  );
-  return sending;
+  try {
+    const result = await send(operation.headers);
+    operation.end(endedOf(result));
+    return result;
+  } catch (error) {
+    operation.end({ ...countsOf(error), error });
+    throw error;
+  }
 }
 
 /** Only a `DeliveryError` comes after records were sent. */

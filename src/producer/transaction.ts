@@ -71,12 +71,14 @@ export class TransactionSends implements Transaction {
   ): Promise<void> => {
     const input = records as ProducerRecord<AnyTopic> | readonly ProducerRecord<AnyTopic>[];
     if (this.#telemetry === undefined) return this.#send(topic, input, undefined);
-    return observeSend(
+    const sending = observeSend(
       this.#telemetry,
       sendActivity(topic, input, true),
       (headers) => this.#send(topic, input, headers),
       () => ({ sent: Array.isArray(input) ? input.length : 1, failed: 0 }),
     );
+    ignoreRejection(sending);
+    return sending;
   };
 
   #send(

@@ -91,3 +91,19 @@ test("a loop has each record until it asks for the next one, or is left", async 
   expect(left).toBe(true);
   expect(ended).toEqual([{}, {}]);
 });
+
+test("a record is no longer in hand once the next one is asked for, however long that takes to come", async () => {
+  const { telemetry, begun, ended } = noting();
+  const iterator = observedIterator(
+    telemetry,
+    "g",
+    lettersFrom(() => undefined),
+  );
+  await iterator.next();
+  const next = iterator.next();
+  expect([begun.length, ended.length]).toEqual([1, 1]);
+  await next;
+  // Calls that overlap: whoever has the later record has the one before, too.
+  await Promise.all([iterator.next(), iterator.next()]);
+  expect([begun.length, ended.length]).toEqual([3, 3]);
+});

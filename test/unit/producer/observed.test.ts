@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { expect, test } from "vitest";
 import {
   DeliveryError,
@@ -6,6 +7,7 @@ import {
   TransactionOutcomeUnknownError,
 } from "../../../src/errors.js";
 import { observeSend, observeTransaction, sendActivity } from "../../../src/producer/observed.js";
+import { Encoders, TransactionSends } from "../../../src/producer/transaction.js";
 import { string } from "../../../src/serde/string.js";
 import { ClientTelemetry } from "../../../src/telemetry/client-telemetry.js";
 import { defineTopic } from "../../../src/topic.js";
@@ -34,6 +36,8 @@ test("a call is told with its one record's key and tombstone, or with the number
     batch: 1,
     isTombstone: false,
   });
+  // It is the encoder that refuses it.
+  expect(sendActivity(topic, null as never, false)).toMatchObject({ isTombstone: false });
 });
 
 test("of a send that failed, what was written is told apart from what was not, or may not have been", async () => {
@@ -76,4 +80,26 @@ test("of a transaction it is told whether it was committed, was not, or nobody k
     { error: mine, outcome: "aborted" },
     { error: unknown, outcome: "unknown" },
   ]);
+});
+
+test("a failed send that nobody looks at is an unhandled rejection, but for a transaction's, which fails with it", async () => {
+  const unhandled: unknown[] = [];
+  const note = (reason: unknown): void => void unhandled.push(reason);
+  process.on("unhandledRejection", note);
+  const { telemetry } = noting();
+  const mine = new Error("mine");
+  void observeSend(
+    telemetry,
+    sendActivity(topic, [], false),
+    () => Promise.reject(mine),
+    () => ({ sent: 0, failed: 0 }),
+  );
+  const tx = new TransactionSends(new Encoders(), () => undefined, telemetry);
+  void tx.send(topic, { value: 7 as unknown as string });
+  // Node tells of a rejection in the turn after it.
+  await nextTurn();
+  await nextTurn();
+  process.off("unhandledRejection", note);
+  expect(unhandled).toEqual([mine]);
+  expect(() => tx.finish()).toThrow("expected a string");
 });
