@@ -18,7 +18,7 @@ import type {
   TransactionEnded,
 } from "../telemetry/activities.js";
 import { version } from "../version.js";
-import { errorType, instrumentationName, names, operationAttributes, shared } from "./names.js";
+import { errorType, instrumentationName, shared } from "./attributes.js";
 
 /** As the semantic conventions have them for durations of messaging. */
 const bucketsInSeconds = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
@@ -45,20 +45,32 @@ export class Measurements {
 
   sent({ topic }: SendActivity, ended: SendEnded, seconds: number): void {
     const { sent, operations } = this.#instruments();
-    const attributes = { ...operationAttributes("send"), [names.topic]: topic };
+    const attributes: Attributes = {
+      "messaging.system": "kafka",
+      "messaging.operation.name": "send",
+      "messaging.operation.type": "send",
+      "messaging.destination.name": topic,
+    };
     if (ended.sent > 0) sent.add(ended.sent, attributes);
-    if (ended.failed > 0) sent.add(ended.failed, { ...attributes, ...errorOf(ended) });
-    operations.record(seconds, { ...attributes, ...errorOf(ended) });
+    // Others than those above, because an SDK keeps what it was given.
+    const outcome = "error" in ended ? { ...attributes, "error.type": errorType(ended.error) } : attributes;
+    if (ended.failed > 0) sent.add(ended.failed, outcome);
+    operations.record(seconds, outcome);
   }
 
   processed({ groupId, records }: ProcessActivity, ended: Ended, seconds: number): void {
     const { consumed, processing } = this.#instruments();
-    const attributes = {
-      ...operationAttributes("process"),
-      [names.group]: groupId,
-      ...topicOf(shared(records, ({ topic }) => topic)),
-      ...errorOf(ended),
+    const attributes: Attributes = {
+      "messaging.system": "kafka",
+      "messaging.operation.name": "process",
+      "messaging.operation.type": "process",
+      "messaging.consumer.group.name": groupId,
     };
+    addTopic(
+      attributes,
+      shared(records, (record) => record.topic),
+    );
+    addError(attributes, ended);
     consumed.add(records.length, attributes);
     processing.record(seconds, attributes);
   }
@@ -68,38 +80,44 @@ export class Measurements {
     ended: TransactionEnded,
     seconds: number,
   ): void {
-    this.#instruments().operations.record(seconds, {
-      ...operationAttributes("commit"),
-      [names.group]: groupId,
-      ...topicOf(shared(topics, (topic) => topic)),
-      ...errorOf(ended),
-    });
-    if (transactionalId !== undefined) this.transacted(ended, { [names.group]: groupId });
+    const attributes: Attributes = {
+      "messaging.system": "kafka",
+      "messaging.operation.name": "commit",
+      "messaging.operation.type": "settle",
+      "messaging.consumer.group.name": groupId,
+    };
+    addTopic(
+      attributes,
+      shared(topics, (topic) => topic),
+    );
+    addError(attributes, ended);
+    this.#instruments().operations.record(seconds, attributes);
+    if (transactionalId !== undefined) this.transacted(ended, { "messaging.consumer.group.name": groupId });
   }
 
   transacted({ outcome = "unknown" }: TransactionEnded, attributes: Attributes = {}): void {
     this.#instruments().transactions.add(1, {
-      [names.system]: "kafka",
-      [names.outcome]: outcome,
+      "messaging.system": "kafka",
+      "typed_kafka.transaction.outcome": outcome,
       ...attributes,
     });
   }
 
   failed({ groupId, topic, reason, action }: FailureEvent): void {
     this.#instruments().failures.add(1, {
-      [names.system]: "kafka",
-      [names.group]: groupId,
-      [names.topic]: topic,
-      [names.failureReason]: reason,
-      [names.failureAction]: action,
+      "messaging.system": "kafka",
+      "messaging.consumer.group.name": groupId,
+      "messaging.destination.name": topic,
+      "typed_kafka.failure.reason": reason,
+      "typed_kafka.failure.action": action,
     });
   }
 
   rebalanced({ groupId, type }: RebalancedEvent): void {
     this.#instruments().rebalances.add(1, {
-      [names.system]: "kafka",
-      [names.group]: groupId,
-      [names.rebalanceType]: type,
+      "messaging.system": "kafka",
+      "messaging.consumer.group.name": groupId,
+      "typed_kafka.rebalance.type": type,
     });
   }
 
@@ -128,10 +146,10 @@ export class Measurements {
         for (const { groupId, lag } of this.#members) {
           for (const { topic, partition, lag: records } of lag())
             result.observe(records, {
-              [names.system]: "kafka",
-              [names.group]: groupId,
-              [names.topic]: topic,
-              [names.partition]: String(partition),
+              "messaging.system": "kafka",
+              "messaging.consumer.group.name": groupId,
+              "messaging.destination.name": topic,
+              "messaging.destination.partition.id": String(partition),
             });
         }
       });
@@ -168,10 +186,10 @@ export class Measurements {
   }
 }
 
-function topicOf(topic: string | undefined): Attributes {
-  return topic === undefined ? {} : { [names.topic]: topic };
+function addTopic(attributes: Attributes, topic: string | undefined): void {
+  if (topic !== undefined) attributes["messaging.destination.name"] = topic;
 }
 
-function errorOf(ended: Ended): Attributes {
-  return "error" in ended ? { [names.errorType]: errorType(ended.error) } : {};
+function addError(attributes: Attributes, ended: Ended): void {
+  if ("error" in ended) attributes["error.type"] = errorType(ended.error);
 }

@@ -9,7 +9,7 @@ import type { Ended } from "../telemetry/activities.js";
 import type { Operation, Telemetry } from "../telemetry/telemetry.js";
 import { version } from "../version.js";
 import { Measurements } from "./measurements.js";
-import { instrumentationName } from "./names.js";
+import { instrumentationName } from "./attributes.js";
 import { Spans } from "./spans.js";
 
 /** Options of {@link openTelemetry}. */
@@ -64,7 +64,8 @@ function timed<End extends Ended>(
 ): Operation<End> {
   const began = performance.now();
   return {
-    ...operation,
+    headers: operation.headers,
+    run: operation.run,
     end: (ended) => {
       operation.end(ended);
       measure(ended, (performance.now() - began) / 1_000);

@@ -1,6 +1,7 @@
 import {
   type Attributes,
   context,
+  type Context,
   type Link,
   ROOT_CONTEXT,
   type Span,
@@ -20,10 +21,13 @@ import type {
   TransactionEnded,
 } from "../telemetry/activities.js";
 import type { Operation, TelemetryClient } from "../telemetry/telemetry.js";
-import { errorType, names, operationAttributes, shared } from "./names.js";
+import { errorType, shared } from "./attributes.js";
 import { contextOf, headersOf, type Propagator } from "./propagation.js";
 
-/** One span for each operation, as the semantic conventions have them. */
+/**
+ * One span for each operation, as the semantic conventions have them. Attributes are set one by one: objects
+ * spread into each other take several times as long, for every record.
+ */
 export class Spans {
   readonly #tracer: Tracer;
   readonly #propagator: Propagator;
@@ -37,49 +41,49 @@ export class Spans {
 
   /** A child of what is under way where `send` is called. Its context goes with every record. */
   send({ topic, batch, key, isTombstone }: SendActivity, client: TelemetryClient): Operation<SendEnded> {
-    const parent = context.active();
     const attributes: Attributes = {
-      ...operationAttributes("send"),
-      [names.clientId]: client.clientId,
-      [names.topic]: topic,
-      ...(typeof batch === "number" ? { [names.batchSize]: batch } : this.#ofRecord(key, isTombstone)),
+      "messaging.system": "kafka",
+      "messaging.operation.name": "send",
+      "messaging.operation.type": "send",
+      "messaging.client.id": client.clientId,
+      "messaging.destination.name": topic,
     };
+    if (typeof batch === "number") attributes["messaging.batch.message_count"] = batch;
+    this.#addRecord(attributes, key, isTombstone);
+    const parent = context.active();
     const span = this.#tracer.startSpan(`send ${topic}`, { kind: SpanKind.PRODUCER, attributes }, parent);
     return {
       headers: headersOf(trace.setSpan(parent, span), this.#propagator),
       end: (ended) => {
-        if (batch === "all") span.setAttribute(names.batchSize, ended.sent);
-        if (ended.metadata !== undefined) span.setAttributes(placeOf(ended.metadata));
+        if (batch === "all") span.setAttribute("messaging.batch.message_count", ended.sent);
+        if (ended.metadata !== undefined) {
+          const { partition, offset } = ended.metadata;
+          span.setAttribute("messaging.destination.partition.id", String(partition));
+          if (offset >= 0) span.setAttribute("messaging.kafka.offset", offset);
+        }
         endSpan(span, ended);
       },
     };
   }
 
-  /** A child of the send of the one record, or the root of a trace for a batch; with links to all sends either way. */
-  process({ groupId, records, isBatch, attempt }: ProcessActivity, { clientId }: TelemetryClient): Operation {
-    const sent = records.map((record) => contextOf(record, this.#propagator));
-    const parent = isBatch ? ROOT_CONTEXT : (sent[0] ?? ROOT_CONTEXT);
-    const links = new Map<string, Link>();
-    for (const each of sent) {
-      const linked = trace.getSpanContext(each);
-      // The records of one send have one context.
-      if (linked !== undefined) links.set(linked.traceId + linked.spanId, { context: linked });
-    }
-    const topic = shared(records, (record) => record.topic);
+  process(process: ProcessActivity, { clientId }: TelemetryClient): Operation {
+    const topic = shared(process.records, (record) => record.topic);
     const attributes: Attributes = {
-      ...operationAttributes("process"),
-      [names.clientId]: clientId,
-      [names.group]: groupId,
-      [names.attempt]: attempt,
-      ...(topic === undefined ? {} : { [names.topic]: topic }),
-      ...(isBatch ? this.#ofBatch(records) : this.#ofOne(records)),
+      "messaging.system": "kafka",
+      "messaging.operation.name": "process",
+      "messaging.operation.type": "process",
+      "messaging.client.id": clientId,
+      "messaging.consumer.group.name": process.groupId,
+      "typed_kafka.attempt": process.attempt,
     };
-    const name = topic === undefined ? "process" : `process ${topic}`;
-    const span = this.#tracer.startSpan(
-      name,
-      { kind: SpanKind.CONSUMER, attributes, links: [...links.values()] },
-      parent,
-    );
+    if (topic !== undefined) attributes["messaging.destination.name"] = topic;
+    const [record] = process.records;
+    const { links, parent } =
+      process.isBatch || record === undefined
+        ? this.#ofBatch(attributes, process.records)
+        : this.#ofOne(attributes, record);
+    const options = { kind: SpanKind.CONSUMER, attributes, links };
+    const span = this.#tracer.startSpan(named("process", topic), options, parent);
     return {
       run: (work) => {
         context.with(trace.setSpan(parent, span), work);
@@ -97,14 +101,16 @@ export class Spans {
   ): Operation<TransactionEnded> {
     const topic = shared(topics, (each) => each);
     const attributes: Attributes = {
-      ...operationAttributes("commit"),
-      [names.clientId]: clientId,
-      [names.group]: groupId,
-      ...(topic === undefined ? {} : { [names.topic]: topic }),
-      ...(transactionalId === undefined ? {} : { [names.transactionalId]: transactionalId }),
+      "messaging.system": "kafka",
+      "messaging.operation.name": "commit",
+      "messaging.operation.type": "settle",
+      "messaging.client.id": clientId,
+      "messaging.consumer.group.name": groupId,
     };
-    const name = topic === undefined ? "commit" : `commit ${topic}`;
-    const span = this.#tracer.startSpan(name, { kind: SpanKind.CLIENT, attributes }, ROOT_CONTEXT);
+    if (topic !== undefined) attributes["messaging.destination.name"] = topic;
+    if (transactionalId !== undefined) attributes["typed_kafka.transactional_id"] = transactionalId;
+    const options = { kind: SpanKind.CLIENT, attributes };
+    const span = this.#tracer.startSpan(named("commit", topic), options, ROOT_CONTEXT);
     return {
       end: (ended) => {
         endTransaction(span, ended);
@@ -117,12 +123,12 @@ export class Spans {
     { transactionalId }: TransactionActivity,
     { clientId }: TelemetryClient,
   ): Operation<TransactionEnded> {
-    const parent = context.active();
     const attributes: Attributes = {
-      [names.system]: "kafka",
-      [names.clientId]: clientId,
-      [names.transactionalId]: transactionalId,
+      "messaging.system": "kafka",
+      "messaging.client.id": clientId,
+      "typed_kafka.transactional_id": transactionalId,
     };
+    const parent = context.active();
     const span = this.#tracer.startSpan("transaction", { kind: SpanKind.INTERNAL, attributes }, parent);
     return {
       run: (work) => {
@@ -134,42 +140,50 @@ export class Spans {
     };
   }
 
-  #ofOne([record]: readonly ProcessedRecord[]): Attributes {
-    return record === undefined
-      ? {}
-      : { ...placeOf(record), ...this.#ofRecord(record.key, record.value === null) };
+  /** A child of the send of the record, with a link to it. */
+  #ofOne(attributes: Attributes, record: ProcessedRecord): { links: Link[]; parent: Context } {
+    attributes["messaging.destination.partition.id"] = String(record.partition);
+    attributes["messaging.kafka.offset"] = record.offset;
+    this.#addRecord(attributes, record.key, record.value === null);
+    const parent = contextOf(record, this.#propagator);
+    const sent = trace.getSpanContext(parent);
+    return { links: sent === undefined ? [] : [{ context: sent }], parent };
   }
 
-  #ofBatch(records: readonly ProcessedRecord[]): Attributes {
-    const topic = shared(records, (record) => record.topic);
+  /** The root of a trace, with a link to each send. */
+  #ofBatch(attributes: Attributes, records: readonly ProcessedRecord[]): { links: Link[]; parent: Context } {
+    attributes["messaging.batch.message_count"] = records.length;
     const partition = shared(records, (record) => record.partition);
-    return {
-      [names.batchSize]: records.length,
-      ...(topic === undefined || partition === undefined ? {} : { [names.partition]: String(partition) }),
-    };
+    if (partition !== undefined && attributes["messaging.destination.name"] !== undefined)
+      attributes["messaging.destination.partition.id"] = String(partition);
+    // The records of one send have one context.
+    const links = new Map<string, Link>();
+    for (const record of records) {
+      const sent = trace.getSpanContext(contextOf(record, this.#propagator));
+      if (sent !== undefined) links.set(sent.traceId + sent.spanId, { context: sent });
+    }
+    return { links: [...links.values()], parent: ROOT_CONTEXT };
   }
 
-  #ofRecord(key: unknown, isTombstone: boolean): Attributes {
-    return {
-      ...(typeof key === "string" && this.#recordKeys ? { [names.key]: key } : {}),
-      ...(isTombstone ? { [names.tombstone]: true } : {}),
-    };
+  #addRecord(attributes: Attributes, key: unknown, isTombstone: boolean): void {
+    if (typeof key === "string" && this.#recordKeys) attributes["messaging.kafka.message.key"] = key;
+    if (isTombstone) attributes["messaging.kafka.message.tombstone"] = true;
   }
 }
 
-function placeOf({ partition, offset }: { readonly partition: number; readonly offset: number }): Attributes {
-  return { [names.partition]: String(partition), ...(offset < 0 ? {} : { [names.offset]: offset }) };
+function named(operation: string, topic: string | undefined): string {
+  return topic === undefined ? operation : `${operation} ${topic}`;
 }
 
 function endTransaction(span: Span, ended: TransactionEnded): void {
-  if (ended.outcome !== undefined) span.setAttribute(names.outcome, ended.outcome);
+  if (ended.outcome !== undefined) span.setAttribute("typed_kafka.transaction.outcome", ended.outcome);
   endSpan(span, ended);
 }
 
 function endSpan(span: Span, ended: Ended): void {
   if ("error" in ended) {
     const { error } = ended;
-    span.setAttribute(names.errorType, errorType(error));
+    span.setAttribute("error.type", errorType(error));
     span.setStatus({
       code: SpanStatusCode.ERROR,
       ...(error instanceof Error ? { message: error.message } : {}),

@@ -103,26 +103,42 @@ test("contextOf gives the context of the send, by the last header of the name", 
   expect(contextOf({ rawHeaders: [] }, propagator)).toBe(ROOT_CONTEXT);
 });
 
-test("the lag of a member is observed until it ends", async () => {
+/** Telemetry with a function that gives what was measured under a name since it was called last. */
+function setUpMetrics() {
   const exporter = new InMemoryMetricExporter(AggregationTemporality.DELTA);
   const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 3_600_000 });
-  const meterProvider = new MeterProvider({ readers: [reader] });
-  const { telemetry } = setUp({ meterProvider });
-  const observed = async (): Promise<unknown[]> => {
+  const { telemetry } = setUp({ meterProvider: new MeterProvider({ readers: [reader] }) });
+  const measured = async (name: string): Promise<unknown[]> => {
     exporter.reset();
     await reader.forceFlush();
     return exporter
       .getMetrics()
       .flatMap(({ scopeMetrics }) => scopeMetrics.flatMap(({ metrics }) => metrics))
-      .filter(({ descriptor }) => descriptor.name === "typed_kafka.consumer.lag")
-      .flatMap(({ dataPoints }) => dataPoints.map(({ value }) => value));
+      .filter(({ descriptor }) => descriptor.name === name)
+      .flatMap(({ dataPoints }) =>
+        dataPoints.map(({ value, attributes }) => [value, attributes["error.type"]]),
+      );
   };
+  return { telemetry, measured };
+}
+
+test("the lag of a member is observed until it ends", async () => {
+  const { telemetry, measured } = setUpMetrics();
   const lag = () => [{ topic: "t", partition: 0, lag: 5 }];
   const ended = telemetry.onMember?.({ groupId: "g", lag }, client);
-  expect(await observed()).toEqual([5]);
+  expect(await measured("typed_kafka.consumer.lag")).toEqual([[5, undefined]]);
   ended?.();
-  expect(await observed()).toEqual([]);
-  await meterProvider.shutdown();
+  expect(await measured("typed_kafka.consumer.lag")).toEqual([]);
+});
+
+test("of a send that failed half way, what was written counts without the error", async () => {
+  const { telemetry, measured } = setUpMetrics();
+  const send = { topic: "t", batch: 3, isTombstone: false, isTransactional: false };
+  telemetry.onSend?.(send, client)?.end({ sent: 1, failed: 2, error: new TimeoutError("late") });
+  expect(await measured("messaging.client.sent.messages")).toEqual([
+    [1, undefined],
+    [2, "TIMEOUT"],
+  ]);
 });
 
 test("without an SDK nothing is written into headers, and nothing fails", () => {
