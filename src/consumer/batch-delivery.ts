@@ -5,6 +5,7 @@ import type { RawRecord } from "../record.js";
 import type { OwnedPartition } from "./owned-partition.js";
 import type { Settled } from "./record-failures.js";
 import { Returning } from "./returning.js";
+import { isOutage, outageDelay } from "./serde-outage.js";
 
 /** Options of {@link Consumer.runBatch}. */
 export interface BatchOptions {
@@ -159,7 +160,7 @@ export class BatchDelivery implements Delivery {
     this.#calls.add(call);
     try {
       const records: unknown[] = [];
-      for (const part of parts) await this.#fill(part, records);
+      for (const part of parts) await this.#fill(call, part, records);
       if (records.length > 0 && !this.#stopped) {
         const taken = parts.filter(({ offsets }) => offsets.length > 0);
         const { signal, stop } = anyOf(group.map((partition) => partition.signal));
@@ -231,10 +232,12 @@ export class BatchDelivery implements Delivery {
 
   /** Takes records up to the limit. One that does not decode ends the batch before it, and fails when it comes first. */
   async #fill(
+    call: Call,
     part: { readonly partition: OwnedPartition; readonly offsets: number[] },
     records: unknown[],
   ): Promise<void> {
     const { partition, offsets } = part;
+    let outages = 0;
     while (records.length < this.#maxRecords) {
       const next = partition.open ? partition.queue.peek() : undefined;
       if (next === undefined) return;
@@ -244,6 +247,15 @@ export class BatchDelivery implements Delivery {
         if (isPromise(record)) record = await record;
       } catch (error) {
         if (records.length > 0) return;
+        if (isOutage(error)) {
+          this.#host.waiting(next, error);
+          outages += 1;
+          // No handler is running meanwhile.
+          call.second = Infinity;
+          await partition.wait(outageDelay(outages));
+          call.second = this.#second();
+          continue;
+        }
         if (await this.#dispose(partition, next, error)) continue;
         return;
       }

@@ -27,7 +27,7 @@ import {
 import { observedBatchHandler, observedHandler, observedIterator } from "./observed.js";
 import type { OwnedPartition } from "./owned-partition.js";
 import { RecordDelivery } from "./record-delivery.js";
-import { checkFailureUse, ConsumerFailures, type Movers } from "./record-failures.js";
+import { checkFailureUse, ConsumerFailures, logWaiting, type Movers } from "./record-failures.js";
 import { RecordIterator } from "./record-iterator.js";
 
 /** Where to go on reading: an offset, the log's first or next record, or the first record from a time on. */
@@ -353,6 +353,9 @@ export class Consumer<T extends AnyTopic | AnyTopicPattern> implements AsyncIter
   #host(): DeliveryHost {
     return {
       decode: this.#decode,
+      waiting: (raw, error) => {
+        logWaiting(this.#logger, this.#options.groupId, raw, error);
+      },
       failures: this.#failures,
       taken: (partition) => {
         this.#session.madeRoom(partition);

@@ -1,3 +1,4 @@
+import type { KafkaError } from "../errors.js";
 import type { RawRecord } from "../record.js";
 import type { OwnedPartition } from "./owned-partition.js";
 import type { RecordFailures } from "./record-failures.js";
@@ -45,6 +46,8 @@ export interface DeliveryHost {
   readonly batchFinished: (parts: readonly BatchPart[], result: unknown) => void;
   /** A record could not be handled, or not decoded: the consumer stops with this error. */
   readonly failed: (error: unknown) => void;
+  /** A record waits to be decoded again, because what its serde needs is away: to be told to people. */
+  readonly waiting: (raw: RawRecord, error: KafkaError) => void;
   /** What becomes of records that fail; absent: the first failure stops the consumer. */
   readonly failures?: RecordFailures | undefined;
   /** How many handlers may run at the same time now. */

@@ -1,9 +1,11 @@
+import type { Outcome } from "../failure/failure-policy.js";
 import type { RawRecord } from "../record.js";
 import { type Delivery, type DeliveryHost, type HandlerContext, isPromise } from "./delivery.js";
 import { KeyLanes } from "./key-lanes.js";
 import type { OwnedPartition } from "./owned-partition.js";
 import type { Settled } from "./record-failures.js";
 import { Returning } from "./returning.js";
+import { isOutage, outageDelay } from "./serde-outage.js";
 
 /** How long handlers that finish at once may keep the event loop to themselves. */
 const turnMs = 20;
@@ -200,31 +202,41 @@ export class RecordDelivery implements Delivery {
     const { failures } = this.#host;
     const { partition } = place;
     place.second = undefined;
-    const isAborted = (): boolean => partition.signal.aborted;
-    if (failures === undefined || isAborted()) throw failure;
-    const { policy } = failures;
+    const callsBefore = (): number => failures?.policy.callsBefore(record) ?? 0;
     let error = failure;
-    let attempt = isDecoded ? policy.callsBefore(record) + 1 : 0;
+    let attempt = isDecoded ? callsBefore() + 1 : 0;
+    let outages = 0;
+    let hasDecoded = isDecoded;
     for (;;) {
-      const outcome = policy.onFailure({ raw: record, error, attempt });
+      if (partition.signal.aborted) throw error;
+      let outcome: Outcome;
+      if (!hasDecoded && isOutage(error)) {
+        this.#host.waiting(record, error);
+        outages += 1;
+        outcome = { action: "retry", delayMs: outageDelay(outages) };
+      } else if (failures === undefined) throw error;
+      else outcome = failures.policy.onFailure({ raw: record, error, attempt });
       if (outcome.action === "fail") throw outcome.error;
-      if (outcome.action === "skip") return failures.skip(record, error);
+      if (outcome.action === "skip") return failures?.skip(record, error);
       this.#places.delete(place);
       this.#drive();
       // What was moved is finished, whether there is a place for what comes after it or not.
-      if (outcome.action === "move") return failures.move(partition, record, outcome, error);
+      if (outcome.action === "move") return failures?.move(partition, record, outcome, error);
       await partition.wait(outcome.delayMs);
       if (!(await this.#returnTo(place))) return undefined;
-      attempt += 1;
       this.#begin(place, record);
+      hasDecoded = false;
+      const next = attempt === 0 ? callsBefore() + 1 : attempt + 1;
       try {
         const decoded = await this.#host.decode(record);
         if (!(await this.#goesOn(place))) return undefined;
+        hasDecoded = true;
         this.#begin(place, record);
-        return { result: await this.#handler(decoded as never, { signal: partition.signal, attempt }) };
+        return { result: await this.#handler(decoded as never, { signal: partition.signal, attempt: next }) };
       } catch (again) {
-        if (isAborted()) throw again;
         error = again;
+        // What did not decode has cost no call yet, nor does an outage.
+        if (hasDecoded || (attempt > 0 && !isOutage(again))) attempt = next;
       } finally {
         place.second = undefined;
       }

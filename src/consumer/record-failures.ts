@@ -1,7 +1,7 @@
 import type { ClientConfig } from "../driver/client-config.js";
 import type { NativeConsumer } from "../driver/native-consumer.js";
 import type { NativeOffset } from "../driver/native.js";
-import { ConfigError } from "../errors.js";
+import { ConfigError, type KafkaError } from "../errors.js";
 import type { FailurePolicy, Move, Outcome } from "../failure/failure-policy.js";
 import type { Logger } from "../logger.js";
 import type { EncodedRecord, RawRecord } from "../record.js";
@@ -180,6 +180,15 @@ export function logMove(
 /** Says which record was passed over. */
 export function logSkip(logger: Logger, groupId: string, raw: RawRecord, error: unknown): void {
   logger.warn("a record does not fit its topic and is skipped", { ...placeOf(raw), groupId, error });
+}
+
+/** Says which record waits to be decoded. */
+export function logWaiting(logger: Logger, groupId: string, raw: RawRecord, error: KafkaError): void {
+  logger.warn(`a record cannot be decoded for now and waits: ${error.message}`, {
+    ...placeOf(raw),
+    groupId,
+    error,
+  });
 }
 
 function placeOf({ topic, partition, offset }: RawRecord): {

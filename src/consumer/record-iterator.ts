@@ -2,6 +2,7 @@ import type { RawRecord } from "../record.js";
 import { deferred, type Deferred } from "../waiting.js";
 import type { Delivery, DeliveryHost } from "./delivery.js";
 import type { OwnedPartition } from "./owned-partition.js";
+import { isOutage, outageDelay } from "./serde-outage.js";
 
 /** After so many records the next partition has its turn. */
 const turn = 100;
@@ -19,8 +20,7 @@ export class RecordIterator<Record> implements Delivery, AsyncIterableIterator<R
   readonly #ready = new Set<OwnedPartition>();
   #started = false;
   #inTurn = 0;
-  #inHand:
-    { readonly partition: OwnedPartition; readonly record: RawRecord; readonly second: number } | undefined;
+  #inHand: { readonly partition: OwnedPartition; readonly record: RawRecord; second: number } | undefined;
   #waiting: Deferred<void> | undefined;
   /** Calls of `next` that are not answered yet, and the last one. */
   #calls = 0;
@@ -109,11 +109,11 @@ export class RecordIterator<Record> implements Delivery, AsyncIterableIterator<R
       partition.enter();
       this.#inHand = { partition, record, second: this.#second() };
       try {
-        let decoded = this.#host.decode(record);
+        let decoded = this.#decode(partition, record);
         if (decoded instanceof Promise) {
           decoded = await decoded;
           // The partition may have moved meanwhile, or have been paused, and the others are not to wait for that.
-          if (partition.paused || isOver(partition)) {
+          if (decoded === gaveUp || partition.paused || isOver(partition)) {
             this.#putDown();
             if (!isOver(partition)) this.#host.rewind(partition, record.offset);
             continue;
@@ -126,6 +126,37 @@ export class RecordIterator<Record> implements Delivery, AsyncIterableIterator<R
         else await this.#recover(partition, record, error);
       }
     }
+  }
+
+  #decode(partition: OwnedPartition, record: RawRecord): unknown {
+    const again = (error: unknown): Promise<unknown> => this.#decodeAgain(partition, record, error);
+    try {
+      const decoded = this.#host.decode(record);
+      return decoded instanceof Promise ? decoded.catch(again) : decoded;
+    } catch (error) {
+      if (isOutage(error)) return again(error);
+      throw error;
+    }
+  }
+
+  /** Decodes again and again while what the serde needs is away. */
+  async #decodeAgain(partition: OwnedPartition, record: RawRecord, failure: unknown): Promise<unknown> {
+    const inHand = this.#inHand;
+    let error = failure;
+    for (let outages = 1; isOutage(error) && !isOver(partition); outages += 1) {
+      this.#host.waiting(record, error);
+      // The loop's body is not running meanwhile.
+      if (inHand !== undefined) inHand.second = Infinity;
+      await partition.wait(outageDelay(outages));
+      if (partition.releasing || partition.seeking) return gaveUp;
+      if (inHand !== undefined) inHand.second = this.#second();
+      try {
+        return await this.#host.decode(record);
+      } catch (again) {
+        error = again;
+      }
+    }
+    throw error;
   }
 
   /** Deals with a record that does not decode: it is finished elsewhere, or the consumer stops. */
@@ -184,6 +215,9 @@ export class RecordIterator<Record> implements Delivery, AsyncIterableIterator<R
     inHand?.partition.leave();
   }
 }
+
+/** In place of a record that waited until its partition was given up or moved. */
+const gaveUp = Symbol("gave up");
 
 /** Whether what was taken of the partition is no longer to be dealt with. */
 function isOver({ gone, signal, seeking }: OwnedPartition): boolean {

@@ -5,7 +5,7 @@ import { HandlerWatch } from "../consumer/handler-watch.js";
 import { observedBatchHandler, observedHandler } from "../consumer/observed.js";
 import type { TopicPartition } from "../consumer/options.js";
 import { RecordDelivery } from "../consumer/record-delivery.js";
-import { checkFailureUse } from "../consumer/record-failures.js";
+import { checkFailureUse, logWaiting } from "../consumer/record-failures.js";
 import type { ClientConfig } from "../driver/client-config.js";
 import { ClosedError, ConfigError } from "../errors.js";
 import { type ClientHealth, healthOf } from "../health.js";
@@ -220,6 +220,9 @@ export class Processor<T extends AnyTopic> {
   #host(): DeliveryHost {
     return {
       decode: (raw) => this.#decoders.get(raw.topic)?.(raw),
+      waiting: (raw, error) => {
+        logWaiting(this.#config.logger, this.#options.consumer.groupId, raw, error);
+      },
       failures: this.#failures,
       taken: (partition) => {
         this.#loop.taken(partition);

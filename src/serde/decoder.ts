@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import { InvalidRecordError } from "../errors.js";
+import { InvalidRecordError, KafkaError } from "../errors.js";
 import type { ConsumerRecord, RawHeaders, RawRecord } from "../record.js";
 import type { AnyTopic, RecordOf } from "../topic.js";
 import { ignoreRejection } from "../waiting.js";
@@ -12,7 +12,7 @@ import type { SerdeContext } from "./serde.js";
  * Turns a record as the native client gives it into one of the topic's. Gives a promise only where
  * a serde or a schema does.
  *
- * @throws `InvalidRecordError` (or rejects with it), which holds the raw bytes
+ * @throws `InvalidRecordError` (or rejects with it), which holds the raw bytes; a `KafkaError` of a serde as it is
  */
 export type Decoder<T extends AnyTopic> = (raw: RawRecord) => RecordOf<T> | Promise<RecordOf<T>>;
 
@@ -42,7 +42,7 @@ export function createDecoder<T extends AnyTopic>(topic: T): Decoder<T> {
     } catch (error) {
       ignoreRejection(value);
       ignoreRejection(key);
-      throw invalid(name, raw, part, error);
+      throw notDecoded(name, raw, part, error);
     }
   }
 
@@ -63,7 +63,7 @@ export function createDecoder<T extends AnyTopic>(topic: T): Decoder<T> {
       part = "headers";
       return decoded(name, raw, key, value, await givenHeaders, rawHeaders);
     } catch (error) {
-      throw invalid(name, raw, part, error);
+      throw notDecoded(name, raw, part, error);
     }
   }
 
@@ -108,7 +108,9 @@ function typedHeaders(schema: StandardSchemaV1): (received: Readonly<Record<stri
   };
 }
 
-function invalid(topic: string, raw: RawRecord, part: Part, thrown: unknown): InvalidRecordError {
+/** What the reader of a record is told: that it is invalid, unless its serde says that something else is wrong. */
+function notDecoded(topic: string, raw: RawRecord, part: Part, thrown: unknown): KafkaError {
+  if (thrown instanceof KafkaError) return thrown;
   const { partition, offset } = raw;
   const what = describeFailure(part, thrown);
   return new InvalidRecordError(

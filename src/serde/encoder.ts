@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import { SerializationError } from "../errors.js";
+import { KafkaError, SerializationError } from "../errors.js";
 import type { EncodedRecord } from "../record.js";
 import type { AnyTopic, ProducerRecord } from "../topic.js";
 import { ignoreRejection } from "../waiting.js";
@@ -12,7 +12,7 @@ import type { Serde, SerdeContext } from "./serde.js";
  * Checks a record and turns it into bytes. Gives a promise only where a serde or a schema does.
  *
  * @param index - the record's position in the caller's array, for the error; `undefined` for one record
- * @throws `SerializationError` (or rejects with it)
+ * @throws `SerializationError` (or rejects with it); a `KafkaError` of a serde as it is
  */
 export type Encoder = (
   record: ProducerRecord<AnyTopic>,
@@ -225,7 +225,9 @@ async function begin<T>(make: () => Later<T>): Promise<T> {
   return make();
 }
 
-function refused(topic: string, part: Part, index: number | undefined, thrown: unknown): SerializationError {
+/** What the sender of a record is told: that it does not fit, unless its serde says that something else is wrong. */
+function refused(topic: string, part: Part, index: number | undefined, thrown: unknown): KafkaError {
+  if (thrown instanceof KafkaError) return thrown;
   const where = index === undefined ? topic : `${topic}: record ${String(index)}`;
   return new SerializationError(`${where}: ${describeFailure(part, thrown)}`, {
     ...causeOf(thrown),

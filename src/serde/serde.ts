@@ -9,7 +9,10 @@ export interface SerdeContext {
 /**
  * Turns values of one type into bytes and back. Both directions may return a promise; one that
  * returns none costs none. What they throw becomes the `cause` of a `SerializationError` (out) or
- * of an `InvalidRecordError` (in). `null` is never given to the serde of a value that allows
+ * of an `InvalidRecordError` (in): the record is wrong. A `KafkaError` is passed on as it is: the record
+ * may be right, but what the serde needs is not there, such as a schema registry. No `onInvalid` is applied
+ * then; a consumer or processor decodes the record again and again where the error is `retriable`, and stops
+ * with it, the offset uncommitted, where it is not. `null` is never given to the serde of a value that allows
  * tombstones, nor to that of a key: in Kafka it is the absence of bytes.
  *
  * @example

@@ -23,6 +23,7 @@ function setUp(
   const finished: BatchPart[] = [];
   const host: DeliveryHost = {
     decode: (raw) => raw,
+    waiting: () => {},
     taken: () => {},
     finished: () => {},
     batchFinished: (parts) => {

@@ -11,6 +11,7 @@ import { rawRecord } from "./records.js";
 
 const handingOver: DeliveryHost = {
   decode: (raw) => raw,
+  waiting: () => {},
   taken: () => {},
   finished: (partition, offset) => {
     partition.finish(offset);

@@ -14,6 +14,7 @@ function setUp(overrides: Partial<DeliveryHost> = {}) {
   const errors: unknown[] = [];
   const host: DeliveryHost = {
     decode: ({ offset }) => (offset === 0 ? decoding.promise : offset),
+    waiting: () => {},
     taken: () => {},
     finished: (owned, offset) => {
       owned.finish(offset);

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { InvalidRecordError } from "../../../src/errors.js";
+import { ConnectionError, InvalidRecordError } from "../../../src/errors.js";
 import type { RawRecord } from "../../../src/record.js";
 import { createDecoder } from "../../../src/serde/decoder.js";
+import { createEncoder } from "../../../src/serde/encoder.js";
 import { integer } from "../../../src/serde/numbers.js";
 import type { Serde } from "../../../src/serde/serde.js";
 import { string } from "../../../src/serde/string.js";
@@ -239,4 +240,34 @@ describe("a record that is decoded later", () => {
       "key: the bytes are not UTF-8",
     );
   });
+});
+
+describe("a serde that throws a KafkaError", () => {
+  const away = new ConnectionError("nobody answers");
+  const throwing: Serde<string> = {
+    serialize: () => {
+      throw away;
+    },
+    deserialize: () => {
+      throw away;
+    },
+  };
+  const rejecting: Serde<string> = {
+    serialize: () => Promise.reject(away),
+    deserialize: () => Promise.reject(away),
+  };
+
+  it.each([
+    ["throws", throwing],
+    ["rejects", rejecting],
+  ])(
+    "says nothing of the record: what reads and what sends get the error as it is (%s)",
+    async (_, serde) => {
+      const topic = defineTopic("texts", { value: serde, key: serde });
+      const decoding = async () => createDecoder(topic)(raw());
+      await expect(decoding()).rejects.toBe(away);
+      const encoding = async () => createEncoder(topic)({ value: "text" }, undefined);
+      await expect(encoding()).rejects.toBe(away);
+    },
+  );
 });
