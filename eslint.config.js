@@ -20,6 +20,7 @@ const mayImport = {
   preflight: ["serde", "failure", "driver", "producer", "consumer", "processor", "admin"],
   testing: ["driver"],
   opentelemetry: ["telemetry"],
+  "schema-registry": ["serde"],
   // A program of its own on top of everything.
   cli: ["serde"],
 };
@@ -39,6 +40,11 @@ const openTelemetry = {
   group: ["@opentelemetry/**"],
   message: "OpenTelemetry is an optional peer: only src/opentelemetry/ may load it.",
 };
+const peers = {
+  group: ["avsc", "@bufbuild/**"],
+  allowTypeImports: true,
+  message: "It need not be installed: src/schema-registry/peer.ts loads it when it is needed.",
+};
 const topFiles = {
   regex: String.raw`^(\./|(\.\./)+)(${top.join("|")})\.js$`,
   message: "This file puts everything together: what is below does not import it.",
@@ -57,7 +63,7 @@ const restrictImports = (files, patterns, ignores = []) => ({
 });
 
 export default defineConfig(
-  globalIgnores(["dist/", "docs/api/", "coverage/", ".kafka/"]),
+  globalIgnores(["dist/", "docs/api/", "coverage/", ".kafka/", "**/*_pb.ts"]),
   tseslint.configs.strictTypeChecked,
   {
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
@@ -77,10 +83,10 @@ export default defineConfig(
       eqeqeq: "error",
     },
   },
-  restrictImports(topPaths, [binding, zod, openTelemetry, arrows(["opentelemetry"])]),
+  restrictImports(topPaths, [binding, zod, openTelemetry, peers, arrows(["opentelemetry"])]),
   restrictImports(
     ["src/*.ts"],
-    [binding, zod, openTelemetry, topFiles, arrows(folders.filter((folder) => folder !== "serde"))],
+    [binding, zod, openTelemetry, peers, topFiles, arrows(folders.filter((folder) => folder !== "serde"))],
     topPaths,
   ),
   ...Object.entries(mayImport).map(([folder, allowed]) =>
@@ -90,6 +96,7 @@ export default defineConfig(
         ...(folder === "driver" ? [] : [binding]),
         ...(folder === "opentelemetry" ? [] : [openTelemetry]),
         zod,
+        peers,
         ...(folder === "cli" ? [] : [topFiles]),
         arrows(folders.filter((other) => other !== folder && !allowed.includes(other))),
       ],

@@ -5,6 +5,7 @@ export default defineConfig({
     index: "src/index.ts",
     testing: "src/testing/index.ts",
     opentelemetry: "src/opentelemetry/index.ts",
+    "schema-registry": "src/schema-registry/index.ts",
     cli: "src/cli/main.ts",
   },
   format: "esm",

@@ -12,10 +12,16 @@ process.on("exit", () => rmSync(app, { recursive: true, force: true }));
 
 const typed = `
 import { defineTopic, Kafka, type ValueOf } from "typed-kafka";
+import { jsonSchema, schemaRegistry } from "typed-kafka/schema-registry";
 import { startEmbeddedKafka } from "typed-kafka/testing";
 import { z } from "zod";
 
 const students = defineTopic("students", { value: z.object({ id: z.number(), name: z.string() }) });
+const registry = schemaRegistry({ url: "http://localhost:8081" });
+const registered = defineTopic("registered", { value: jsonSchema(registry, z.object({ id: z.int() })) });
+export const record: ValueOf<typeof registered> = { id: 1 };
+// @ts-expect-error a field of another type
+export const wrong: ValueOf<typeof registered> = { id: "1" };
 const student: ValueOf<typeof students> = { id: 1, name: "Samwel" };
 
 export async function main(): Promise<void> {
@@ -48,10 +54,46 @@ await kafka.close();
 await embedded.close();
 `;
 
+const withoutPeers = `
+import { avro, jsonSchema, protobuf, schemaRegistry } from "typed-kafka/schema-registry";
+import { z } from "zod";
+
+const registry = schemaRegistry({ url: "http://localhost:8081" });
+jsonSchema(registry, z.object({ id: z.int() }));
+const needed = { avsc: () => avro(registry, "string", z.string()), "@bufbuild/protobuf": () => protobuf(registry, {}) };
+for (const [name, make] of Object.entries(needed)) {
+  let message = "nothing was thrown";
+  try {
+    make();
+  } catch (error) {
+    ({ message } = error);
+  }
+  if (!message.includes("npm install " + name)) throw new Error(name + ": " + message);
+}
+`;
+
+const withPeers = `
+import { ConfigError } from "typed-kafka";
+import { avro, protobuf, schemaRegistry } from "typed-kafka/schema-registry";
+import { TimestampSchema } from "@bufbuild/protobuf/wkt";
+import { z } from "zod";
+
+const registry = schemaRegistry({ url: "http://localhost:8081" });
+protobuf(registry, TimestampSchema);
+avro(registry, "string", z.string());
+try {
+  avro(registry, "nothing", z.string());
+  throw new Error("it was not refused");
+} catch (error) {
+  if (!(error instanceof ConfigError)) throw error;
+}
+`;
+
 const requires = `
 const { Kafka, defineTopic } = require("typed-kafka");
+const { avro } = require("typed-kafka/schema-registry");
 const { startEmbeddedKafka } = require("typed-kafka/testing");
-for (const value of [Kafka, defineTopic, startEmbeddedKafka]) {
+for (const value of [Kafka, defineTopic, avro, startEmbeddedKafka]) {
   if (typeof value !== "function") throw new Error("an export is missing");
 }
 `;
@@ -124,6 +166,13 @@ run(app, process.execPath, "observed.js");
 console.log(
   "peer:    typed-kafka/opentelemetry works with @opentelemetry/api, and says that it is missing without",
 );
+write("without-peers.mjs", withoutPeers);
+run(app, process.execPath, "without-peers.mjs");
+const peers = ["avsc", "@bufbuild/protobuf"].map((name) => `${name}@${installedVersion(name)}`);
+run(app, "npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", ...peers);
+write("with-peers.mjs", withPeers);
+run(app, process.execPath, "with-peers.mjs");
+console.log("peers:   serdes of a schema registry name the package that they need, and find it");
 
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
 if (major > 20 || minor >= 19) {

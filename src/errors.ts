@@ -8,8 +8,8 @@ import type { RecordMetadata } from "./record.js";
  * | --- | --- |
  * | `CONFIG` | an option, a topic definition or a policy is wrong |
  * | `BINDING` | the native Kafka client could not be loaded |
- * | `CONNECTION` | no broker could be reached |
- * | `AUTHENTICATION` | a broker refused the credentials or the certificate |
+ * | `CONNECTION` | no broker, or no schema registry, could be reached |
+ * | `AUTHENTICATION` | a broker or a schema registry refused the credentials, or a broker the certificate |
  * | `AUTHORIZATION` | the principal lacks a permission (an ACL) |
  * | `TIMEOUT` | an answer did not come in time |
  * | `SERIALIZATION` | a record to be sent does not fit its topic |
@@ -94,7 +94,7 @@ export class KafkaError extends Error {
   /** Kafka's own error code: positive from a broker, negative from librdkafka. */
   readonly nativeCode: number | undefined;
 
-  /** Made by the library; make one yourself only in tests. */
+  /** Made by the library; make one yourself only in tests, and in serdes (see {@link Serde}). */
   constructor(code: KafkaErrorCode, message: string, context: ErrorContext = {}) {
     super(message, "cause" in context ? { cause: context.cause } : undefined);
     this.code = code;
@@ -121,18 +121,18 @@ export class ConfigError extends KafkaError {
   }
 }
 
-/** No broker could be reached within the time given; the message has the address and the true reason. */
+/** No broker, or no schema registry, could be reached within the time given; the message has the address and the true reason. */
 export class ConnectionError extends KafkaError {
   /** The name of the class. */
   override readonly name = "ConnectionError";
 
-  /** Made by the library; make one yourself only in tests. */
+  /** Made by the library, and by serdes of yours that need something which cannot be reached. */
   constructor(message: string, context: ErrorContext = {}) {
     super("CONNECTION", message, { retriable: true, ...context });
   }
 }
 
-/** A broker refused the credentials, or its certificate is not trusted. */
+/** A broker or a schema registry refused the credentials, or the broker's certificate is not trusted. */
 export class AuthenticationError extends KafkaError {
   /** The name of the class. */
   override readonly name = "AuthenticationError";

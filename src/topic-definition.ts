@@ -1,6 +1,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { ConfigError } from "./errors.js";
-import { isNullableJson, jsonOf } from "./serde/json.js";
+import { jsonOf } from "./serde/json.js";
+import { isNullable } from "./serde/schema-serde.js";
 import { isStandardSchema, schemaCodec } from "./serde/schema.js";
 import type { AnySerde, Serde } from "./serde/serde.js";
 import type { ApplicationOf, CheckHeaders, CheckSource, Source } from "./serde/source.js";
@@ -79,7 +80,7 @@ export function resolveDefinition(definition: GivenDefinition): ResolvedDefiniti
   checkFields(definition);
   const tombstones = booleanOf("tombstones", definition.tombstones);
   const value = serdeOf("value", definition.value);
-  if (tombstones && isNullableJson(value)) {
+  if (tombstones && isNullable(value)) {
     throw new ConfigError(
       "tombstones",
       "the value's schema takes null itself, so a null could mean either: make it not nullable, or leave tombstones out",

@@ -1,10 +1,9 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { SerdeFailure } from "./failure.js";
-import { schemaCodec, takesNull, valueOf } from "./schema.js";
+import { schemaSerde } from "./schema-serde.js";
 import type { Serde } from "./serde.js";
 import type { CheckSchema } from "./source.js";
 import { decodeUtf8 } from "./utf8.js";
-import { isZod } from "./zod-structure.js";
 
 /**
  * JSON that a schema describes, checked on the way out and on the way in. What is sent is what the
@@ -36,39 +35,24 @@ export function json<Schema extends StandardSchemaV1>(
 
 /** {@link json} of a schema that stands in the field of this path. */
 export function jsonOf(schema: StandardSchemaV1, field: string): Serde<unknown> {
-  const { encode, decode } = schemaCodec(schema, "json", field);
-  const serde: Serde<unknown> = Object.freeze({
-    serialize: (value: unknown) => {
-      const result = encode(value);
-      return result instanceof Promise ? result.then(toBytes) : toBytes(result);
-    },
-    deserialize: (bytes: Buffer) => {
-      const result = decode(parse(bytes));
-      return result instanceof Promise ? result.then(valueOf) : valueOf(result);
-    },
+  return schemaSerde(schema, field, "json", {
+    write: (wire) => Buffer.from(toJson(wire)),
+    read: (bytes) => parseJson(decodeUtf8(bytes)),
   });
-  if (takesNull({ encode, decode }, isZod(schema))) nullable.add(serde);
-  return serde;
 }
 
-/** Whether this is the serde of a JSON schema that takes `null`. */
-export function isNullableJson(serde: object): boolean {
-  return nullable.has(serde);
-}
-
-const nullable = new WeakSet();
-
-function toBytes(result: StandardSchemaV1.Result<unknown>): Buffer {
-  const text = stringify(valueOf(result));
+/** The JSON of a value that a schema gave. */
+export function toJson(wire: unknown): string {
+  const text = stringify(wire);
   if (text === undefined) throw new SerdeFailure("the value has no JSON");
-  return Buffer.from(text);
+  return text;
 }
 
 /** What its declaration leaves out: it gives `undefined` for what has no JSON. */
 const stringify: (value: unknown) => string | undefined = JSON.stringify;
 
-function parse(bytes: Buffer): unknown {
-  const text = decodeUtf8(bytes);
+/** The value of a JSON text. */
+export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {

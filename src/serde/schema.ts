@@ -31,11 +31,7 @@ export interface SchemaCodec {
  *
  * @throws `ConfigError` where it is no schema, or one whose values could not be read again
  */
-export function schemaCodec(
-  schema: StandardSchemaV1,
-  wire: Exclude<Wire, "application">,
-  field: string,
-): SchemaCodec {
+export function schemaCodec(schema: StandardSchemaV1, wire: Wire, field: string): SchemaCodec {
   if (!isStandardSchema(schema)) {
     throw new ConfigError(
       field,

@@ -27,6 +27,9 @@ export type CheckSchema<S extends StandardSchemaV1, Field extends string> = Mess
   OneWay<S, Field> | NotJson<StandardSchemaV1.InferInput<S>, Field, "value", []>
 >;
 
+/** {@link CheckSource} for schemas of which the wire side may be anything. */
+export type CheckOneWay<S extends StandardSchemaV1, Field extends string> = Message<OneWay<S, Field>>;
+
 /** {@link CheckSource} for headers, whose wire side is an object of strings. */
 export type CheckHeaders<S> = S extends StandardSchemaV1
   ? Message<OneWay<S, "headers"> | NotHeaders<StandardSchemaV1.InferInput<S>>>

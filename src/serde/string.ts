@@ -1,6 +1,6 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { describeValue, SerdeFailure } from "./failure.js";
-import { schemaCodec, valueOf } from "./schema.js";
+import { schemaSerde } from "./schema-serde.js";
 import type { AnySerde, Serde } from "./serde.js";
 import type { CheckStringSchema } from "./source.js";
 import { decodeUtf8, hasUtf8 } from "./utf8.js";
@@ -30,28 +30,12 @@ export function string<Schema extends StandardSchemaV1>(
   schema: Schema & CheckStringSchema<Schema>,
 ): Serde<StandardSchemaV1.InferOutput<Schema>>;
 export function string(schema?: StandardSchemaV1): AnySerde {
-  return schema === undefined ? plain : checkedBy(schema);
+  return schema === undefined
+    ? plain
+    : schemaSerde(schema, "schema", "string", { write: toBytes, read: decodeUtf8 });
 }
 
 const plain: Serde<string> = Object.freeze({ serialize: toBytes, deserialize: decodeUtf8 });
-
-function checkedBy(schema: StandardSchemaV1): Serde<unknown> {
-  const { encode, decode } = schemaCodec(schema, "string", "schema");
-  return Object.freeze({
-    serialize: (value: unknown) => {
-      const result = encode(value);
-      return result instanceof Promise ? result.then(bytesOf) : bytesOf(result);
-    },
-    deserialize: (bytes: Buffer) => {
-      const result = decode(decodeUtf8(bytes));
-      return result instanceof Promise ? result.then(valueOf) : valueOf(result);
-    },
-  });
-}
-
-function bytesOf(result: StandardSchemaV1.Result<unknown>): Buffer {
-  return toBytes(valueOf(result));
-}
 
 function toBytes(value: unknown): Buffer {
   if (typeof value !== "string") throw new SerdeFailure(`expected a string, got ${describeValue(value)}`);

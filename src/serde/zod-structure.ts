@@ -93,7 +93,7 @@ export function inspectZod(schema: ZodSchema, wire: Wire, field: string): ZodStr
  * - `json`: the schema of a JSON value
  * - `headers`: the schema of an object of strings
  * - `string`: the schema of a string, such as one of those
- * - `application`: behind a codec, where anything goes but a transform
+ * - `application`: behind a codec, or in a format that is not JSON, where anything goes but a transform
  */
 export type Wire = "json" | "headers" | "string" | "application";
 

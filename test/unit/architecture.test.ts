@@ -40,6 +40,11 @@ describe("the linter refuses imports against the architecture", () => {
     ["src/kafka.ts", "./opentelemetry/x.js"],
     ["src/consumer/x.ts", "../opentelemetry/x.js"],
     ["src/telemetry/x.ts", "../consumer/x.js"],
+    ["src/schema-registry/x.ts", "avsc"],
+    ["src/schema-registry/x.ts", "@bufbuild/protobuf/wkt"],
+    ["src/schema-registry/x.ts", "../driver/x.js"],
+    ["src/consumer/x.ts", "../schema-registry/x.js"],
+    ["src/topic-x.ts", "./schema-registry/x.js"],
   ])("%s may not import %s", async (file, source) => {
     expect(await refused(file, `import { x } from "${source}"; void x;`)).toBe(true);
   });
@@ -54,6 +59,7 @@ describe("the linter refuses imports against the architecture", () => {
     ["src/consumer/x.ts", "../telemetry/x.js"],
     ["src/opentelemetry/x.ts", "@opentelemetry/api"],
     ["src/topic-x.ts", "./serde/x.js"],
+    ["src/schema-registry/x.ts", "../serde/x.js"],
   ])("%s may import %s", async (file, source) => {
     expect(await refused(file, `import { x } from "${source}"; void x;`)).toBe(false);
   });

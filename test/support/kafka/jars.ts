@@ -44,10 +44,14 @@ export function classArchive(): string {
   return `${installed()}-classes-${shortHash(java)}.jsa`;
 }
 
-function installed(): string {
+/** Where what was fetched once is kept. */
+export function cacheFolder(): string {
   const caches = process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache");
-  const root = process.env["TYPED_KAFKA_CACHE"] ?? join(caches, "typed-kafka");
-  return join(root, `kafka-${kafkaVersion}-${shortHash(readFileSync(pom, "utf8"))}`);
+  return process.env["TYPED_KAFKA_CACHE"] ?? join(caches, "typed-kafka");
+}
+
+function installed(): string {
+  return join(cacheFolder(), `kafka-${kafkaVersion}-${shortHash(readFileSync(pom, "utf8"))}`);
 }
 
 const shortHash = (text: string): string => createHash("sha256").update(text).digest("hex").slice(0, 8);

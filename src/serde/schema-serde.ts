@@ -1,0 +1,48 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { schemaCodec, takesNull, valueOf } from "./schema.js";
+import type { Serde, SerdeContext } from "./serde.js";
+import { isZod, type Wire } from "./zod-structure.js";
+
+/** How what a schema gives for a value becomes bytes, and back. A promise only where it has to be waited for. */
+export interface WireFormat {
+  readonly write: (wire: unknown, context: SerdeContext) => Buffer | Promise<Buffer>;
+  readonly read: (bytes: Buffer, context: SerdeContext) => unknown;
+}
+
+/**
+ * A serde of what a schema describes: checked and encoded by the schema, then written; read, then checked and
+ * decoded. Without a promise where neither the schema nor the format has one.
+ *
+ * @param wire - what may be on the schema's wire side: JSON, a string, or (`application`) whatever the format takes
+ * @throws `ConfigError` for a schema whose values could not be read again
+ */
+export function schemaSerde(
+  schema: StandardSchemaV1,
+  field: string,
+  wire: Exclude<Wire, "headers">,
+  { write, read }: WireFormat,
+): Serde<unknown> {
+  const { encode, decode } = schemaCodec(schema, wire, field);
+  const serde: Serde<unknown> = Object.freeze({
+    serialize: (value: unknown, context: SerdeContext) => {
+      const result = encode(value);
+      return result instanceof Promise
+        ? result.then((later) => write(valueOf(later), context))
+        : write(valueOf(result), context);
+    },
+    deserialize: (bytes: Buffer, context: SerdeContext) => {
+      const value = read(bytes, context);
+      const result = value instanceof Promise ? value.then(decode) : decode(value);
+      return result instanceof Promise ? result.then(valueOf) : valueOf(result);
+    },
+  });
+  if (takesNull({ encode, decode }, isZod(schema))) nullable.add(serde);
+  return serde;
+}
+
+/** Whether this is the serde of a schema that takes `null`. */
+export function isNullable(serde: object): boolean {
+  return nullable.has(serde);
+}
+
+const nullable = new WeakSet();
