@@ -43,6 +43,11 @@ const otherPackages = `
 declare module "aws-msk-iam-sasl-signer-js" {
   function generateAuthToken(options: { region: string }): Promise<{ token: string; expiryTime: number }>;
 }
+declare module "@opentelemetry/sdk-node" {
+  class NodeSDK {
+    start(): void;
+  }
+}
 `;
 
 export interface Sample {
@@ -100,6 +105,8 @@ export function mistakesInSamples(): readonly string[] {
   const ownSamples = (page: string) => samplesOf(page).filter(({ shows }) => shows === undefined);
   const texts = new Map(pages.map((page) => [nameOf(page), moduleOf(ownSamples(page))]));
   texts.set(nameOf("taken-for-granted"), takenForGranted);
+  // What protoc would have made for the reader.
+  texts.set(`${process.cwd()}/docs/student_pb.ts`, 'export * from "../test/support/proto/student_pb.js";');
   // A `.d.ts`, or it would be a module, which can only add to those that are there.
   texts.set(nameOf("other-packages.d"), otherPackages);
   const host = ts.createCompilerHost(options);
