@@ -54,7 +54,7 @@ export async function startKafka(options: KafkaClusterOptions = {}): Promise<Kaf
   const archive = classArchive();
   if (!existsSync(archive)) await archiveClasses(jars, archive);
   return KafkaCluster.start(options, [
-    ...javaOptions(jars, options.nodes === 3 ? 384 : 256),
+    ...javaOptions(jars, options.nodes === 3 ? 384 : 512),
     `-XX:SharedArchiveFile=${archive}`,
   ]);
 }
@@ -228,7 +228,7 @@ const javaOptions = (jars: string, heapMb: number): string[] => [
 async function archiveClasses(jars: string, archive: string): Promise<void> {
   const unfinished = `${archive}.${process.pid}`;
   const cluster = await KafkaCluster.start({}, [
-    ...javaOptions(jars, 256),
+    ...javaOptions(jars, 512),
     `-XX:ArchiveClassesAtExit=${unfinished}`,
   ]);
   await cluster.close("SIGTERM");
