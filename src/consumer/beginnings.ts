@@ -1,3 +1,4 @@
+import { logEnd, logStart } from "../driver/native-admin.js";
 import type { NativeConsumer } from "../driver/native-consumer.js";
 import type { NativeOffset } from "../driver/native.js";
 import { AuthenticationError, AuthorizationError, KafkaError } from "../errors.js";
@@ -13,11 +14,6 @@ const firstPauseMs = 100;
 const longestPauseMs = 500;
 /** Each question holds one of libuv's four threads until it is answered. */
 const questionsAtATime = 2;
-
-/** The protocol's word for the first record of a log. */
-const logStart = -2;
-/** The protocol's word for the next offset of a log. */
-export const logEnd = -1;
 
 /** What of the native consumer is asked. */
 export type OffsetSource = Pick<NativeConsumer, "committed" | "ends" | "leadersOf">;

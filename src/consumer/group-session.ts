@@ -1,4 +1,5 @@
 import type { ClientConfig } from "../driver/client-config.js";
+import { logEnd } from "../driver/native-admin.js";
 import { NativeConsumer } from "../driver/native-consumer.js";
 import { nativeCodes } from "../driver/native-errors.js";
 import type { NativeOffset, NativePartition } from "../driver/native.js";
@@ -8,7 +9,7 @@ import type { ClientTelemetry } from "../telemetry/client-telemetry.js";
 import { endOfRun, type RawRecord } from "../record.js";
 import { Bell, settlesWithin, sleep } from "../waiting.js";
 import { Assignment } from "./assignment.js";
-import { askEnds, latestBeginnings, logEnd } from "./beginnings.js";
+import { askEnds, latestBeginnings } from "./beginnings.js";
 import { placeOf, type ResolvedConsumerOptions } from "./options.js";
 import { FlowControl } from "./flow-control.js";
 import { knownLag } from "./known-lag.js";

@@ -1,3 +1,4 @@
+import { logEnd, logStart } from "../driver/native-admin.js";
 import type { NativeConsumer } from "../driver/native-consumer.js";
 import {
   AuthenticationError,
@@ -16,10 +17,6 @@ import type { ReadPartition } from "./read-partition.js";
 /** How long a question to the brokers may take. */
 export const queryTimeoutMs = 5_000;
 const unknownTopicMs = 10_000;
-
-/** Offsets for the times -2 and -1 are the first and the next of the log (the protocol's ListOffsets). */
-const earliest = -2;
-const latest = -1;
 
 /** Finds out what there is to read: partitions, and the offsets between which a read goes. */
 export class LogLookup {
@@ -66,8 +63,8 @@ export class LogLookup {
   /** What of these partitions is to be read, from `from` on. */
   async plan(places: readonly Place[], from: ReadBound): Promise<readonly ReadPartition[]> {
     const { to, follow } = this.#options;
-    const start = await this.#offsetsAt(places, earliest);
-    const end = await this.#offsetsAt(places, latest);
+    const start = await this.#offsetsAt(places, logStart);
+    const end = await this.#offsetsAt(places, logEnd);
     const fromTime =
       from.type === "time" ? await this.#offsetsAt(places, from.ms) : new Map<string, number>();
     const toTime = to.type === "time" ? await this.#offsetsAt(places, to.ms) : new Map<string, number>();
