@@ -8,19 +8,30 @@ import tseslint from "typescript-eslint";
  */
 const top = ["index", "kafka", "kafka-options"];
 const mayImport = {
-  serde: [],
-  telemetry: ["serde"],
-  failure: ["serde", "telemetry"],
-  driver: ["telemetry"],
-  producer: ["serde", "telemetry", "failure", "driver"],
-  consumer: ["serde", "telemetry", "failure", "driver"],
-  reader: ["serde", "driver"],
-  processor: ["serde", "telemetry", "failure", "driver", "producer", "consumer"],
-  admin: ["serde", "failure", "driver"],
-  preflight: ["serde", "failure", "driver", "producer", "consumer", "processor", "admin"],
+  options: [],
+  serde: ["options"],
+  telemetry: ["options", "serde"],
+  failure: ["options", "serde", "telemetry"],
+  driver: ["options", "telemetry"],
+  group: ["options", "telemetry", "failure", "driver"],
+  delivery: ["options", "serde", "telemetry", "failure", "driver", "group"],
+  producer: ["options", "serde", "telemetry", "failure", "driver"],
+  transactions: ["options", "serde", "telemetry", "failure", "driver", "producer"],
+  consumer: ["options", "serde", "telemetry", "failure", "driver", "group", "delivery"],
+  reader: ["options", "serde", "driver"],
+  processor: [
+    ...["options", "serde", "telemetry", "failure", "driver"],
+    ...["group", "delivery", "producer", "transactions"],
+  ],
+  redrive: ["options", "serde", "failure", "driver", "transactions"],
+  admin: ["options", "serde", "failure", "driver"],
+  preflight: [
+    ...["options", "serde", "failure", "driver"],
+    ...["group", "producer", "transactions", "consumer", "processor", "admin"],
+  ],
   testing: ["driver"],
   opentelemetry: ["telemetry"],
-  "schema-registry": ["serde"],
+  "schema-registry": ["options", "serde"],
   // A program of its own on top of everything.
   cli: ["serde"],
 };

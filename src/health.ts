@@ -63,14 +63,14 @@ export class ClientsHealth {
 
   add(client: { readonly health: ClientHealth }): void {
     this.#living.add(client);
-    this.#failed.delete(placeOf(client.health));
+    this.#failed.delete(topicPartitionOf(client.health));
   }
 
   /** It is closed. */
   remove(client: { readonly health: ClientHealth }): void {
     this.#living.delete(client);
     const { health } = client;
-    if (health.state === "failed") this.#failed.set(placeOf(health), health);
+    if (health.state === "failed") this.#failed.set(topicPartitionOf(health), health);
   }
 
   list(): readonly ClientHealth[] {
@@ -78,6 +78,6 @@ export class ClientsHealth {
   }
 }
 
-function placeOf({ kind, name }: ClientHealth): string {
+function topicPartitionOf({ kind, name }: ClientHealth): string {
   return `${kind} ${name ?? ""}`;
 }

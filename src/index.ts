@@ -74,17 +74,18 @@ export {
   type TransactionContext,
   TransactionalProducer,
   type TransactionalProducerOptions,
-} from "./producer/transactional-producer.js";
-export type { Transaction } from "./producer/transaction.js";
-export type { TransactionOptions } from "./producer/transaction-options.js";
+} from "./transactions/transactional-producer.js";
+export type { Transaction } from "./transactions/transaction.js";
+export type { TransactionOptions } from "./transactions/transaction-options.js";
 
 export { Processor } from "./processor/processor.js";
 export type { ProcessorOptions } from "./processor/options.js";
 
 export { Consumer, type PartitionLag, type SeekTarget } from "./consumer/consumer.js";
-export type { BatchOptions } from "./consumer/batch-delivery.js";
-export type { HandlerContext } from "./consumer/delivery.js";
-export type { ConsumerOptions, RebalanceEvent, TopicPartition } from "./consumer/options.js";
+export type { BatchOptions } from "./delivery/batch-delivery.js";
+export type { HandlerContext } from "./delivery/delivery.js";
+export type { ConsumerOptions, RebalanceEvent } from "./group/options.js";
+export type { TopicPartition } from "./offsets.js";
 
 export { Reader } from "./reader/reader.js";
 export type { ReadOptions, ReadProgress } from "./reader/options.js";
@@ -104,7 +105,7 @@ export type { OffsetsByPartition, PartitionOffset } from "./offsets.js";
 
 export { PermanentError, RetryAfterError } from "./failure/handler-errors.js";
 export type { DeadLetterInfo } from "./failure/dead-letter.js";
-export type { DeadLetter, RedriveOptions, RedriveResult } from "./failure/redrive-options.js";
+export type { DeadLetter, RedriveOptions, RedriveResult } from "./redrive/redrive-options.js";
 export type { FailureOptions, OnInvalid, RetryOptions, RetryTopicsOptions } from "./failure/options.js";
 
 export {

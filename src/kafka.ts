@@ -1,25 +1,25 @@
 import { Admin, type AdminOptions } from "./admin/admin.js";
 import { Consumer } from "./consumer/consumer.js";
-import type { ConsumerOptions } from "./consumer/options.js";
+import type { ConsumerOptions } from "./group/options.js";
 import type { ClientConfig } from "./driver/client-config.js";
 import { ClosedError } from "./errors.js";
-import { type RedriveOptions, type RedriveResult, resolveRedriveOptions } from "./failure/redrive-options.js";
+import { type RedriveOptions, type RedriveResult, resolveRedriveOptions } from "./redrive/redrive-options.js";
 import { type ClientHealth, ClientsHealth, type Health } from "./health.js";
 import { type KafkaOptions, resolveKafkaOptions } from "./kafka-options.js";
 import type { ProcessorOptions } from "./processor/options.js";
 import { Processor } from "./processor/processor.js";
-import { Redrive } from "./processor/redrive.js";
+import { Redrive } from "./redrive/redrive.js";
 import { BrokerProbe, type HealthOptions } from "./preflight/broker-probe.js";
 import { check } from "./preflight/check.js";
 import type { CheckOptions } from "./preflight/options.js";
 import type { CheckReport } from "./preflight/report.js";
 import { Producer } from "./producer/producer.js";
 import type { ProducerOptions } from "./producer/options.js";
-import { RecordMover, TransactionalRecordMover } from "./producer/record-mover.js";
+import { RecordMover, TransactionalRecordMover } from "./transactions/record-mover.js";
 import {
   TransactionalProducer,
   type TransactionalProducerOptions,
-} from "./producer/transactional-producer.js";
+} from "./transactions/transactional-producer.js";
 import type { ReadOptions } from "./reader/options.js";
 import { Reader } from "./reader/reader.js";
 import type { AnyTopicPattern } from "./topic-pattern.js";
@@ -71,7 +71,7 @@ export class Kafka {
     const list = Array.isArray(topics) ? (topics as readonly T[]) : [topics as T];
     return this.#add(
       this.#readers,
-      (onClosed) => new Consumer(this.#config, list, options, this.#movers, onClosed),
+      (onClosed) => new Consumer(this.#config, list, options, this.#writers, onClosed),
     );
   }
 
@@ -201,7 +201,7 @@ export class Kafka {
     await this.close();
   }
 
-  readonly #movers = {
+  readonly #writers = {
     plain: () => new RecordMover(this.#config),
     transactional: (groupId: string, name: string | undefined) =>
       new TransactionalRecordMover(this.#config, groupId, name),

@@ -1,12 +1,21 @@
 import { describe } from "./check.js";
 import { ConfigError } from "./errors.js";
 
-/** An offset in a partition of a topic. */
-export interface PartitionOffset {
+/** A partition of a topic. */
+export interface TopicPartition {
   /** The topic's name. */
   readonly topic: string;
   /** The partition's number, from 0. */
   readonly partition: number;
+}
+
+/** Only the place of something that has more to it. */
+export function topicPartitionOf({ topic, partition }: TopicPartition): TopicPartition {
+  return { topic, partition };
+}
+
+/** An offset in a partition of a topic. */
+export interface PartitionOffset extends TopicPartition {
   /** The offset, from 0. */
   readonly offset: number;
 }

@@ -5,7 +5,7 @@ import type { Logger } from "../logger.js";
 import type { TransactionEnded } from "../telemetry/activities.js";
 import type { WatchedOperation } from "../telemetry/client-telemetry.js";
 import { sleep } from "../waiting.js";
-import type { OwnedPartition } from "./owned-partition.js";
+import type { OwnedPartition } from "../group/owned-partition.js";
 
 /** A crash repeats no more than this many finished records. */
 const maxUncommitted = 10_000;

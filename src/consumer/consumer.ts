@@ -11,24 +11,24 @@ import { type AnyTopicPattern, topicOf } from "../topic-pattern.js";
 import type { ClientTelemetry } from "../telemetry/client-telemetry.js";
 import type { AnyTopic, RecordOf } from "../topic.js";
 import { deferred } from "../waiting.js";
-import { BatchDelivery, type BatchOptions, resolveBatchOptions } from "./batch-delivery.js";
+import { BatchDelivery, type BatchOptions, resolveBatchOptions } from "../delivery/batch-delivery.js";
 import { Committer } from "./committer.js";
-import type { Delivery, DeliveryHost, HandlerContext } from "./delivery.js";
-import { drainHandlers } from "./drain-handlers.js";
-import { GroupSession } from "./group-session.js";
-import { HandlerWatch } from "./handler-watch.js";
+import type { Delivery, DeliveryHost, HandlerContext } from "../delivery/delivery.js";
+import { drainHandlers } from "../delivery/drain-handlers.js";
+import { GroupSession } from "../group/group-session.js";
+import { HandlerWatch } from "../delivery/handler-watch.js";
 import {
   type ConsumerOptions,
-  placeOf,
   resolveConsumerOptions,
   type ResolvedConsumerOptions,
-  type TopicPartition,
-} from "./options.js";
-import { observedBatchHandler, observedHandler, observedIterator } from "./observed.js";
-import type { OwnedPartition } from "./owned-partition.js";
-import { RecordDelivery } from "./record-delivery.js";
-import { checkFailureUse, ConsumerFailures, logWaiting, type Movers } from "./record-failures.js";
-import { RecordIterator } from "./record-iterator.js";
+} from "../group/options.js";
+import { topicPartitionOf, type TopicPartition } from "../offsets.js";
+import { observedBatchHandler, observedHandler, observedIterator } from "../delivery/observed.js";
+import type { OwnedPartition } from "../group/owned-partition.js";
+import { RecordDelivery } from "../delivery/record-delivery.js";
+import { checkFailureUse, logWaiting, type PolicyWriters } from "../delivery/record-failures.js";
+import { ConsumerFailures } from "./consumer-failures.js";
+import { RecordIterator } from "../delivery/record-iterator.js";
 
 /** Where to go on reading: an offset, the log's first or next record, or the first record from a time on. */
 export type SeekTarget = number | "earliest" | "latest" | Date;
@@ -79,7 +79,7 @@ export class Consumer<T extends AnyTopic | AnyTopicPattern> implements AsyncIter
     config: ClientConfig,
     topics: readonly T[],
     options: ConsumerOptions,
-    movers: Movers,
+    writers: PolicyWriters,
     onClosed: () => void,
   ) {
     this.#options = resolveConsumerOptions(options);
@@ -95,7 +95,7 @@ export class Consumer<T extends AnyTopic | AnyTopicPattern> implements AsyncIter
       topics.map((topic) => ("pattern" in topic ? topic.subscription : topic.name)),
     );
     if (subscriptions.size < topics.length) throw new ConfigError("topics", "a topic is named twice");
-    this.#failures = this.#failuresOf(config, options, movers);
+    this.#failures = this.#failuresOf(config, options, writers);
     this.#session = new GroupSession(config, this.#options, [...subscriptions], {
       onRecords: (partition) => this.#delivery?.offer(partition),
       onRelease: (partitions) => this.#drain(partitions),
@@ -237,13 +237,16 @@ export class Consumer<T extends AnyTopic | AnyTopicPattern> implements AsyncIter
       const { low, high } = await this.#session.native.watermarks(partition, queryTimeoutMs);
       let { next } = partition;
       if (next === undefined) {
-        const [committed] = await this.#session.native.committed([placeOf(partition)], queryTimeoutMs);
+        const [committed] = await this.#session.native.committed(
+          [topicPartitionOf(partition)],
+          queryTimeoutMs,
+        );
         next =
           committed !== undefined && committed.offset >= 0
             ? committed.offset
             : (partition.queue.peek()?.offset ?? low);
       }
-      lags.push({ ...placeOf(partition), lag: Math.max(0, high - next), end: high, next });
+      lags.push({ ...topicPartitionOf(partition), lag: Math.max(0, high - next), end: high, next });
     }
     return lags;
   }
@@ -407,22 +410,26 @@ export class Consumer<T extends AnyTopic | AnyTopicPattern> implements AsyncIter
     return (raw) => decode(policy.restore(raw));
   }
 
-  #failuresOf(config: ClientConfig, options: ConsumerOptions, movers: Movers): ConsumerFailures | undefined {
+  #failuresOf(
+    config: ClientConfig,
+    options: ConsumerOptions,
+    writers: PolicyWriters,
+  ): ConsumerFailures | undefined {
     const { groupId, groupInstanceId } = this.#options;
     const resolved = resolveFailureOptions(options, groupId, {
       topics: this.#topics.flatMap((topic) => ("pattern" in topic ? [] : topic.name)),
       patterns: this.#topics.flatMap((topic) => ("pattern" in topic ? topic.pattern : [])),
     });
     if (resolved === undefined) return undefined;
-    if (resolved.delaysMs.length > 0 && options.isolation === "read_uncommitted")
+    if (resolved.delaysMs.length > 0 && options.isolationLevel === "read_uncommitted")
       throw new ConfigError(
-        "isolation",
+        "isolationLevel",
         'must be "read_committed" with retryTopics, which are written in transactions: what was rolled back would be handled too',
       );
     return new ConsumerFailures({
       policy: observedPolicy(config.telemetry, resolved),
       config,
-      movers,
+      writers,
       memberName: groupInstanceId,
       native: () => this.#session.native,
       committer: () => this.#committer,

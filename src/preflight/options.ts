@@ -1,6 +1,6 @@
-import { consumerOptionNames, type ConsumerOptions } from "../consumer/options.js";
+import { consumerOptionNames, type ConsumerOptions } from "../group/options.js";
 import type { ProcessorOptions } from "../processor/options.js";
-import { transactionOptionNames, type TransactionOptions } from "../producer/transaction-options.js";
+import { transactionOptionNames, type TransactionOptions } from "../transactions/transaction-options.js";
 import type { AnyTopic } from "../topic.js";
 
 /**
@@ -12,7 +12,7 @@ export interface CheckOptions
   extends
     Omit<ConsumerOptions, "groupId">,
     Omit<TransactionOptions, "transactionalId">,
-    Pick<ProcessorOptions, "maxBatchRecords"> {
+    Pick<ProcessorOptions, "maxTransactionRecords"> {
   /** The group that is going to read the topics. */
   readonly groupId?: string | undefined;
   /** The transactional id that is going to write. */
@@ -25,6 +25,6 @@ export interface CheckOptions
 export const checkOptionNames: readonly string[] = [
   ...consumerOptionNames,
   ...transactionOptionNames,
-  "maxBatchRecords",
+  "maxTransactionRecords",
   "writes",
 ];

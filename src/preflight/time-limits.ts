@@ -1,7 +1,7 @@
-import { resolveConsumerOptions } from "../consumer/options.js";
+import { resolveConsumerOptions } from "../group/options.js";
 import { ConfigError } from "../errors.js";
 import { resolveProcessorOptions } from "../processor/options.js";
-import { resolveTransactionOptions } from "../producer/transaction-options.js";
+import { resolveTransactionOptions } from "../transactions/transaction-options.js";
 import type { CheckOptions } from "./options.js";
 import type { Finding } from "./report.js";
 
@@ -18,14 +18,15 @@ export function checkTimeLimits(options: CheckOptions): readonly Finding[] {
 }
 
 function refused(options: CheckOptions): readonly Finding[] {
-  const { groupId, transactionalId, timeoutMs } = options;
+  const { groupId, transactionalId, transactionTimeoutMs } = options;
   const { sessionTimeoutMs, maxPollIntervalMs, drainTimeoutMs, commitIntervalMs } = options;
   const reading = { sessionTimeoutMs, maxPollIntervalMs, drainTimeoutMs, commitIntervalMs };
   try {
     if (groupId !== undefined && transactionalId !== undefined)
-      resolveProcessorOptions({ groupId, transactionalId, timeoutMs, ...reading }, {});
+      resolveProcessorOptions({ groupId, transactionalId, transactionTimeoutMs, ...reading }, {});
     else if (groupId !== undefined) resolveConsumerOptions({ groupId, ...reading });
-    else if (transactionalId !== undefined) resolveTransactionOptions({ transactionalId, timeoutMs }, {});
+    else if (transactionalId !== undefined)
+      resolveTransactionOptions({ transactionalId, transactionTimeoutMs }, {});
     return [];
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;

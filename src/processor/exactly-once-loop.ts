@@ -1,8 +1,8 @@
-import type { BatchPart, Delivery } from "../consumer/delivery.js";
-import { drainHandlers } from "../consumer/drain-handlers.js";
-import { GroupSession } from "../consumer/group-session.js";
-import { placeOf } from "../consumer/options.js";
-import type { OwnedPartition } from "../consumer/owned-partition.js";
+import type { BatchPart, Delivery } from "../delivery/delivery.js";
+import { drainHandlers } from "../delivery/drain-handlers.js";
+import { GroupSession } from "../group/group-session.js";
+import { topicPartitionOf } from "../offsets.js";
+import type { OwnedPartition } from "../group/owned-partition.js";
 import type { ClientConfig } from "../driver/client-config.js";
 import {
   AuthenticationError,
@@ -16,10 +16,10 @@ import {
   TransactionFailure,
   type TransactionRecord,
   TransactionRunner,
-} from "../producer/transaction-runner.js";
+} from "../transactions/transaction-runner.js";
 import type { CommitActivity } from "../telemetry/activities.js";
 import { deferred, type Deferred, settlesWithin, sleep } from "../waiting.js";
-import { Claims } from "./claims.js";
+import { TransactionPartitions } from "./transaction-partitions.js";
 import { type Finished, HeldSends } from "./finished.js";
 import { observedCommit } from "./observed-commit.js";
 import type { ResolvedProcessorOptions } from "./options.js";
@@ -64,7 +64,7 @@ export class ExactlyOnceLoop {
 
   /** Records may enter the transaction. */
   #isOpen = false;
-  readonly #claims = new Claims();
+  readonly #inTransaction = new TransactionPartitions();
   readonly #held = new HeldSends();
   #count = 0;
   #isIntervalOver = false;
@@ -209,7 +209,7 @@ export class ExactlyOnceLoop {
     } finally {
       this.#isOpen = false;
       clearTimeout(this.#timer);
-      this.#claims.take();
+      this.#inTransaction.take();
       this.#endTransaction();
     }
   }
@@ -220,12 +220,12 @@ export class ExactlyOnceLoop {
       if (!this.#runner.isOpen) await this.#runner.open(this.#giveUp.signal, patiently);
       await this.#runner.begin();
       this.#openUp();
-      while (this.#claims.isEmpty() && !this.#isOver()) {
+      while (this.#inTransaction.isEmpty() && !this.#isOver()) {
         await this.#untilDue();
         // Without records in the transaction these can be mended while it stays open.
-        if (this.#claims.isEmpty()) await this.#mend();
+        if (this.#inTransaction.isEmpty()) await this.#mend();
       }
-      if (this.#claims.isEmpty()) return;
+      if (this.#inTransaction.isEmpty()) return;
       await this.#untilDue();
       this.#isOpen = false;
       await this.#commit();
@@ -269,7 +269,7 @@ export class ExactlyOnceLoop {
 
   /** A transaction without a claim takes whatever comes: only that can bring the offset which it waits for. */
   #takesMore(): boolean {
-    return this.#claims.isEmpty() || this.#count < this.#options.maxBatchRecords;
+    return this.#inTransaction.isEmpty() || this.#count < this.#options.maxTransactionRecords;
   }
 
   /** Puts finished records into the open transaction: the offsets that the group may go on from, and the sends that belong below them. */
@@ -293,19 +293,19 @@ export class ExactlyOnceLoop {
       this.#sendAll(this.#held.release(partition));
       this.#claim(partition);
     }
-    if (this.#count >= this.#options.maxBatchRecords) this.#ring();
+    if (this.#count >= this.#options.maxTransactionRecords) this.#ring();
   }
 
   #claim(partition: OwnedPartition): void {
     if (partition.committable === undefined || partition.committable === partition.committed) return;
-    if (this.#claims.isEmpty()) {
+    if (this.#inTransaction.isEmpty()) {
       this.#timer = setTimeout(() => {
         this.#isIntervalOver = true;
         this.#ring();
       }, this.#options.commitIntervalMs);
       this.#ring();
     }
-    this.#claims.add(partition);
+    this.#inTransaction.add(partition);
   }
 
   /** Where a partition begins is in the next transaction, if the group has committed nothing. */
@@ -334,7 +334,7 @@ export class ExactlyOnceLoop {
   }
 
   async #commit(): Promise<void> {
-    const offsets = this.#claims.offsets();
+    const offsets = this.#inTransaction.offsets();
     const activity = (): CommitActivity => ({
       groupId: this.#options.consumer.groupId,
       topics: [...new Set(offsets.map(({ topic }) => topic))],
@@ -344,12 +344,12 @@ export class ExactlyOnceLoop {
       this.#runner.commitWith(offsets, this.#session.native, this.#lost),
     );
     this.#failures = 0;
-    for (const partition of this.#claims.take()) partition.committed = partition.committable;
+    for (const partition of this.#inTransaction.take()) partition.committed = partition.committable;
   }
 
   /** What of the transaction may not be ours any more, if there is anything. */
   readonly #lost = (): string | undefined => {
-    const lost = this.#claims.broken();
+    const lost = this.#inTransaction.broken();
     if (lost !== undefined) return `${lost.topic}[${lost.partition}]`;
     const isOurs =
       this.#sessionFailure === undefined && !this.#isDead && !this.#session.native.assignmentLost();
@@ -364,7 +364,7 @@ export class ExactlyOnceLoop {
       transactionalId: this.#options.transaction.transactionalId,
       remedy: failure.remedy,
     });
-    for (const partition of this.#claims.take()) this.readAgain(partition);
+    for (const partition of this.#inTransaction.take()) this.readAgain(partition);
     this.#dropStale();
     const { remedy, error, cause, isLasting } = await this.#runner.rollBack(failure);
     if (remedy === "fenced")
@@ -401,7 +401,10 @@ export class ExactlyOnceLoop {
       );
       if (ours.length === 0) return;
       try {
-        const committed = await this.#session.native.committed(ours.map(placeOf), committedTimeoutMs);
+        const committed = await this.#session.native.committed(
+          ours.map(topicPartitionOf),
+          committedTimeoutMs,
+        );
         for (const partition of ours) {
           const found = committed.find(
             (each) => each.topic === partition.topic && each.partition === partition.partition,
@@ -514,7 +517,7 @@ export class ExactlyOnceLoop {
     try {
       await this.drain(partitions);
       const isUnfinished = (): boolean =>
-        partitions.some((partition) => this.#claims.has(partition)) ||
+        partitions.some((partition) => this.#inTransaction.has(partition)) ||
         this.#waiting.some(({ parts }) => parts.some(({ partition }) => partitions.includes(partition)));
       while (isUnfinished() && !this.#isDead && Date.now() < deadline) {
         this.#ring();
@@ -551,19 +554,19 @@ export class ExactlyOnceLoop {
   #isDue(): boolean {
     if (this.#isOver() || this.#isDead || this.#sessionFailure !== undefined || this.#toRewind.size > 0)
       return true;
-    if (this.#claims.isEmpty()) return false;
+    if (this.#inTransaction.isEmpty()) return false;
     return (
       this.#isIntervalOver ||
       this.#isEnding ||
       this.#releasing > 0 ||
-      this.#count >= this.#options.maxBatchRecords
+      this.#count >= this.#options.maxTransactionRecords
     );
   }
 
   /** Resolves when the transaction is to be ended, or when it has got its first record. */
   async #untilDue(): Promise<void> {
-    const wasEmpty = this.#claims.isEmpty();
-    while (!this.#isDue() && !(wasEmpty && !this.#claims.isEmpty())) {
+    const wasEmpty = this.#inTransaction.isEmpty();
+    while (!this.#isDue() && !(wasEmpty && !this.#inTransaction.isEmpty())) {
       this.#due = deferred();
       await this.#due.promise;
     }
@@ -580,7 +583,7 @@ export class ExactlyOnceLoop {
   }
 
   #isOver(): boolean {
-    return this.#isDead || (this.#isEnding && this.#claims.isEmpty() && this.#waiting.length === 0);
+    return this.#isDead || (this.#isEnding && this.#inTransaction.isEmpty() && this.#waiting.length === 0);
   }
 
   /** As a call, because it changes while others are awaited. */

@@ -1,6 +1,6 @@
 import type { CommitActivity, TransactionEnded } from "../telemetry/activities.js";
 import type { ClientTelemetry } from "../telemetry/client-telemetry.js";
-import { TransactionFailure } from "../producer/transaction-runner.js";
+import { TransactionFailure } from "../transactions/transaction-runner.js";
 
 /** Commits a transaction with its offsets; with telemetry, tells what became of it. */
 export async function observedCommit(

@@ -4,7 +4,7 @@ import {
   type ConsumerOptions,
   type ResolvedConsumerOptions,
   resolveConsumerOptions,
-} from "../consumer/options.js";
+} from "../group/options.js";
 import type { NativeProperties } from "../driver/native.js";
 import { ConfigError } from "../errors.js";
 import {
@@ -12,22 +12,22 @@ import {
   resolveTransactionOptions,
   transactionOptionNames,
   type TransactionOptions,
-} from "../producer/transaction-options.js";
+} from "../transactions/transaction-options.js";
 
 /**
  * Options of {@link Kafka.processor}: those of its transactions, and a consumer's. What a processor reads
  * is always `read_committed`.
  */
 export interface ProcessorOptions
-  extends TransactionOptions, Omit<ConsumerOptions, "isolation" | "commitIntervalMs"> {
+  extends TransactionOptions, Omit<ConsumerOptions, "isolationLevel" | "commitIntervalMs"> {
   /**
    * How long a transaction stays open for more records, in milliseconds from its first one; 1 to 60,000
-   * and below `timeoutMs`. A longer one is more records a second and more time until readers see them.
+   * and below `transactionTimeoutMs`. A longer one is more records a second and more time until readers see them.
    * @default 100
    */
   readonly commitIntervalMs?: number | undefined;
   /** After how many records a transaction is committed without waiting for its interval; 1 to 1,000,000. @default 10_000 */
-  readonly maxBatchRecords?: number | undefined;
+  readonly maxTransactionRecords?: number | undefined;
 }
 
 /**
@@ -42,7 +42,7 @@ export interface ResolvedProcessorOptions {
   readonly consumer: ResolvedConsumerOptions;
   readonly transaction: ResolvedTransactionOptions;
   readonly commitIntervalMs: number;
-  readonly maxBatchRecords: number;
+  readonly maxTransactionRecords: number;
 }
 
 /** Checks the options and names the field that is wrong. `shared` are the properties passed to `Kafka`. */
@@ -53,11 +53,14 @@ export function resolveProcessorOptions(
   checkKnown("ProcessorOptions", options, [
     ...transactionOptionNames,
     ...consumerOptionNames,
-    "maxBatchRecords",
+    "maxTransactionRecords",
   ]);
-  const { commitIntervalMs, maxBatchRecords, ...rest } = options;
-  if ("isolation" in rest)
-    throw new ConfigError("isolation", "a processor reads read_committed, or it would not be exactly once");
+  const { commitIntervalMs, maxTransactionRecords, ...rest } = options;
+  if ("isolationLevel" in rest)
+    throw new ConfigError(
+      "isolationLevel",
+      "a processor reads read_committed, or it would not be exactly once",
+    );
   const given = new Set<string>(transactionOptionNames);
   const pick = (wanted: boolean): object =>
     Object.fromEntries(Object.entries(rest).filter(([name]) => given.has(name) === wanted));
@@ -70,10 +73,10 @@ export function resolveProcessorOptions(
     consumer: resolveConsumerOptions(pick(false) as ConsumerOptions),
     commitIntervalMs: checkInteger("commitIntervalMs", commitIntervalMs, {
       min: 1,
-      max: Math.min(60_000, transaction.timeoutMs - 1),
+      max: Math.min(60_000, transaction.transactionTimeoutMs - 1),
       otherwise: 100,
     }),
-    maxBatchRecords: checkInteger("maxBatchRecords", maxBatchRecords, {
+    maxTransactionRecords: checkInteger("maxTransactionRecords", maxTransactionRecords, {
       min: 1,
       max: 1_000_000,
       otherwise: 10_000,

@@ -1,10 +1,10 @@
-import type { OwnedPartition } from "../consumer/owned-partition.js";
-import { preparePolicyTopics } from "../consumer/policy-topics.js";
-import { logMove, logSkip, type RecordFailures, type Settled } from "../consumer/record-failures.js";
+import type { OwnedPartition } from "../group/owned-partition.js";
+import { preparePolicyTopics } from "../delivery/policy-topics.js";
+import { logMove, logSkip, type RecordFailures, type Settled } from "../delivery/record-failures.js";
 import type { ClientConfig } from "../driver/client-config.js";
 import type { NativeConsumer } from "../driver/native-consumer.js";
 import type { FailurePolicy, Outcome } from "../failure/failure-policy.js";
-import type { TransactionRecord } from "../producer/transaction-runner.js";
+import type { TransactionRecord } from "../transactions/transaction-runner.js";
 import type { RawRecord } from "../record.js";
 
 /**

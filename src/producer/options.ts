@@ -75,9 +75,9 @@ export interface ProducerOptions {
    */
   readonly maxRecordBytes?: number | undefined;
   /** How large a batch may grow, in bytes; 1 to 1,000,000,000, and `maxRecordBytes` at most. Kafka: `batch.size`. @default the lesser of 1_000_000 and `maxRecordBytes` */
-  readonly batchMaxBytes?: number | undefined;
+  readonly maxBatchBytes?: number | undefined;
   /** How many records a batch may have; 1 to 1,000,000. librdkafka: `batch.num.messages`. @default 10_000 */
-  readonly batchMaxRecords?: number | undefined;
+  readonly maxBatchRecords?: number | undefined;
   /**
    * The window: how many records may be on their way at the same time; 1 to 1,000,000. Calls that find it
    * full wait for their turn. `sendAll` has a window of its own of the same size.
@@ -140,8 +140,8 @@ const names = [
   "compression",
   "partitioner",
   "maxRecordBytes",
-  "batchMaxBytes",
-  "batchMaxRecords",
+  "maxBatchBytes",
+  "maxBatchRecords",
   "maxInFlightRecords",
   "maxInFlightBytes",
   "maxWaitingRecords",
@@ -186,7 +186,7 @@ export function resolveProducerOptions(
     );
   }
   const maxRecordBytes = integer("maxRecordBytes", 1_000, 1_000_000_000, 1_000_000);
-  const batchMaxBytes = integer("batchMaxBytes", 1, maxRecordBytes, Math.min(1_000_000, maxRecordBytes));
+  const maxBatchBytes = integer("maxBatchBytes", 1, maxRecordBytes, Math.min(1_000_000, maxRecordBytes));
   const maxInFlightRecords = integer("maxInFlightRecords", 1, 1_000_000, 20_000);
   const maxInFlightBytes = integer("maxInFlightBytes", 1_000, 2_000_000_000, 33_554_432);
   const partitioner = resolvePartitioner(options.partitioner);
@@ -206,8 +206,8 @@ export function resolveProducerOptions(
     "compression.type": checkCompression(options.compression),
     partitioner: typeof partitioner === "string" ? partitioner : "murmur2_random",
     "message.max.bytes": maxRecordBytes,
-    "batch.size": batchMaxBytes,
-    "batch.num.messages": integer("batchMaxRecords", 1, 1_000_000, 10_000),
+    "batch.size": maxBatchBytes,
+    "batch.num.messages": integer("maxBatchRecords", 1, 1_000_000, 10_000),
     // The window is kept before the native queue, so that queue never fills.
     "queue.buffering.max.messages": maxInFlightRecords,
     "queue.buffering.max.kbytes": nativeQueueKbytes(maxInFlightBytes, maxRecordBytes),

@@ -69,7 +69,7 @@ function textOf(code: number, deliveryTimeoutMs: number): string {
     case nativeCodes.unknownPartition:
       return "the topic has no such partition";
     case nativeCodes.messageTooLarge:
-      return "the broker refused a batch of records as too large: its limit is the topic's `max.message.bytes` (or the broker's `message.max.bytes`); raise it, or where each record fits, make batches smaller with the option `batchMaxBytes`";
+      return "the broker refused a batch of records as too large: its limit is the topic's `max.message.bytes` (or the broker's `message.max.bytes`); raise it, or where each record fits, make batches smaller with the option `maxBatchBytes`";
     case nativeCodes.unconfirmed:
       return "the broker acknowledged later records of this partition, but not this one, which may have been refused: look whether it is in the log before sending it again";
     case nativeCodes.messageTimedOut:

@@ -6,7 +6,7 @@ import { ClosedError, KafkaError, TimeoutError } from "../errors.js";
 import type { EncodedRecord } from "../record.js";
 import { settlesWithin } from "../waiting.js";
 import { checkSizes } from "./encoded-size.js";
-import { Lanes } from "./lanes.js";
+import { SendClients } from "./send-clients.js";
 import { Leaders } from "./leaders.js";
 import type { ResolvedProducerOptions } from "./options.js";
 import { Partitions } from "./partitions.js";
@@ -33,7 +33,7 @@ export class Sender {
   readonly #lines = new Map<string, Promise<void>>();
   /** By topic that is being looked up: the calls that wait for that, in order. */
   readonly #lookUps = new Map<string, SendCall[]>();
-  readonly #lanes: Lanes;
+  readonly #clients: SendClients;
   readonly #leaders: Leaders;
   #fatal: KafkaError | undefined;
   #isConnecting = false;
@@ -50,10 +50,10 @@ export class Sender {
       { maxRecords: options.maxInFlightRecords, maxBytes: options.maxInFlightBytes },
       this.#handOver,
     );
-    this.#lanes = new Lanes(config, options, { onReport: this.#onReport, onFatal: this.#onFatal });
-    this.#leaders = new Leaders(() => this.#lanes.connect());
+    this.#clients = new SendClients(config, options, { onReport: this.#onReport, onFatal: this.#onFatal });
+    this.#leaders = new Leaders(() => this.#clients.connect());
     this.partitions = new Partitions({
-      ask: async (topic) => (await this.#lanes.connect()).partitionCount(topic, metadataTimeoutMs),
+      ask: async (topic) => (await this.#clients.connect()).partitionCount(topic, metadataTimeoutMs),
       partitioner: options.partitioner,
       maxAgeMs: config.metadataMaxAgeMs,
       timeoutMs: options.deliveryTimeoutMs,
@@ -67,7 +67,7 @@ export class Sender {
 
   /** Whether a broker was ever reached. */
   get hasConnected(): boolean {
-    return this.#lanes.active !== undefined;
+    return this.#clients.active !== undefined;
   }
 
   /** Takes a call over: from here it settles by itself. */
@@ -97,7 +97,7 @@ export class Sender {
     clearImmediate(this.#pumpDue);
     clearTimeout(this.#retry);
     clearTimeout(this.#watch);
-    await this.#lanes.close();
+    await this.#clients.close();
   }
 
   #check(call: SendCall, records: readonly EncodedRecord[]): void {
@@ -156,7 +156,7 @@ export class Sender {
     if (call.isSettled) return;
     call.ready(records);
     this.#queue.add(call);
-    if (this.#lanes.active === undefined) void this.#connect();
+    if (this.#clients.active === undefined) void this.#connect();
     // What is alone leaves at once. Under load, what comes in one turn of the event loop is handed over
     // together: that makes fuller batches than one by one, between the reports of others.
     else if (this.#queue.inFlight === 0) this.#pump();
@@ -189,7 +189,7 @@ export class Sender {
     if (this.#isConnecting) return;
     this.#isConnecting = true;
     try {
-      await this.#lanes.connect();
+      await this.#clients.connect();
     } catch (error) {
       for (const call of this.#queue.calls()) call.giveUp(error);
       this.#queue.sweep();
@@ -208,8 +208,8 @@ export class Sender {
 
   #pump(): void {
     const { load, inFlight, waiting } = this.#queue;
-    if (this.#lanes.active === undefined || waiting === 0) return;
-    const mayHandOver = this.#lanes.mayHandOver(load, inFlight, performance.now());
+    if (this.#clients.active === undefined || waiting === 0) return;
+    const mayHandOver = this.#clients.mayHandOver(load, inFlight, performance.now());
     if (mayHandOver && !this.#queue.pump()) {
       this.#retry ??= setTimeout(() => {
         this.#retry = undefined;
@@ -244,7 +244,7 @@ export class Sender {
       this.#join(line, call);
       return "aside";
     }
-    const code = this.#lanes.active?.produce(call.topic, record, tag) ?? nativeCodes.state;
+    const code = this.#clients.active?.produce(call.topic, record, tag) ?? nativeCodes.state;
     if (code === queued) return "queued";
     if (code === nativeCodes.queueFull) return "full";
     const mayBeNew = code === nativeCodes.unknownTopic || code === nativeCodes.unknownPartition;

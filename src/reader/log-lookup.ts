@@ -9,9 +9,10 @@ import {
   TimeoutError,
 } from "../errors.js";
 import type { Logger } from "../logger.js";
+import type { TopicPartition } from "../offsets.js";
 import { sleep } from "../waiting.js";
 import { placeId, type ReadBound, type ResolvedReadOptions } from "./options.js";
-import { type Place, planRead } from "./plan.js";
+import { planRead } from "./plan.js";
 import type { ReadPartition } from "./read-partition.js";
 
 /** How long a question to the brokers may take. */
@@ -42,9 +43,9 @@ export class LogLookup {
   }
 
   /** @throws `KafkaError` with code `UNKNOWN_PARTITION` or `UNKNOWN_TOPIC`; `TimeoutError`, `ConnectionError` */
-  async places(): Promise<readonly Place[]> {
+  async places(): Promise<readonly TopicPartition[]> {
     const wanted = this.#options.partitions;
-    const places: Place[] = [];
+    const places: TopicPartition[] = [];
     for (const topic of this.#topics) {
       const partitions = await this.partitionsOf(topic);
       const asked = wanted?.filter((place) => place.topic === topic).map(({ partition }) => partition);
@@ -61,7 +62,7 @@ export class LogLookup {
   }
 
   /** What of these partitions is to be read, from `from` on. */
-  async plan(places: readonly Place[], from: ReadBound): Promise<readonly ReadPartition[]> {
+  async plan(places: readonly TopicPartition[], from: ReadBound): Promise<readonly ReadPartition[]> {
     const { to, follow } = this.#options;
     const start = await this.#offsetsAt(places, logStart);
     const end = await this.#offsetsAt(places, logEnd);
@@ -72,8 +73,8 @@ export class LogLookup {
   }
 
   /** Partitions that `isKnown` does not know; none where the brokers cannot be asked now. */
-  async newPlaces(isKnown: (place: Place) => boolean): Promise<readonly Place[]> {
-    const added: Place[] = [];
+  async newPlaces(isKnown: (place: TopicPartition) => boolean): Promise<readonly TopicPartition[]> {
+    const added: TopicPartition[] = [];
     for (const topic of this.#topics) {
       try {
         // Brokers that have just started know fewer partitions, or none.
@@ -108,7 +109,7 @@ export class LogLookup {
   }
 
   /** Under `read_committed` the native client asks for stable offsets. */
-  async #offsetsAt(places: readonly Place[], time: number): Promise<ReadonlyMap<string, number>> {
+  async #offsetsAt(places: readonly TopicPartition[], time: number): Promise<ReadonlyMap<string, number>> {
     const offsets = await this.#retrying(() =>
       this.#native.offsetsForTimes(
         places.map(({ topic, partition }) => ({ topic, partition, offset: time })),

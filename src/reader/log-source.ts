@@ -13,7 +13,7 @@ import { endOfRun } from "../record.js";
 import { Bell, ignoreRejection, settlesWithin } from "../waiting.js";
 import { LogLookup, queryTimeoutMs } from "./log-lookup.js";
 import { placeId, type ResolvedReadOptions } from "./options.js";
-import type { Outlet } from "./outlet.js";
+import type { ReadOrder } from "./read-order.js";
 import type { ReadPartition } from "./read-partition.js";
 
 const maxFetch = 1_000;
@@ -58,7 +58,7 @@ export class LogSource {
       {
         // The native client wants one, and asks for its coordinator; nothing is ever joined or committed.
         "group.id": `typed-kafka-read-${randomUUID()}`,
-        "isolation.level": options.isolation,
+        "isolation.level": options.isolationLevel,
         "enable.partition.eof": true,
         // Where retention overtakes the read, it goes on with what exists.
         "auto.offset.reset": "earliest",
@@ -105,18 +105,18 @@ export class LogSource {
   }
 
   /**
-   * Waits for records and puts them into the outlet. Returns when some were put there, when a partition
+   * Waits for records and puts them into the order. Returns when some were put there, when a partition
    * reached its end, or when everything is done.
    */
-  async fetchInto(outlet: Outlet): Promise<void> {
+  async fetchInto(order: ReadOrder): Promise<void> {
     if (this.#options.follow) await this.#orClosed(this.#lookAtTopics());
     this.#waitingSince = performance.now();
-    // Now, when the outlet has given what it could: what it still lacks must not stay held.
-    this.#hold(outlet);
+    // Now, when the order has given what it could: what it still lacks must not stay held.
+    this.#hold(order);
     try {
       const fetched = await this.#orClosed(this.#fetching ?? this.#fetch());
       this.#fetching = undefined;
-      this.#accept(fetched, outlet);
+      this.#accept(fetched, order);
     } finally {
       this.#waitingSince = undefined;
     }
@@ -212,7 +212,7 @@ export class LogSource {
     if (!this.#woken) await this.#bell.wait(keepAliveMs);
   }
 
-  #accept({ records, ends }: Fetched, outlet: Outlet): void {
+  #accept({ records, ends }: Fetched, order: ReadOrder): void {
     let from = 0;
     let bytes = 0;
     while (from < records.length) {
@@ -220,8 +220,8 @@ export class LogSource {
       if (first === undefined) break;
       const to = endOfRun(records, from, first);
       const partition = this.#partitions.get(placeId(first.topic, first.partition));
-      const stretch = partition?.accept({ records, from, to });
-      if (partition !== undefined && stretch !== undefined) outlet.add(partition, stretch);
+      const slice = partition?.accept({ records, from, to });
+      if (partition !== undefined && slice !== undefined) order.add(partition, slice);
       from = to;
     }
     for (const { size } of records) bytes += size;
@@ -232,11 +232,11 @@ export class LogSource {
   }
 
   /** Stops fetching what is done or waits in heaps; pausing throws away what the native client had ahead. */
-  #hold(outlet: Outlet): void {
+  #hold(order: ReadOrder): void {
     const toHold: ReadPartition[] = [];
     const toResume: ReadPartition[] = [];
     for (const partition of this.#partitions.values()) {
-      const hold = partition.done || outlet.full(partition);
+      const hold = partition.done || order.full(partition);
       if (hold === partition.held) continue;
       partition.held = hold;
       (hold ? toHold : toResume).push(partition);

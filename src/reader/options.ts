@@ -63,7 +63,7 @@ export interface ReadOptions {
    * `read_committed` sees no records of aborted or open transactions. Kafka: `isolation.level`.
    * @default "read_committed"
    */
-  readonly isolation?: "read_committed" | "read_uncommitted" | undefined;
+  readonly isolationLevel?: "read_committed" | "read_uncommitted" | undefined;
   /**
    * What becomes of a record that does not fit its topic: `fail` ends the read with an
    * `InvalidRecordError`, `skip` logs a warning and goes on.
@@ -100,7 +100,7 @@ export interface ResolvedReadOptions {
   /** The places to read; `undefined` for all. */
   readonly partitions: readonly Pick<PartitionOffset, "topic" | "partition">[] | undefined;
   readonly order: "partition" | "timestamp";
-  readonly isolation: "read_committed" | "read_uncommitted";
+  readonly isolationLevel: "read_committed" | "read_uncommitted";
   readonly onInvalid: "fail" | "skip";
   readonly timeoutMs: number;
   readonly onProgress: ((progress: ReadProgress) => void) | undefined;
@@ -134,9 +134,9 @@ export function resolveReadOptions(options: ReadOptions, topics: readonly string
     follow,
     partitions: resolvePartitions(options.partitions, topics),
     order: checkOneOf("order", options.order, ["partition", "timestamp"], "partition"),
-    isolation: checkOneOf(
-      "isolation",
-      options.isolation,
+    isolationLevel: checkOneOf(
+      "isolationLevel",
+      options.isolationLevel,
       ["read_committed", "read_uncommitted"],
       "read_committed",
     ),
@@ -157,7 +157,7 @@ const names = [
   "follow",
   "partitions",
   "order",
-  "isolation",
+  "isolationLevel",
   "onInvalid",
   "timeoutMs",
   "onProgress",

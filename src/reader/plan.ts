@@ -1,12 +1,7 @@
 import type { ReadBound, ResolvedReadOptions } from "./options.js";
 import { placeId } from "./options.js";
+import type { TopicPartition } from "../offsets.js";
 import { ReadPartition } from "./read-partition.js";
-
-/** A partition of a topic. */
-export interface Place {
-  readonly topic: string;
-  readonly partition: number;
-}
 
 /** What the brokers said of the partitions, by {@link placeId}. */
 export interface LogOffsets {
@@ -22,7 +17,7 @@ export interface LogOffsets {
 
 /** Decides what to read of each partition. Pure. */
 export function planRead(
-  places: readonly Place[],
+  places: readonly TopicPartition[],
   { from, to, follow }: Pick<ResolvedReadOptions, "from" | "to" | "follow">,
   offsets: LogOffsets,
 ): readonly ReadPartition[] {

@@ -1,7 +1,7 @@
 import type { RawRecord } from "../record.js";
 
-/** A stretch of a fetched array, `[from, to)`: nothing is copied. */
-export interface Stretch {
+/** A slice of a fetched array, `[from, to)`: nothing is copied. */
+export interface RecordSlice {
   readonly records: readonly RawRecord[];
   from: number;
   readonly to: number;
@@ -58,10 +58,10 @@ export class ReadPartition {
   }
 
   /**
-   * Takes a stretch of this partition's records as far as it is wanted. What was taken before is passed
+   * Takes a slice of this partition's records as far as it is wanted. What was taken before is passed
    * over: the native client fetches again what it had ahead of a pause or a new assignment.
    */
-  accept({ records, from, to }: Stretch): Stretch | undefined {
+  accept({ records, from, to }: RecordSlice): RecordSlice | undefined {
     const wanted = Math.max(this.#position, this.from);
     const after = Math.min(this.to, offsetAt(records, to - 1) + 1);
     if (after > this.#position) {

@@ -4,9 +4,9 @@ import type { RawRecord } from "../record.js";
 import { createDecoder, type Decoder } from "../serde/decoder.js";
 import type { AnyTopic, RecordOf } from "../topic.js";
 import { LogSource } from "./log-source.js";
-import { MergeOutlet } from "./merge-outlet.js";
+import { TimestampOrder } from "./merge-order.js";
 import { type ReadOptions, type ResolvedReadOptions, resolveReadOptions } from "./options.js";
-import { ArrivalOutlet, type Outlet } from "./outlet.js";
+import { ArrivalOrder, type ReadOrder } from "./read-order.js";
 import { Progress } from "./progress.js";
 
 /**
@@ -20,7 +20,7 @@ export class Reader<T extends AnyTopic> implements AsyncIterableIterator<RecordO
   readonly #onlyDecoder: Decoder<T> | undefined;
   readonly #onClosed: () => void;
   #source: LogSource | undefined;
-  #outlet: Outlet = new ArrivalOutlet();
+  #order: ReadOrder = new ArrivalOrder();
   #progress: Progress | undefined;
   /** Everything that was there at the start has been handed over, and that was told. */
   #arrived = false;
@@ -60,7 +60,7 @@ export class Reader<T extends AnyTopic> implements AsyncIterableIterator<RecordO
   next(): Promise<IteratorResult<RecordOf<T>, undefined>> {
     // No waiting and no further promise while records are there.
     if (this.#turns === 0 && this.#outcome === undefined) {
-      const raw = this.#outlet.take();
+      const raw = this.#order.take();
       if (raw !== undefined) {
         const value = this.#decode(raw);
         if (value !== undefined && !(value instanceof Promise)) return Promise.resolve(this.#give(value));
@@ -114,7 +114,7 @@ export class Reader<T extends AnyTopic> implements AsyncIterableIterator<RecordO
   async #next(): Promise<IteratorResult<RecordOf<T>, undefined>> {
     for (;;) {
       if (this.#outcome !== undefined) return this.#finish();
-      const raw = this.#outlet.take();
+      const raw = this.#order.take();
       if (raw !== undefined) {
         const value = await this.#decode(raw);
         if (value !== undefined) return this.#give(value);
@@ -157,11 +157,11 @@ export class Reader<T extends AnyTopic> implements AsyncIterableIterator<RecordO
 
   async #refill(): Promise<void> {
     const source = this.#source ?? (await this.#start());
-    const arrived = !this.#arrived && this.#outlet.waiting === 0 && source.arrived;
+    const arrived = !this.#arrived && this.#order.waiting === 0 && source.arrived;
     if (arrived || this.#progress?.isDue === true) this.#tell(source);
     this.#arrived ||= arrived;
     if (source.done) this.#end("done");
-    else await source.fetchInto(this.#outlet);
+    else await source.fetchInto(this.#order);
   }
 
   async #start(): Promise<LogSource> {
@@ -171,7 +171,7 @@ export class Reader<T extends AnyTopic> implements AsyncIterableIterator<RecordO
     this.#source = source;
     signal?.addEventListener("abort", this.#onAbort, { once: true });
     await source.start();
-    if (order === "timestamp") this.#outlet = new MergeOutlet(source.partitions);
+    if (order === "timestamp") this.#order = new TimestampOrder(source.partitions);
     if (onProgress !== undefined) this.#progress = new Progress();
     return source;
   }
@@ -182,7 +182,7 @@ export class Reader<T extends AnyTopic> implements AsyncIterableIterator<RecordO
 
   #tell(source: LogSource): void {
     if (this.#progress === undefined) return;
-    this.#options.onProgress?.(this.#progress.report(source.partitions, this.#outlet.waiting));
+    this.#options.onProgress?.(this.#progress.report(source.partitions, this.#order.waiting));
   }
 
   /** The first outcome counts. */

@@ -568,7 +568,11 @@ describe("onInvalid", () => {
 });
 
 test("retry topics are refused where rolled back records would be handled", () => {
-  const options = { groupId: "g", retryTopics: { delaysMs: [1] }, isolation: "read_uncommitted" } as const;
+  const options = {
+    groupId: "g",
+    retryTopics: { delaysMs: [1] },
+    isolationLevel: "read_uncommitted",
+  } as const;
   expect(() => kafka.consumer(textTopic("never"), options)).toThrow(ConfigError);
 });
 

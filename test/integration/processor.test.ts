@@ -135,7 +135,7 @@ describe("a processor", () => {
   test("hands records over in batches and commits each with what was sent for it", async () => {
     const [input, output] = [await newTopic(3), await newTopic()];
     await fill(input, 1_000);
-    await using processor = kafka.processor(input, { ...names(), maxBatchRecords: 100 });
+    await using processor = kafka.processor(input, { ...names(), maxTransactionRecords: 100 });
     const sizes: number[] = [];
     const done = processor.runBatch(
       async (records, tx) => {
@@ -244,7 +244,7 @@ describe("a processor", () => {
   test("copies a backlog to a topic that takes only small batches, in batches as small", async () => {
     const [input, small] = [await newTopic(), await newTopic(1, { "max.message.bytes": "5000" })];
     await fill(input, 1_000);
-    await using processor = kafka.processor(input, { ...names(), batchMaxBytes: 5_000 });
+    await using processor = kafka.processor(input, { ...names(), maxBatchBytes: 5_000 });
     const done = processor.run(({ value }, tx) => tx.send(small, { value }));
     await Promise.race([
       until("the first thousand", async () => (await valuesOf(kafka, small)).length >= 1_000),
@@ -464,15 +464,15 @@ describe("a processor", () => {
     await processor.close();
     await done;
     expect(await valuesOf(kafka, output)).toEqual(["committed"]);
-    expect(() => kafka.processor(input, { ...names(), isolation: "read_uncommitted" } as never)).toThrow(
-      /isolation/,
+    expect(() => kafka.processor(input, { ...names(), isolationLevel: "read_uncommitted" } as never)).toThrow(
+      /isolationLevel/,
     );
   });
 
   test("commits one record to a transaction where told so", async () => {
     const [input, output] = [await newTopic(), await newTopic()];
     await fill(input, 30);
-    await using processor = kafka.processor(input, { ...names(), maxBatchRecords: 1 });
+    await using processor = kafka.processor(input, { ...names(), maxTransactionRecords: 1 });
     const done = processor.run((record, tx) => void tx.send(output, { value: record.value }));
     await until("all are copied", async () => (await valuesOf(kafka, output)).length >= 30);
     await processor.close();
@@ -488,7 +488,7 @@ describe("a processor", () => {
     await fill(input, 30);
     await using processor = kafka.processor(input, {
       ...names(),
-      maxBatchRecords: 1,
+      maxTransactionRecords: 1,
       order: "none",
       concurrency: 5,
     });
@@ -531,8 +531,8 @@ describe("a processor", () => {
     expect(field({ transactionalId: undefined })).toBe("transactionalId");
     expect(field({ groupId: "" })).toBe("groupId");
     expect(field({ commitIntervalMs: 0 })).toBe("commitIntervalMs");
-    expect(field({ commitIntervalMs: 1_000, timeoutMs: 1_000 })).toBe("commitIntervalMs");
-    expect(field({ maxBatchRecords: 0 })).toBe("maxBatchRecords");
+    expect(field({ commitIntervalMs: 1_000, transactionTimeoutMs: 1_000 })).toBe("commitIntervalMs");
+    expect(field({ maxTransactionRecords: 0 })).toBe("maxTransactionRecords");
     expect(field({ acks: 1 })).toBe("ProcessorOptions.acks");
   });
 });

@@ -154,7 +154,7 @@ describe("sendAll that cannot go on", () => {
   it("stops the source when the broker refuses a record, and names topic and partition", async () => {
     const name = await createTopic({ partitions: 2, config: { "max.message.bytes": "20000" } });
     const texts = textTopic(name);
-    const producer = kafka.producer({ batchMaxRecords: 10 });
+    const producer = kafka.producer({ maxBatchRecords: 10 });
     let index = 0;
     let isLeft = false;
     async function* endless() {

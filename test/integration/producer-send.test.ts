@@ -369,7 +369,7 @@ describe("what the broker refuses", () => {
     const topic = defineTopic(await createTopic({ config: { "max.message.bytes": "2000" } }), {
       value: bytes(),
     });
-    const producer = kafka.producer({ batchMaxRecords: 1 });
+    const producer = kafka.producer({ maxBatchRecords: 1 });
     const [small, large] = [{ value: Buffer.alloc(100) }, { value: Buffer.alloc(5_000) }];
     const failure = await failureOf(producer.send(topic, [small, large, small]));
     expect(failure).toBeInstanceOf(DeliveryError);

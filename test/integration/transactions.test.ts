@@ -165,8 +165,8 @@ describe("a transaction", () => {
     await using large = kafka.transactionalProducer({ transactionalId: uniqueName() });
     const error = await errorOf(large.transaction((tx) => tx.send(topic, records)));
     expect(error).toMatchObject({ cause: { code: "RECORD_TOO_LARGE" } });
-    expect((error as Error).message).toContain("batchMaxBytes");
-    const small = { transactionalId: uniqueName(), batchMaxBytes: 10_000 };
+    expect((error as Error).message).toContain("maxBatchBytes");
+    const small = { transactionalId: uniqueName(), maxBatchBytes: 10_000 };
     await using producer = kafka.transactionalProducer(small);
     await producer.transaction((tx) => tx.send(topic, records));
     expect(await valuesOf(kafka, topic)).toEqual(records.map(({ value }) => value));
@@ -190,7 +190,7 @@ describe("a transaction", () => {
     const topic = await newTopic();
     await using producer = kafka.transactionalProducer({
       transactionalId: uniqueName(),
-      timeoutMs: 1_000,
+      transactionTimeoutMs: 1_000,
       lingerMs: 0,
     });
     const error = await errorOf(
@@ -284,9 +284,9 @@ describe("a transactional producer", () => {
     };
     expect(wrong({})).toBe("transactionalId");
     expect(wrong({ transactionalId: "" })).toBe("transactionalId");
-    expect(wrong({ transactionalId: "a", timeoutMs: 10 })).toBe("timeoutMs");
-    expect(wrong({ transactionalId: "a", batchMaxBytes: 0 })).toBe("batchMaxBytes");
-    expect(wrong({ transactionalId: "a", batchMaxBytes: 60_000_001 })).toBe("batchMaxBytes");
+    expect(wrong({ transactionalId: "a", transactionTimeoutMs: 10 })).toBe("transactionTimeoutMs");
+    expect(wrong({ transactionalId: "a", maxBatchBytes: 0 })).toBe("maxBatchBytes");
+    expect(wrong({ transactionalId: "a", maxBatchBytes: 60_000_001 })).toBe("maxBatchBytes");
     expect(wrong({ transactionalId: "a", closeTimeoutMs: -1 })).toBe("closeTimeoutMs");
     expect(wrong({ transactionalId: "a", acks: 1 })).toBe("TransactionOptions.acks");
   });

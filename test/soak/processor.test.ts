@@ -22,7 +22,7 @@ test("100,000 records in transactions of 750, through 100 kills and three rounds
     brokers: kafka.brokers,
     records,
     rate: 300,
-    options: { sessionTimeoutMs: 3_000, maxBatchRecords: 750, commitIntervalMs: 5_000 },
+    options: { sessionTimeoutMs: 3_000, maxTransactionRecords: 750, commitIntervalMs: 5_000 },
     settleMs: 180_000,
     faults: async (run) => {
       await sleep(5_000);

@@ -246,7 +246,7 @@ export async function run(scenario: Scenario): Promise<Verdict> {
   const committedReader = kafka.consumer(target, { groupId: uniqueName("reader") });
   const uncommittedReader = kafka.consumer(target, {
     groupId: uniqueName("reader"),
-    isolation: "read_uncommitted",
+    isolationLevel: "read_uncommitted",
   });
   const readers = [
     committedReader.run(({ value }) => {
@@ -270,7 +270,7 @@ export async function run(scenario: Scenario): Promise<Verdict> {
         options: {
           groupId,
           transactionalId: `${ids}-${identity}`,
-          timeoutMs: 20_000,
+          transactionTimeoutMs: 20_000,
           ...scenario.options,
           ...(scenario.options.groupInstanceId === undefined
             ? {}

@@ -10,7 +10,7 @@ export async function newTopic(partitions = 1, config: Readonly<Record<string, s
 export async function valuesOf(
   kafka: Kafka,
   topic: Topic<string>,
-  options: Pick<ReadOptions, "isolation"> = {},
+  options: Pick<ReadOptions, "isolationLevel"> = {},
 ): Promise<string[]> {
   const values: string[] = [];
   for await (const { value } of kafka.read(topic, options)) values.push(value);

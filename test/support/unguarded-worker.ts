@@ -26,12 +26,12 @@ interface Raw {
   readonly value: Buffer | null;
 }
 
-const timeoutMs = options.timeoutMs ?? 60_000;
+const transactionTimeoutMs = options.transactionTimeoutMs ?? 60_000;
 const producer = new kafka.Producer(
   {
     "bootstrap.servers": brokers,
     "transactional.id": options.transactionalId,
-    "transaction.timeout.ms": timeoutMs,
+    "transaction.timeout.ms": transactionTimeoutMs,
     "socket.timeout.ms": 10_000,
   },
   {},

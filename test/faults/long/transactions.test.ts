@@ -55,7 +55,7 @@ describe("the outcome that is reported is the outcome in the log", () => {
     const outcomes = new Map<string, "committed" | "aborted" | "unknown">();
     for (const { step, fault } of faults.flatMap((fault) => steps.map((step) => ({ step, fault })))) {
       const transactionalId = uniqueName("tx");
-      const producer = kafka.transactionalProducer({ transactionalId, timeoutMs: 6_000 });
+      const producer = kafka.transactionalProducer({ transactionalId, transactionTimeoutMs: 6_000 });
       const run = (name: string): Promise<void> =>
         producer.transaction(async (tx) => {
           await tx.send(debits, { key: name, value: name });
@@ -94,7 +94,10 @@ describe("the outcome that is reported is the outcome in the log", () => {
 
   test("or is said to be unknown, where no broker answers any more after the commit was sent", async () => {
     const [debits, credits] = [await newTopic(2), await newTopic(2)];
-    const producer = kafka.transactionalProducer({ transactionalId: uniqueName("tx"), timeoutMs: 2_000 });
+    const producer = kafka.transactionalProducer({
+      transactionalId: uniqueName("tx"),
+      transactionTimeoutMs: 2_000,
+    });
     const run = (name: string): Promise<void> =>
       producer.transaction(async (tx) => {
         await tx.send(debits, { key: name, value: name });
@@ -136,7 +139,7 @@ describe("the outcome that is reported is the outcome in the log", () => {
       transactionalId: uniqueName("tx"),
       commitIntervalMs: 20,
       sessionTimeoutMs: 6_000,
-      timeoutMs: 6_000,
+      transactionTimeoutMs: 6_000,
     });
     const started = within(30_000, "the start", proxy.fail("init", "lost answer"));
     const done = processor.run(

@@ -139,7 +139,7 @@ describe("a read", () => {
     await fill(topic.name, 0, 3);
     await abortedTransaction(brokers, topic.name, [0, 1], 20);
     expect(await all(topic)).toEqual(["0:0", "0:1", "0:2"]);
-    expect(await all(topic, { isolation: "read_uncommitted" })).toHaveLength(3 + 2 * 20);
+    expect(await all(topic, { isolationLevel: "read_uncommitted" })).toHaveLength(3 + 2 * 20);
   });
 
   test("ends before a transaction that is still open", async () => {

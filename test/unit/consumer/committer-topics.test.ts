@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Committer } from "../../../src/consumer/committer.js";
-import { OwnedPartition } from "../../../src/consumer/owned-partition.js";
+import { OwnedPartition } from "../../../src/group/owned-partition.js";
 import { KafkaError } from "../../../src/errors.js";
-import { rawRecords } from "./records.js";
+import { rawRecords } from "../group/records.js";
 import { silent } from "../../support/silent.js";
 
 const unknown = new KafkaError("UNKNOWN_TOPIC", "commit: unknown topic or partition", { nativeCode: 3 });

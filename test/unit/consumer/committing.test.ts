@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Committer } from "../../../src/consumer/committer.js";
-import { OwnedPartition } from "../../../src/consumer/owned-partition.js";
+import { OwnedPartition } from "../../../src/group/owned-partition.js";
 import type { NativeOffset } from "../../../src/driver/native.js";
 import { AuthorizationError, KafkaError } from "../../../src/errors.js";
-import { rawRecords } from "./records.js";
+import { rawRecords } from "../group/records.js";
 import { silent } from "../../support/silent.js";
 
 const refusal = new KafkaError("BROKER", "commit: illegal generation", { nativeCode: 22 });

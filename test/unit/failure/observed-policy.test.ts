@@ -6,7 +6,7 @@ import { resolveFailureOptions } from "../../../src/failure/options.js";
 import type { FailureEvent } from "../../../src/telemetry/activities.js";
 import { ClientTelemetry } from "../../../src/telemetry/client-telemetry.js";
 import { silent } from "../../support/silent.js";
-import { rawRecord } from "../consumer/records.js";
+import { rawRecord } from "../group/records.js";
 
 test("telemetry is told what becomes of each failure, by the source topic", () => {
   const options = resolveFailureOptions(

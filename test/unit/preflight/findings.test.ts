@@ -52,9 +52,21 @@ describe("time limits that contradict each other", () => {
       { ...processor, commitIntervalMs: NaN },
       /^error: commitIntervalMs: .* got NaN/,
     ],
-    ["transactions too short", { transactionalId: "x", timeoutMs: 5 }, /^error: timeoutMs/],
-    ["transactions too short for a processor", { ...processor, timeoutMs: 5 }, /^error: timeoutMs/],
-    ["a time that is a text", { ...processor, timeoutMs: "9" as never }, /^error: timeoutMs: .* got "9"/],
+    [
+      "transactions too short",
+      { transactionalId: "x", transactionTimeoutMs: 5 },
+      /^error: transactionTimeoutMs/,
+    ],
+    [
+      "transactions too short for a processor",
+      { ...processor, transactionTimeoutMs: 5 },
+      /^error: transactionTimeoutMs/,
+    ],
+    [
+      "a time that is a text",
+      { ...processor, transactionTimeoutMs: "9" as never },
+      /^error: transactionTimeoutMs: .* got "9"/,
+    ],
   ])("%s", (_, options, message) => {
     expect(limits(options)).toEqual([expect.stringMatching(message)]);
   });

@@ -1,11 +1,11 @@
 // A partition that goes between two calls of one commit: the group and the transactions are played by the test.
 import { beforeEach, expect, test, vi } from "vitest";
-import { OwnedPartition } from "../../../src/consumer/owned-partition.js";
+import { OwnedPartition } from "../../../src/group/owned-partition.js";
 import type { ClientConfig } from "../../../src/driver/client-config.js";
 import { ExactlyOnceLoop } from "../../../src/processor/exactly-once-loop.js";
 import { resolveProcessorOptions } from "../../../src/processor/options.js";
 import type { EncodedRecord } from "../../../src/record.js";
-import { rawRecords } from "../consumer/records.js";
+import { rawRecords } from "../group/records.js";
 import { silent } from "../../support/silent.js";
 
 /** What was called of the transactions, and what the group is like. */
@@ -16,7 +16,7 @@ const played = vi.hoisted(() => ({
   whileOffsetsAreAdded: () => {},
 }));
 
-vi.mock("../../../src/consumer/group-session.js", () => ({
+vi.mock("../../../src/group/group-session.js", () => ({
   GroupSession: class {
     native = { assignmentLost: () => played.isAssignmentLost, committed: () => Promise.resolve([]) };
     partitions = played.partitions;

@@ -1,12 +1,12 @@
 // Orders of events that brokers do not bring about on demand: the group and the transactions are played here.
 import { beforeEach, describe, expect, test, vi } from "vitest";
-import type { SessionEvents } from "../../../src/consumer/group-session.js";
-import { OwnedPartition } from "../../../src/consumer/owned-partition.js";
+import type { SessionEvents } from "../../../src/group/group-session.js";
+import { OwnedPartition } from "../../../src/group/owned-partition.js";
 import { KafkaError } from "../../../src/errors.js";
 import { resolveKafkaOptions } from "../../../src/kafka-options.js";
 import { resolveProcessorOptions } from "../../../src/processor/options.js";
 import { deferred, type Deferred, settlesWithin } from "../../../src/waiting.js";
-import { rawRecords } from "../consumer/records.js";
+import { rawRecords } from "../group/records.js";
 import { encodedRecord } from "../producer/records.js";
 import { silent } from "../../support/silent.js";
 
@@ -21,7 +21,7 @@ let commit: Deferred<void>;
 /** What the next commits fail with. */
 let failures: Failure[];
 
-vi.mock("../../../src/consumer/group-session.js", () => ({
+vi.mock("../../../src/group/group-session.js", () => ({
   GroupSession: class {
     readonly native = {
       assignmentLost: () => false,
@@ -49,7 +49,7 @@ vi.mock("../../../src/consumer/group-session.js", () => ({
     };
   },
 }));
-vi.mock("../../../src/producer/transaction-runner.js", async (original) => ({
+vi.mock("../../../src/transactions/transaction-runner.js", async (original) => ({
   ...(await original<object>()),
   TransactionRunner: class {
     isOpen = false;
@@ -82,7 +82,7 @@ vi.mock("../../../src/producer/transaction-runner.js", async (original) => ({
   },
 }));
 
-const { TransactionFailure } = await import("../../../src/producer/transaction-runner.js");
+const { TransactionFailure } = await import("../../../src/transactions/transaction-runner.js");
 const { ExactlyOnceLoop } = await import("../../../src/processor/exactly-once-loop.js");
 type Loop = InstanceType<typeof ExactlyOnceLoop>;
 type Failure = InstanceType<typeof TransactionFailure>;

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { OwnedPartition } from "../../../src/consumer/owned-partition.js";
-import { Claims } from "../../../src/processor/claims.js";
+import { OwnedPartition } from "../../../src/group/owned-partition.js";
+import { TransactionPartitions } from "../../../src/processor/transaction-partitions.js";
 import { HeldSends } from "../../../src/processor/finished.js";
-import type { TransactionRecord } from "../../../src/producer/transaction-runner.js";
+import type { TransactionRecord } from "../../../src/transactions/transaction-runner.js";
 import type { RawRecord } from "../../../src/record.js";
 
 function partitionWith(count: number): OwnedPartition {
@@ -55,7 +55,7 @@ describe("sends held back", () => {
 
 describe("the claims of a transaction", () => {
   test("give the next offset of each partition, and are broken by one that is gone", () => {
-    const [claims, partition] = [new Claims(), partitionWith(3)];
+    const [claims, partition] = [new TransactionPartitions(), partitionWith(3)];
     partition.finish(0);
     partition.finish(1);
     claims.add(partition);

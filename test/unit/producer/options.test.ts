@@ -45,7 +45,7 @@ describe("the options of a producer", () => {
     expect(fieldOf({ partitioner: "murmur" })).toBe("partitioner");
     expect(fieldOf({ partitioner: 3 })).toBe("partitioner");
     expect(fieldOf({ maxInFlightRecords: 0 })).toBe("maxInFlightRecords");
-    expect(fieldOf({ batchMaxBytes: 2_000, maxRecordBytes: 1_000 })).toBe("batchMaxBytes");
+    expect(fieldOf({ maxBatchBytes: 2_000, maxRecordBytes: 1_000 })).toBe("maxBatchBytes");
   });
 
   it("leave room within deliveryTimeoutMs for the linger and one request", () => {

@@ -16,8 +16,8 @@ const partition = (range: { from?: number; to?: number; goal?: number }): ReadPa
   return new ReadPartition({ topic: "t", partition: 0, from, to, goal });
 };
 const take = (of: ReadPartition, ...offsets: number[]): number[] => {
-  const stretch = of.accept({ records: offsets.map(record), from: 0, to: offsets.length });
-  return stretch === undefined ? [] : offsets.slice(stretch.from, stretch.to);
+  const slice = of.accept({ records: offsets.map(record), from: 0, to: offsets.length });
+  return slice === undefined ? [] : offsets.slice(slice.from, slice.to);
 };
 
 describe("a partition being read", () => {

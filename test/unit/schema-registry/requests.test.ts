@@ -16,7 +16,7 @@ import { createDecoder } from "../../../src/serde/decoder.js";
 import { defineTopic } from "../../../src/topic.js";
 import { z } from "zod";
 import { startFakeRegistry } from "../../support/fake-registry.js";
-import { rawRecord } from "../consumer/records.js";
+import { rawRecord } from "../group/records.js";
 import { failureOf, value } from "./context.js";
 
 const fake = await startFakeRegistry();

@@ -1,0 +1,328 @@
+import type { Outcome } from "../failure/failure-policy.js";
+import type { RawRecord } from "../record.js";
+import { type Delivery, type DeliveryHost, type HandlerContext, isPromise } from "./delivery.js";
+import { KeyOrder } from "./key-order.js";
+import type { OwnedPartition } from "../group/owned-partition.js";
+import type { Settled } from "./record-failures.js";
+import { SlotQueue } from "./slot-queue.js";
+import { isOutage, outageDelay } from "./serde-outage.js";
+
+/** How long handlers that finish at once may keep the event loop to themselves. */
+const turnMs = 20;
+/** Looking at the clock costs more than many a handler. */
+const recordsBetweenLooks = 32;
+/** How many records may wait behind others of their key, for each partition. */
+const maxParked = 1_000;
+/**
+ * How many records may have started from the first unfinished one on: what a crash repeats, and what has to
+ * be remembered while one slow record holds the others' offsets back.
+ */
+const maxPending = 10_000;
+
+/** A slot taken by a partition: what runs in it, and since which second. */
+interface Slot {
+  readonly partition: OwnedPartition;
+  offset: number;
+  /** `undefined` while nothing is being waited for. */
+  second: number | undefined;
+}
+
+/** The keys of a partition, since its last seek. */
+interface PartitionKeys {
+  readonly moves: number;
+  readonly order: KeyOrder<RawRecord>;
+  /** Records whose turn it was while the partition was paused. */
+  readonly postponed: RawRecord[];
+}
+
+/** `run`: hands records to a handler one by one, in the order asked for. */
+export class RecordDelivery implements Delivery {
+  readonly #host: DeliveryHost;
+  readonly #handler: (record: never, context: HandlerContext) => unknown;
+  readonly #order: "partition" | "key" | "none";
+  readonly #second: () => number;
+  /** Partitions with something to hand over that wait for a free slot, in turn. */
+  readonly #ready = new Set<OwnedPartition>();
+  /** Partitions that are being worked through in order. */
+  readonly #busy = new Set<OwnedPartition>();
+  /** A seek begins new keys: what waits in the old ones is dropped. */
+  readonly #keys = new WeakMap<OwnedPartition, PartitionKeys>();
+  readonly #contexts = new WeakMap<OwnedPartition, HandlerContext>();
+  readonly #slots = new Set<Slot>();
+  /** Records in hand that gave their slot away while they waited, and want one again. */
+  readonly #slotQueue = new SlotQueue<Slot>();
+  #driving = false;
+  #stopped = false;
+
+  constructor(
+    host: DeliveryHost,
+    handler: (record: never, context: HandlerContext) => unknown,
+    order: "partition" | "key" | "none",
+    second: () => number,
+  ) {
+    this.#host = host;
+    this.#handler = handler;
+    this.#order = order;
+    this.#second = second;
+  }
+
+  offer = (partition: OwnedPartition): void => {
+    if (this.#busy.has(partition) || !this.#hasWork(partition)) return;
+    this.#ready.add(partition);
+    this.#drive();
+  };
+
+  stop = (): void => {
+    this.#stopped = true;
+    this.#ready.clear();
+    this.#slotQueue.release();
+  };
+
+  isBusy = (): boolean => !this.#hasSlot();
+
+  oldest = (): { seconds: number; partition: OwnedPartition; offset: number } | undefined => {
+    let oldest: { seconds: number; partition: OwnedPartition; offset: number } | undefined;
+    for (const { partition, offset, second } of this.#slots) {
+      if (second === undefined) continue;
+      const seconds = this.#second() - second;
+      if (oldest === undefined || seconds > oldest.seconds) oldest = { seconds, partition, offset };
+    }
+    return oldest;
+  };
+
+  /** Fills the free slots. What becomes ready meanwhile has its turn in the same loop: handlers that finish at once would go deep otherwise. */
+  #drive(): void {
+    if (this.#driving) return;
+    this.#driving = true;
+    this.#slotQueue.admit(this.#slots, this.#hasSlot);
+    for (const partition of this.#ready) {
+      if (this.#stopped || !this.#hasSlot()) break;
+      this.#ready.delete(partition);
+      if (!this.#hasWork(partition)) continue;
+      if (this.#order === "partition") {
+        this.#busy.add(partition);
+        void this.#work(partition, () => this.#take(partition));
+      } else this.#startOne(partition);
+    }
+    this.#driving = false;
+  }
+
+  /** Starts one record of the partition beside those that run; the next one takes its turn after the other partitions. */
+  #startOne(partition: OwnedPartition): void {
+    const keys = this.#order === "key" ? this.#keysOf(partition) : undefined;
+    let first = keys?.postponed.shift();
+    while (first === undefined) {
+      if (partition.pending >= maxPending) return;
+      if (keys !== undefined && keys.order.waiting >= maxParked) return;
+      const record = this.#take(partition);
+      if (record === undefined) return;
+      if (keys?.order.enter(keyOf(record), record) !== false) first = record;
+    }
+    const started = first;
+    void this.#work(partition, (previous) => {
+      if (previous === undefined) return started;
+      const next = keys?.order.leave(keyOf(previous));
+      if (next === undefined || partition.goesOn) return next;
+      // A pause keeps the record; a seek or the end of the assignment drops its lane.
+      keys?.postponed.push(next);
+      return undefined;
+    });
+    if (this.#hasWork(partition)) this.#ready.add(partition);
+  }
+
+  /** Handles one record after the other, in a slot of its own. `next` is told the one before. */
+  async #work(
+    partition: OwnedPartition,
+    next: (previous: RawRecord | undefined) => RawRecord | undefined,
+  ): Promise<void> {
+    const slot: Slot = { partition, offset: 0, second: undefined };
+    this.#slots.add(slot);
+    partition.enter();
+    try {
+      const shared = this.#contextOf(partition);
+      let turnEnds = performance.now() + turnMs;
+      let handled = 0;
+      let record: RawRecord | undefined;
+      while (!this.#stopped && (record = next(record)) !== undefined) {
+        let result: unknown;
+        let isDecoded = false;
+        try {
+          let decoded = this.#host.decode(record);
+          if (decoded instanceof Promise) {
+            this.#begin(slot, record);
+            decoded = await decoded;
+            if (!(await this.#goesOn(slot))) return;
+          }
+          isDecoded = true;
+          result = this.#handler(decoded as never, shared ?? this.#contextAt(partition, record));
+          if (isPromise(result)) {
+            this.#begin(slot, record);
+            result = await result;
+            slot.second = undefined;
+          }
+        } catch (error) {
+          const settled = await this.#recover(slot, record, error, isDecoded);
+          if (settled === undefined) return;
+          ({ result } = settled);
+        }
+        this.#host.finished(partition, record.offset, result);
+        if (!this.#slots.has(slot)) await this.#waitForSlot(slot);
+        handled += 1;
+        if (handled % recordsBetweenLooks === 0 && performance.now() > turnEnds) {
+          await nextTurn();
+          turnEnds = performance.now() + turnMs;
+        }
+        // Others wait for a slot: take turns.
+        if (this.#order === "partition" && this.#ready.size > 0 && !this.#hasSlot()) break;
+      }
+    } catch (error) {
+      // What stops because it was told to has not failed: its record comes again.
+      if (!partition.signal.aborted) this.#host.failed(error);
+      return;
+    } finally {
+      this.#busy.delete(partition);
+      this.#slots.delete(slot);
+      partition.leave();
+      this.#drive();
+    }
+    this.offer(partition);
+  }
+
+  /**
+   * Deals with a record that failed, until it is finished or comes again (`undefined`). While it waits it has
+   * no slot, so that it holds up nothing but what is behind it in its order.
+   * @throws what stops the consumer
+   */
+  async #recover(
+    slot: Slot,
+    record: RawRecord,
+    failure: unknown,
+    isDecoded: boolean,
+  ): Promise<Settled | undefined> {
+    const { failures } = this.#host;
+    const { partition } = slot;
+    slot.second = undefined;
+    const callsBefore = (): number => failures?.policy.callsBefore(record) ?? 0;
+    let error = failure;
+    let attempt = isDecoded ? callsBefore() + 1 : 0;
+    let outages = 0;
+    let hasDecoded = isDecoded;
+    for (;;) {
+      if (partition.signal.aborted) throw error;
+      let outcome: Outcome;
+      if (!hasDecoded && isOutage(error)) {
+        this.#host.waiting(record, error);
+        outages += 1;
+        outcome = { action: "retry", delayMs: outageDelay(outages) };
+      } else if (failures === undefined) throw error;
+      else outcome = failures.policy.onFailure({ raw: record, error, attempt });
+      if (outcome.action === "fail") throw outcome.error;
+      if (outcome.action === "skip") return failures?.skip(record, error);
+      this.#slots.delete(slot);
+      this.#drive();
+      // What was moved is finished, whether there is a slot for what comes after it or not.
+      if (outcome.action === "move") return failures?.move(partition, record, outcome, error);
+      await partition.wait(outcome.delayMs);
+      if (!(await this.#waitForSlot(slot))) return undefined;
+      this.#begin(slot, record);
+      hasDecoded = false;
+      const next = attempt === 0 ? callsBefore() + 1 : attempt + 1;
+      try {
+        const decoded = await this.#host.decode(record);
+        if (!(await this.#goesOn(slot))) return undefined;
+        hasDecoded = true;
+        this.#begin(slot, record);
+        return { result: await this.#handler(decoded as never, { signal: partition.signal, attempt: next }) };
+      } catch (again) {
+        error = again;
+        // What did not decode has cost no call yet, nor does an outage.
+        if (hasDecoded || (attempt > 0 && !isOutage(again))) attempt = next;
+      } finally {
+        slot.second = undefined;
+      }
+    }
+  }
+
+  /** Waits for a slot to be free again. Gives `false` where the partition is given up or moves before that. */
+  async #waitForSlot(slot: Slot): Promise<boolean> {
+    const { partition } = slot;
+    const isOver = (): boolean => this.#stopped || partition.releasing || partition.seeking;
+    if (isOver()) return false;
+    if (!this.#hasSlot()) {
+      await this.#slotQueue.wait(slot, [partition]);
+      if (isOver()) return false;
+    }
+    this.#slots.add(slot);
+    return true;
+  }
+
+  /**
+   * Whether what took time to decode is still to be handled: the partition may have moved meanwhile. Waits for
+   * the end of a pause without a slot, for nothing runs.
+   */
+  async #goesOn(slot: Slot): Promise<boolean> {
+    const { partition } = slot;
+    // Again, because the next pause may come between the end of one and our being told of it.
+    while (partition.paused) {
+      slot.second = undefined;
+      this.#slots.delete(slot);
+      this.#drive();
+      await partition.untilResumed();
+      if (!(await this.#waitForSlot(slot))) return false;
+    }
+    return !this.#stopped && !partition.gone && !partition.signal.aborted && !partition.seeking;
+  }
+
+  #take(partition: OwnedPartition): RawRecord | undefined {
+    const record = partition.take();
+    if (record !== undefined) this.#host.taken(partition);
+    return record;
+  }
+
+  #begin(slot: Slot, { offset }: RawRecord): void {
+    slot.offset = offset;
+    slot.second = this.#second();
+  }
+
+  readonly #hasSlot = (): boolean => this.#slots.size < this.#host.limit();
+
+  #hasWork(partition: OwnedPartition): boolean {
+    if (partition.open && partition.hasMore) return true;
+    return partition.goesOn && (this.#keys.get(partition)?.postponed.length ?? 0) > 0;
+  }
+
+  #keysOf(partition: OwnedPartition): PartitionKeys {
+    const { moves } = partition;
+    let keys = this.#keys.get(partition);
+    if (keys?.moves !== moves) {
+      keys = { moves, order: new KeyOrder(), postponed: [] };
+      this.#keys.set(partition, keys);
+    }
+    return keys;
+  }
+
+  /** What all records of the partition are handed over with; `undefined` where they differ. */
+  #contextOf(partition: OwnedPartition): HandlerContext | undefined {
+    if (this.#host.failures?.policy.isRetryTopic(partition.topic) === true) return undefined;
+    let context = this.#contexts.get(partition);
+    if (context === undefined) {
+      context = Object.freeze({ signal: partition.signal, attempt: 1 });
+      this.#contexts.set(partition, context);
+    }
+    return context;
+  }
+
+  #contextAt({ signal }: OwnedPartition, record: RawRecord): HandlerContext {
+    return { signal, attempt: (this.#host.failures?.policy.callsBefore(record) ?? 0) + 1 };
+  }
+}
+
+function keyOf({ key }: RawRecord): string | undefined {
+  return key?.toString("latin1");
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}

@@ -1,0 +1,105 @@
+import type { NativeConsumer } from "../driver/native-consumer.js";
+import type { NativeOffset } from "../driver/native.js";
+import { ConfigError, type KafkaError } from "../errors.js";
+import type { FailurePolicy, Move, Outcome } from "../failure/failure-policy.js";
+import type { Logger } from "../logger.js";
+import type { EncodedRecord, RawRecord } from "../record.js";
+import type { OwnedPartition } from "../group/owned-partition.js";
+
+/** What a failed record is finished with, in place of what its handler would have returned. */
+export interface Settled {
+  readonly result: unknown;
+}
+
+/** What a delivery does about failed records. */
+export interface RecordFailures {
+  readonly policy: FailurePolicy;
+  /** Writes the record elsewhere; `undefined` where that may not be any more, and it comes again. */
+  readonly move: (
+    partition: OwnedPartition,
+    raw: RawRecord,
+    outcome: Outcome & { readonly action: "move" },
+    error: unknown,
+  ) => Promise<Settled | undefined> | Settled;
+  /** Passes over the record. */
+  readonly skip: (raw: RawRecord, error: unknown) => Settled;
+}
+
+/** Writes records of the failure policy, each acknowledged by all in-sync replicas. */
+export interface PolicyWriter {
+  readonly write: (topic: string, record: EncodedRecord) => Promise<void>;
+  readonly close: () => Promise<void>;
+}
+
+/** Writes records of the failure policy in one transaction with the offset of what failed. */
+export interface TransactionalPolicyWriter {
+  /** `false`: nothing was written, because `isOurs` said that the partition is another member's now. */
+  readonly write: (move: {
+    readonly topic: string;
+    readonly record: EncodedRecord;
+    readonly offset: NativeOffset;
+    readonly consumer: NativeConsumer;
+    readonly isOurs: () => boolean;
+  }) => Promise<boolean>;
+  readonly close: () => Promise<void>;
+}
+
+/** Makes what writes for a consumer: it may not know producers itself. */
+export interface PolicyWriters {
+  readonly plain: () => PolicyWriter;
+  /** `name` is the member's, where it has one that outlives restarts. */
+  readonly transactional: (groupId: string, name: string | undefined) => TransactionalPolicyWriter;
+}
+
+/**
+ * Refuses a policy for which the way of handing over has no use.
+ * @throws `ConfigError`
+ */
+export function checkFailureUse(policy: FailurePolicy | undefined, way: "runBatch" | "for await"): void {
+  if (policy === undefined) return;
+  const { retry, delaysMs, onInvalid, topics } = policy.options;
+  if (delaysMs.length > 0)
+    throw new ConfigError("retryTopics", `is for run: ${way} does not tell which record failed`);
+  if (way === "for await" && retry !== undefined)
+    throw new ConfigError("retry", "the body of a loop cannot be called again: use run");
+  if (onInvalid !== "dead-letter" && topics.length > 0)
+    throw new ConfigError(
+      "deadLetter",
+      `${way} does not tell which record failed: use run, or onInvalid: "dead-letter" for records that do not decode`,
+    );
+}
+
+/** Says where a record went that failed. */
+export function logMove(
+  logger: Logger,
+  groupId: string,
+  raw: RawRecord,
+  move: Move,
+  to: "retry-topic" | "dead-letter",
+  error: unknown,
+): void {
+  const level = to === "dead-letter" ? "warn" : "info";
+  logger[level](`a record failed and goes to ${move.topic}`, { ...placeOf(raw), groupId, error });
+}
+
+/** Says which record was passed over. */
+export function logSkip(logger: Logger, groupId: string, raw: RawRecord, error: unknown): void {
+  logger.warn("a record does not fit its topic and is skipped", { ...placeOf(raw), groupId, error });
+}
+
+/** Says which record waits to be decoded. */
+export function logWaiting(logger: Logger, groupId: string, raw: RawRecord, error: KafkaError): void {
+  logger.warn(`a record cannot be decoded for now and waits: ${error.message}`, {
+    ...placeOf(raw),
+    groupId,
+    error,
+  });
+}
+
+function placeOf({ topic, partition, offset }: RawRecord): {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+} {
+  return { topic, partition, offset };
+}

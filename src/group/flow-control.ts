@@ -1,0 +1,224 @@
+import type { NativeConsumer } from "../driver/native-consumer.js";
+import type { OwnedPartition } from "./owned-partition.js";
+import type { FetchedRecords } from "./record-queue.js";
+
+const maxFetch = 1_000;
+const maxFetchBytes = 4 * 2 ** 20;
+/** A partition with this many records waiting is full; with a quarter of it there is room again. */
+const defaultMaxWaiting = 2_000;
+const roomAt = 0.25;
+/** Polling while full brings a few records more: a partition this full is paused natively, lest they add up. */
+const overfullAt = 1.25;
+/** While every handler is at work, this many records wait for them at most, of all partitions together, */
+const enoughForBusy = 1_000;
+/** and what was taken is fetched again so many at a time: building a thousand would hold all of them up for milliseconds, */
+const busyFetch = 100;
+/** or when a partition has had none for so long although its log goes on. */
+const patienceMs = 2_000;
+/** Then it has so long to give what it has. */
+const turnMs = 2_000;
+/** How long after an assignment an error of a partition is looked out for, whatever the others bring. */
+const firstAnswerMs = 5_000;
+/** After so long the partitions that have answered make room for the answers of the others, */
+const lateAnswerMs = 100;
+/** for so long at most: the others' broker may be away. */
+const makeRoomMs = 900;
+
+/** What of the native consumer the flow depends on. */
+export type FlowSource = Pick<NativeConsumer, "knownEnd" | "pause" | "resume">;
+
+/**
+ * Decides whether to fetch. Memory is bounded by partition: a full one is paused natively only while
+ * another one has nothing to do, because pausing throws away what was fetched ahead.
+ */
+export class FlowControl {
+  readonly #maxBufferBytes: number;
+  readonly #isBusy: () => boolean;
+  #maxWaiting = defaultMaxWaiting;
+  #partitionBytes: number;
+  #recordBytes = 1_000;
+  #full = false;
+  /** How many records to ask for at most. */
+  #maxFetch = maxFetch;
+  /** Handlers are at work and have enough: how many more they take before the next fetch. */
+  #untilFew: number | undefined;
+  /** Since when partitions have had nothing, and how far they had come. */
+  readonly #emptyAt = new WeakMap<
+    OwnedPartition,
+    { readonly position: number | undefined; readonly since: number }
+  >();
+  /** Where partitions gave nothing although their log goes on: behind the last record are markers of transactions. */
+  readonly #barren = new WeakMap<OwnedPartition, Place>();
+  /** Partitions of which no broker has said anything yet, and until when that matters. */
+  readonly #unanswered = new Map<OwnedPartition, number>();
+  #lateFrom = 0;
+
+  /** `isBusy`: whether every handler is at work, so that what is fetched now would only wait. */
+  constructor(maxBufferBytes: number, isBusy: () => boolean = () => false) {
+    this.#maxBufferBytes = maxBufferBytes;
+    this.#isBusy = isBusy;
+    this.#partitionBytes = maxBufferBytes;
+  }
+
+  /** Whether there was enough of some partition, or of all together, when last looked at. */
+  get isFull(): boolean {
+    return this.#full;
+  }
+
+  /** So many records of one partition are wanted at a time. */
+  prepareFor(maxRecords: number): void {
+    this.#maxWaiting = Math.max(defaultMaxWaiting, 2 * maxRecords);
+  }
+
+  /** Shares the memory out among so many partitions. */
+  share(partitions: number): void {
+    this.#partitionBytes = this.#maxBufferBytes / Math.max(1, partitions);
+  }
+
+  /** New partitions, whose first answer may be an error. */
+  watch(partitions: readonly OwnedPartition[], now: number): void {
+    for (const partition of partitions) this.#unanswered.set(partition, now + firstAnswerMs);
+    this.#lateFrom = now + lateAnswerMs;
+  }
+
+  /** How many records to ask for, so that large ones do not come a thousand at a time. */
+  fetchSize(source: FlowSource, now: number): number {
+    // An error that comes behind records is not told, and some are told once only: one at a time there is
+    // nothing for it to be behind of. That is over with the first answers, within milliseconds.
+    if (this.#isLookingOut(source, now)) return 1;
+    return Math.max(
+      1,
+      Math.min(this.#maxFetch, Math.floor(Math.min(maxFetchBytes, this.#partitionBytes) / this.#recordBytes)),
+    );
+  }
+
+  learn(records: FetchedRecords): void {
+    if (records.length === 0) return;
+    let bytes = 0;
+    for (const record of records) bytes += record?.size ?? 0;
+    this.#recordBytes = 0.8 * this.#recordBytes + 0.2 * Math.max(1, bytes / records.length);
+  }
+
+  /** A record of this partition was taken: whether the loop has waited for that. */
+  waitsFor(partition: OwnedPartition): boolean {
+    if (!this.#full) return false;
+    if (this.#untilFew === undefined) return this.#hasRoom(partition);
+    this.#untilFew -= 1;
+    return this.#untilFew <= 0 || partition.queue.length === 0;
+  }
+
+  /** Whether so much of the partition is waiting that no more of it is fetched. */
+  fills({ queue }: OwnedPartition): boolean {
+    return queue.length >= this.#maxWaiting || queue.bytes >= this.#partitionBytes;
+  }
+
+  /** Whether to fetch now. Pauses and resumes partitions natively as a side effect. */
+  wantsMore(partitions: Iterable<OwnedPartition>, source: FlowSource, now: number): boolean {
+    const wanted = [...partitions].filter((partition) => partition.wanted);
+    const full: OwnedPartition[] = [];
+    const answered: OwnedPartition[] = [];
+    const isLate =
+      now >= this.#lateFrom && now < this.#lateFrom + makeRoomMs && this.#isLookingOut(source, now);
+    let waiting = 0;
+    for (const partition of wanted) {
+      if (partition.open) waiting += partition.queue.length;
+      if (isLate && source.knownEnd(partition) !== undefined) {
+        answered.push(partition);
+        continue;
+      }
+      if (partition.pausedNatively && this.#hasRoom(partition)) {
+        partition.pausedNatively = false;
+        source.resume([partition]);
+      }
+      if (this.fills(partition)) full.push(partition);
+    }
+    // A single large batch of theirs may stand in front of the others' first answers: a hundred thousand
+    // small records, where they are compressed.
+    this.#hold(answered, source);
+    const isBusy = this.#isBusy();
+    const missing = enoughForBusy - waiting;
+    this.#maxFetch = isBusy ? Math.max(busyFetch, missing) : maxFetch;
+    const hasEnough = isBusy && missing <= 0;
+    this.#untilFew = undefined;
+    this.#full = hasEnough || full.length > 0;
+    if (!this.#full) return true;
+    const { isStarving, isHungry } = this.#needsOf(wanted, source, now);
+    // Beyond what keeps the handlers going, records cost less memory and less work in the native queue.
+    if (hasEnough && !isHungry) {
+      this.#untilFew = busyFetch - missing;
+      return false;
+    }
+    this.#full = full.length > 0;
+    if (!this.#full) return true;
+    if (!isStarving) return false;
+    this.#hold(full, source);
+    return true;
+  }
+
+  /** Call before polling in spite of a `wantsMore` that said no. */
+  capPolling(partitions: Iterable<OwnedPartition>, source: FlowSource): void {
+    this.#hold(
+      [...partitions].filter(
+        ({ wanted, queue }) =>
+          wanted &&
+          (queue.length >= this.#maxWaiting * overfullAt || queue.bytes >= this.#partitionBytes * overfullAt),
+      ),
+      source,
+    );
+  }
+
+  #hold(partitions: readonly OwnedPartition[], source: FlowSource): void {
+    const toHold = partitions.filter(({ pausedNatively }) => !pausedNatively);
+    for (const partition of toHold) partition.pausedNatively = true;
+    source.pause(toHold);
+  }
+
+  /** Whether some partition could do with more records (starving), and whether one has had none for too long (hungry). */
+  #needsOf(
+    partitions: readonly OwnedPartition[],
+    source: FlowSource,
+    now: number,
+  ): { readonly isStarving: boolean; readonly isHungry: boolean } {
+    let isStarving = false;
+    let isHungry = false;
+    for (const partition of partitions) {
+      if (partition.movesPending > 0 || !this.#hasRoom(partition)) continue;
+      const place = { position: partition.position, end: source.knownEnd(partition) };
+      if (!this.#hasMore(partition, place)) continue;
+      isStarving = true;
+      if (partition.queue.length > 0) continue;
+      const seen = this.#emptyAt.get(partition);
+      const since = seen?.position === place.position ? (seen?.since ?? now) : now;
+      this.#emptyAt.set(partition, { position: place.position, since });
+      if (now - since >= patienceMs) isHungry = true;
+      // It has had its time, and nothing came: what its log ends with is no record for us.
+      if (now - since >= patienceMs + turnMs) this.#barren.set(partition, place);
+    }
+    return { isStarving, isHungry };
+  }
+
+  /** Whether the log goes on beyond what was fetched, as far as the native client knows. */
+  #hasMore(partition: OwnedPartition, { position, end }: Place): boolean {
+    const barren = this.#barren.get(partition);
+    if (barren !== undefined && barren.position === position && barren.end === end) return false;
+    return position === undefined || end === undefined || end > position;
+  }
+
+  #hasRoom({ queue }: OwnedPartition): boolean {
+    return queue.length <= this.#maxWaiting * roomAt && queue.bytes <= this.#partitionBytes * roomAt;
+  }
+
+  #isLookingOut(source: FlowSource, now: number): boolean {
+    for (const [partition, until] of this.#unanswered) {
+      if (partition.wanted && now < until && source.knownEnd(partition) === undefined) return true;
+      this.#unanswered.delete(partition);
+    }
+    return false;
+  }
+}
+
+/** How far a partition was fetched, and how far its log goes. */
+interface Place {
+  readonly position: number | undefined;
+  readonly end: number | undefined;
+}

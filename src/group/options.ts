@@ -1,0 +1,229 @@
+import { checkInteger, checkKnown, checkOneOf, checkRequiredText, checkText, describe } from "../check.js";
+import type { NativeProperties } from "../driver/native.js";
+import { ConfigError } from "../errors.js";
+import type { TopicPartition } from "../offsets.js";
+import { failureOptionNames, type FailureOptions } from "../failure/options.js";
+
+/**
+ * What happened to the partitions of a consumer: `assigned` to it, `revoked` politely (its handlers have
+ * finished and their offsets are committed), or `lost` (others have them already; nothing was committed).
+ */
+export interface RebalanceEvent {
+  /** What happened. */
+  readonly type: "assigned" | "revoked" | "lost";
+  /** The partitions concerned; the others stay as they are. */
+  readonly partitions: readonly TopicPartition[];
+}
+
+/** Options of {@link Kafka.consumer}. */
+export interface ConsumerOptions extends FailureOptions {
+  /** The consumer group: members with the same id share the partitions. Kafka: `group.id`. */
+  readonly groupId: string;
+  /**
+   * Where a group begins in a partition for which it has no committed offset. `latest` is the end of the log
+   * when the partition is first assigned, which is committed at once: what comes from then on is never passed
+   * over, whoever has the partition next. A partition that has no leader then begins at its end as soon as a
+   * leader tells it. Kafka: `auto.offset.reset`.
+   * @default "earliest", so that a new group misses nothing
+   */
+  readonly from?: "earliest" | "latest" | undefined;
+  /**
+   * A name for this member that survives restarts: a restart within `sessionTimeoutMs` moves no
+   * partitions, and closing gives none up before that time is over. Kafka: `group.instance.id` (KIP-345).
+   */
+  readonly groupInstanceId?: string | undefined;
+  /**
+   * `classic`, or `consumer` for the protocol of Kafka 4, where the broker assigns and rebalances are
+   * quicker. All members of a group use the same. Kafka: `group.protocol` (KIP-848).
+   * @default "classic"
+   */
+  readonly groupProtocol?: "classic" | "consumer" | undefined;
+  /**
+   * How partitions are shared out under `groupProtocol: "classic"`. `cooperative-sticky` moves only the
+   * partitions that must move. Kafka: `partition.assignment.strategy`.
+   * @default "cooperative-sticky"
+   */
+  readonly assignor?: "cooperative-sticky" | "range" | "roundrobin" | undefined;
+  /**
+   * How long the group waits for a member that says nothing, in milliseconds, before it gives the
+   * member's partitions to others; 1,000 to 3,600,000, and within the broker's limits. Not with
+   * `groupProtocol: "consumer"`, where the broker sets it. Kafka: `session.timeout.ms`.
+   * @default 45_000, or `maxPollIntervalMs` where that is less; it must not be more than that
+   */
+  readonly sessionTimeoutMs?: number | undefined;
+  /**
+   * How long one call of a handler may take, in milliseconds. At half of it a warning is logged; past
+   * it the consumer stops with a `HANDLER_TIMEOUT` error. Waiting in the library's own queues does not
+   * count. 1,000 to 86,400,000. Kafka: `max.poll.interval.ms`.
+   * @default 300_000
+   */
+  readonly maxPollIntervalMs?: number | undefined;
+  /**
+   * `partition`: the records of a partition one after the other. `key`: records of different keys at
+   * the same time, those of one key in order (records without a key in none). `none`: no order.
+   * How many at the same time is for `concurrency` to say, and by default that is no more than one for each
+   * partition: with `key` and `none` set it higher.
+   * @default "partition"
+   */
+  readonly order?: "partition" | "key" | "none" | undefined;
+  /**
+   * How many handlers may run at the same time, 1 to 10,000. With `order: "partition"` there is never
+   * more than one for each partition.
+   * @default as many as there are assigned partitions
+   */
+  readonly concurrency?: number | undefined;
+  /**
+   * How often offsets are committed in the background, in milliseconds; 10 to 600,000, and after 10,000 records
+   * at the latest. After a crash the records finished since the last commit come again: more than these while
+   * commits do not reach the brokers, with `runBatch` all of a batch, and with `order: "key"` or `"none"` up to
+   * 10,000 of each partition that finished behind a slow one.
+   * @default 1_000
+   */
+  readonly commitIntervalMs?: number | undefined;
+  /**
+   * How long a rebalance or `close` waits for handlers in flight, in milliseconds; 0 to 3,600,000 and
+   * below `maxPollIntervalMs`. After it their `signal` aborts and their records come again.
+   * @default 30_000, or half of `maxPollIntervalMs` where that is less
+   */
+  readonly drainTimeoutMs?: number | undefined;
+  /**
+   * `read_committed` sees no records of aborted or open transactions. Kafka: `isolation.level`.
+   * @default "read_committed"
+   */
+  readonly isolationLevel?: "read_committed" | "read_uncommitted" | undefined;
+  /**
+   * How much fetched data may wait for the handlers, in bytes, shared out among the assigned
+   * partitions; 1 MiB to 1 GiB. (The native client holds up to 16 MiB more.)
+   * @default 33_554_432 (32 MiB)
+   */
+  readonly maxBufferBytes?: number | undefined;
+  /**
+   * Called when partitions come and go, one call after the other. For `revoked` a promise is awaited, within
+   * `drainTimeoutMs`, before the partitions are given up; `seek` may be called for `assigned` ones, whose
+   * records are handled meanwhile. What it throws is logged.
+   */
+  readonly onRebalance?: ((event: RebalanceEvent) => void | Promise<void>) | undefined;
+}
+
+/** Options with the defaults filled in. */
+export interface ResolvedConsumerOptions {
+  readonly groupId: string;
+  readonly groupInstanceId: string | undefined;
+  readonly maxPollIntervalMs: number;
+  readonly order: "partition" | "key" | "none";
+  readonly concurrency: number | undefined;
+  readonly commitIntervalMs: number;
+  readonly drainTimeoutMs: number;
+  readonly maxBufferBytes: number;
+  readonly onRebalance: ConsumerOptions["onRebalance"];
+  readonly properties: NativeProperties;
+}
+
+/** The names of the options, for refusing others. */
+export const consumerOptionNames = [
+  "groupId",
+  "from",
+  "groupInstanceId",
+  "groupProtocol",
+  "assignor",
+  "sessionTimeoutMs",
+  "maxPollIntervalMs",
+  "order",
+  "concurrency",
+  "commitIntervalMs",
+  "drainTimeoutMs",
+  "isolationLevel",
+  "maxBufferBytes",
+  "onRebalance",
+  ...failureOptionNames,
+] as const satisfies readonly (keyof ConsumerOptions)[];
+
+const hourMs = 3_600_000;
+
+/** Checks the options of a consumer and fills in the defaults. Names the field that is wrong. */
+export function resolveConsumerOptions(options: ConsumerOptions): ResolvedConsumerOptions {
+  checkKnown("ConsumerOptions", options, consumerOptionNames);
+  const { onRebalance } = options;
+  if (onRebalance !== undefined && typeof onRebalance !== "function")
+    throw new ConfigError("onRebalance", `expected a function, got ${describe(onRebalance)}`);
+  const groupId = checkRequiredText("groupId", options.groupId);
+  const maxPollIntervalMs = checkInteger("maxPollIntervalMs", options.maxPollIntervalMs, {
+    min: 1_000,
+    max: 24 * hourMs,
+    otherwise: 300_000,
+  });
+  const drainTimeoutMs = checkInteger("drainTimeoutMs", options.drainTimeoutMs, {
+    min: 0,
+    max: hourMs,
+    otherwise: Math.min(30_000, maxPollIntervalMs / 2),
+  });
+  if (drainTimeoutMs >= maxPollIntervalMs)
+    throw new ConfigError("drainTimeoutMs", `must be below maxPollIntervalMs (${maxPollIntervalMs})`);
+  return {
+    groupId,
+    groupInstanceId: options.groupInstanceId,
+    maxPollIntervalMs,
+    drainTimeoutMs,
+    order: checkOneOf("order", options.order, ["partition", "key", "none"], "partition"),
+    concurrency:
+      options.concurrency === undefined
+        ? undefined
+        : checkInteger("concurrency", options.concurrency, { min: 1, max: 10_000, otherwise: 1 }),
+    commitIntervalMs: checkInteger("commitIntervalMs", options.commitIntervalMs, {
+      min: 10,
+      max: 600_000,
+      otherwise: 1_000,
+    }),
+    maxBufferBytes: checkInteger("maxBufferBytes", options.maxBufferBytes, {
+      min: 2 ** 20,
+      max: 2 ** 30,
+      otherwise: 2 ** 25,
+    }),
+    onRebalance,
+    properties: {
+      "group.id": groupId,
+      "auto.offset.reset": checkOneOf("from", options.from, ["earliest", "latest"], "earliest"),
+      "isolation.level": checkOneOf(
+        "isolationLevel",
+        options.isolationLevel,
+        ["read_committed", "read_uncommitted"],
+        "read_committed",
+      ),
+      ...membershipOf(options, maxPollIntervalMs),
+    },
+  };
+}
+
+function membershipOf(options: ConsumerOptions, maxPollIntervalMs: number): NativeProperties {
+  const instanceId = checkText("groupInstanceId", options.groupInstanceId);
+  const common: NativeProperties = instanceId === undefined ? {} : { "group.instance.id": instanceId };
+  if (checkOneOf("groupProtocol", options.groupProtocol, ["classic", "consumer"], "classic") === "consumer") {
+    for (const name of ["assignor", "sessionTimeoutMs"] as const) {
+      if (options[name] !== undefined)
+        throw new ConfigError(
+          name,
+          'is the broker\'s to choose with groupProtocol: "consumer"; leave it out',
+        );
+    }
+    return { ...common, "group.protocol": "consumer", "max.poll.interval.ms": maxPollIntervalMs };
+  }
+  const sessionTimeoutMs = checkInteger("sessionTimeoutMs", options.sessionTimeoutMs, {
+    min: 1_000,
+    max: hourMs,
+    otherwise: Math.min(45_000, maxPollIntervalMs),
+  });
+  if (maxPollIntervalMs < sessionTimeoutMs)
+    throw new ConfigError("maxPollIntervalMs", `must not be below sessionTimeoutMs (${sessionTimeoutMs})`);
+  return {
+    ...common,
+    "partition.assignment.strategy": checkOneOf(
+      "assignor",
+      options.assignor,
+      ["cooperative-sticky", "range", "roundrobin"],
+      "cooperative-sticky",
+    ),
+    "session.timeout.ms": sessionTimeoutMs,
+    "heartbeat.interval.ms": Math.min(3_000, Math.floor(sessionTimeoutMs / 3)),
+    "max.poll.interval.ms": maxPollIntervalMs,
+  };
+}

@@ -1,0 +1,73 @@
+import type { RawRecord } from "../record.js";
+
+/**
+ * What one fetch brought, of several partitions. What was taken out of it is `undefined`: a record that waits
+ * long must not keep all others in memory.
+ */
+export type FetchedRecords = (RawRecord | undefined)[];
+
+/** A slice of one partition's records within a fetched array: `[from, to)`. Nothing is copied. */
+interface RecordSlice {
+  readonly records: FetchedRecords;
+  from: number;
+  readonly to: number;
+}
+
+/** What a record takes in memory beside its value and key: objects, buffers, headers. */
+const overheadBytes = 600;
+
+/** The records of one partition that were fetched and not yet handed over, in the order of the log. */
+export class RecordQueue {
+  #slices: RecordSlice[] = [];
+  #length = 0;
+  #bytes = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  /** The memory that what is waiting takes, in bytes, nearly. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** `records` are the queue's from here on, as far as they are of this slice. */
+  push(records: FetchedRecords, from: number, to: number): void {
+    this.#slices.push({ records, from, to });
+    this.#length += to - from;
+    for (let index = from; index < to; index += 1) {
+      const record = records[index];
+      if (record !== undefined) this.#bytes += memoryOf(record);
+    }
+  }
+
+  peek(): RawRecord | undefined {
+    const slice = this.#slices[0];
+    return slice?.records[slice.from];
+  }
+
+  shift(): RawRecord | undefined {
+    const slice = this.#slices[0];
+    if (slice === undefined) return undefined;
+    const record = slice.records[slice.from];
+    slice.records[slice.from] = undefined;
+    slice.from += 1;
+    if (slice.from === slice.to) this.#slices.shift();
+    if (record !== undefined) {
+      this.#length -= 1;
+      this.#bytes -= memoryOf(record);
+    }
+    return record;
+  }
+
+  clear(): void {
+    for (const { records, from, to } of this.#slices) records.fill(undefined, from, to);
+    this.#slices = [];
+    this.#length = 0;
+    this.#bytes = 0;
+  }
+}
+
+function memoryOf({ size, key }: RawRecord): number {
+  return overheadBytes + size + (key === null ? 0 : key.length);
+}

@@ -1,0 +1,148 @@
+import { logEnd, logStart } from "../driver/native-admin.js";
+import type { NativeConsumer } from "../driver/native-consumer.js";
+import type { NativeOffset } from "../driver/native.js";
+import { AuthenticationError, AuthorizationError, KafkaError } from "../errors.js";
+import { limitConcurrency, sleep } from "../waiting.js";
+import { topicPartitionOf, type TopicPartition } from "../offsets.js";
+
+const committedTimeoutMs = 5_000;
+const endTimeoutMs = 2_000;
+/** How long the others wait for partitions whose ends are not told at once: just made, they have no leader yet. */
+const patienceMs = 1_000;
+const firstPauseMs = 100;
+/** What is written while a leader is back and not asked again yet is passed over. */
+const longestPauseMs = 500;
+/** Each question holds one of libuv's four threads until it is answered. */
+const questionsAtATime = 2;
+
+/** What of the native consumer is asked. */
+export type OffsetSource = Pick<NativeConsumer, "committed" | "ends" | "leadersOf">;
+
+/**
+ * Where to begin, under `from: "latest"`, in those of these partitions for which the group has committed
+ * nothing: at their ends as of now, so that what comes from here on is not passed over by whoever has them next;
+ * at `logEnd` where no broker tells the end, which is then for `askEnds`.
+ * A retry topic begins at its first record in any case: one that was forwarded before would be passed over.
+ * @throws `AuthorizationError` or `AuthenticationError`; everything else is asked again until `isOver`
+ */
+export async function latestStartOffsets(
+  source: OffsetSource,
+  partitions: readonly TopicPartition[],
+  isRetryTopic: (topic: string) => boolean,
+  isOver: () => boolean,
+): Promise<readonly NativeOffset[]> {
+  const fresh = await uncommitted(source, partitions, isOver);
+  const unknown = new Set(fresh.filter(({ topic }) => !isRetryTopic(topic)));
+  const begins = at(
+    fresh.filter(({ topic }) => isRetryTopic(topic)),
+    logStart,
+  );
+  await askEnds(
+    source,
+    () => (isOver() ? [] : [...unknown]),
+    (place, offset) => {
+      unknown.delete(place);
+      begins.push({ ...place, offset });
+    },
+    patienceMs,
+  );
+  return [...begins, ...at(unknown, logEnd)];
+}
+
+/**
+ * Asks for the ends of what `wanted` gives, again and again, until it gives nothing more or `withinMs` are over.
+ * A partition that cannot be asked, or whose leader says nothing, does not keep those of other leaders.
+ */
+export async function askEnds<Place extends TopicPartition>(
+  source: OffsetSource,
+  wanted: () => readonly Place[],
+  onEnd: (place: Place, offset: number) => void,
+  withinMs = Infinity,
+): Promise<void> {
+  const deadline = performance.now() + withinMs;
+  const ask = (places: readonly Place[]): Promise<boolean> => askOnce(source, places, onEnd);
+  for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
+    if (!(await ask(wanted()))) {
+      const limited = limitConcurrency(questionsAtATime);
+      const groups = await byLeader(source, wanted);
+      await Promise.all(groups.map((places) => limited(async () => wanted().length > 0 && ask(places))));
+    }
+    if (wanted().length === 0 || performance.now() + pauseMs > deadline) return;
+    await sleep(pauseMs);
+  }
+}
+
+/** Those of the partitions for which the group has committed nothing; none where it is over before anybody knows. */
+async function uncommitted(
+  source: OffsetSource,
+  partitions: readonly TopicPartition[],
+  isOver: () => boolean,
+): Promise<readonly TopicPartition[]> {
+  for (let pauseMs = firstPauseMs; !isOver(); pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
+    try {
+      const committed = await source.committed(partitions.map(topicPartitionOf), committedTimeoutMs);
+      return committed.filter(({ offset }) => offset < 0).map(topicPartitionOf);
+    } catch (error) {
+      throwUnlessPassing(error);
+      await sleep(pauseMs);
+    }
+  }
+  return [];
+}
+
+/** One question for all: `false` where nobody knows more, because a single leader refused a partition or said nothing. */
+async function askOnce<Place extends TopicPartition>(
+  source: OffsetSource,
+  places: readonly Place[],
+  onEnd: (place: Place, offset: number) => void,
+): Promise<boolean> {
+  if (places.length === 0) return true;
+  try {
+    const ends = await source.ends(places.map(topicPartitionOf), endTimeoutMs);
+    places.forEach((place, index) => {
+      const end = ends[index];
+      if (end instanceof KafkaError) throwUnlessPassing(end);
+      else if (end !== undefined && end >= 0) onEnd(place, end);
+    });
+    return true;
+  } catch (error) {
+    throwUnlessPassing(error);
+    return false;
+  }
+}
+
+async function byLeader<Place extends TopicPartition>(
+  source: OffsetSource,
+  wanted: () => readonly Place[],
+): Promise<readonly (readonly Place[])[]> {
+  const groups = new Map<number | undefined, Place[]>();
+  for (const topic of new Set(wanted().map((place) => place.topic))) {
+    const places = wanted().filter((place) => place.topic === topic);
+    let leaders: ReadonlyMap<number, number> | undefined;
+    try {
+      if (places.length > 0) leaders = await source.leadersOf(topic, endTimeoutMs);
+    } catch (error) {
+      throwUnlessPassing(error);
+    }
+    for (const place of places) {
+      const leader = leaders?.get(place.partition);
+      const group = groups.get(leader);
+      if (group === undefined) groups.set(leader, [place]);
+      else group.push(place);
+    }
+  }
+  return [...groups.values()];
+}
+
+function at(places: Iterable<TopicPartition>, offset: number): NativeOffset[] {
+  return Array.from(places, (place) => ({ ...place, offset }));
+}
+
+/** What is refused now is refused the next time too. */
+function throwUnlessPassing(error: unknown): void {
+  const isPassing =
+    error instanceof KafkaError &&
+    !(error instanceof AuthorizationError) &&
+    !(error instanceof AuthenticationError);
+  if (!isPassing) throw error;
+}

@@ -1,0 +1,100 @@
+import { checkInteger, checkKnown, checkRequiredText, describe } from "../check.js";
+import { ConfigError } from "../errors.js";
+import type { RawHeaders } from "../record.js";
+import type { AnyTopic } from "../topic.js";
+import type { DeadLetterInfo } from "../failure/dead-letter.js";
+import { deadLetterTopicOf } from "../failure/topic-names.js";
+
+/** A dead letter: the record as it was, and what became of it. */
+export interface DeadLetter extends DeadLetterInfo {
+  /** The dead-letter topic's partition. */
+  readonly partition: number;
+  /** The offset in it. */
+  readonly offset: number;
+  /** The record's key, as bytes. */
+  readonly key: Buffer | null;
+  /** The record's value, as bytes; `null` for a tombstone. */
+  readonly value: Buffer | null;
+  /** The record's headers as they were. */
+  readonly headers: RawHeaders;
+}
+
+/** How far a redrive has come, and what it did in the end. */
+export interface RedriveResult {
+  /** Dead letters sent back; with `dryRun`, those that would be. */
+  readonly redriven: number;
+  /** Dead letters that stay: the filter did not choose them, or they are of another topic or group. */
+  readonly kept: number;
+}
+
+/** Options of {@link Kafka.redrive}. */
+export interface RedriveOptions {
+  /** The group in which the records failed. */
+  readonly groupId: string;
+  /** Where the dead letters are, if not in `<topic>.<groupId>.dead-letter`. */
+  readonly deadLetter?: AnyTopic | undefined;
+  /** Where to send them. Absent: where they came from, into the same partitions. */
+  readonly to?: AnyTopic | undefined;
+  /** Which dead letters to send back. Absent: all of this topic and group. What it throws ends the redrive. */
+  readonly filter?: ((letter: DeadLetter) => boolean | Promise<boolean>) | undefined;
+  /** How many to send back at most, from 1. Absent: all that are there at the start. */
+  readonly limit?: number | undefined;
+  /** How many to send back in a second at most, 1 to 1,000,000. Absent: no limit. */
+  readonly ratePerSecond?: number | undefined;
+  /** Counts what would be done, and does nothing. @default false */
+  readonly dryRun?: boolean | undefined;
+  /** Called after each transaction, and once at the end. */
+  readonly onProgress?: ((progress: RedriveResult) => void) | undefined;
+  /** Ends the redrive: what is committed by then stays so. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** {@link RedriveOptions}, checked and complete. */
+export interface ResolvedRedriveOptions extends Omit<RedriveOptions, "deadLetter" | "to" | "limit"> {
+  /** The name of the topic that the records failed in. */
+  readonly source: string;
+  /** The name of the dead-letter topic. */
+  readonly letters: string;
+  /** The name of the topic to send to; `undefined` for the source. */
+  readonly to: string | undefined;
+  readonly limit: number;
+}
+
+/**
+ * Checks the options of a redrive.
+ *
+ * @throws `ConfigError` naming the field
+ */
+export function resolveRedriveOptions(topic: AnyTopic, options: RedriveOptions): ResolvedRedriveOptions {
+  checkKnown("RedriveOptions", options, [
+    "groupId",
+    "deadLetter",
+    "to",
+    "filter",
+    "limit",
+    "ratePerSecond",
+    "dryRun",
+    "onProgress",
+    "signal",
+  ]);
+  const groupId = checkRequiredText("groupId", options.groupId);
+  for (const name of ["filter", "onProgress"] as const)
+    if (options[name] !== undefined && typeof options[name] !== "function")
+      throw new ConfigError(name, `expected a function, got ${describe(options[name])}`);
+  const letters = options.deadLetter?.name ?? deadLetterTopicOf(topic.name, groupId);
+  if (options.to?.name === letters)
+    throw new ConfigError("to", `${letters} is where the dead letters are: they would come back for ever`);
+  const max = Number.MAX_SAFE_INTEGER;
+  return {
+    ...options,
+    groupId,
+    source: topic.name,
+    letters,
+    to: options.to?.name,
+    limit: checkInteger("limit", options.limit, { min: 1, max, otherwise: max }),
+    ratePerSecond:
+      options.ratePerSecond === undefined
+        ? undefined
+        : checkInteger("ratePerSecond", options.ratePerSecond, { min: 1, max: 1_000_000, otherwise: 1 }),
+  };
+}

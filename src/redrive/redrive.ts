@@ -1,0 +1,288 @@
+import type { ClientConfig } from "../driver/client-config.js";
+import { NativeAdmin } from "../driver/native-admin.js";
+import { NativeConsumer } from "../driver/native-consumer.js";
+import type { NativeOffset } from "../driver/native.js";
+import {
+  KafkaError,
+  ProducerFencedError,
+  TransactionAbortedError,
+  TransactionOutcomeUnknownError,
+} from "../errors.js";
+import { parseDeadLetter } from "../failure/dead-letter.js";
+import { sizeOf, toNativeHeaders } from "../failure/header-block.js";
+import type { DeadLetter, RedriveResult, ResolvedRedriveOptions } from "./redrive-options.js";
+import { resolveTransactionOptions } from "../transactions/transaction-options.js";
+import {
+  type RolledBack,
+  TransactionFailure,
+  type TransactionRecord,
+  TransactionRunner,
+} from "../transactions/transaction-runner.js";
+import type { ConsumerRecord, RawHeaders } from "../record.js";
+import { nativeBytes } from "../serde/encoder.js";
+import { sleep } from "../waiting.js";
+
+/** A record of the dead-letter topic, as bytes. */
+export type LetterRecord = Pick<
+  ConsumerRecord<Buffer | null, Buffer>,
+  "partition" | "offset" | "key" | "value" | "rawHeaders"
+>;
+
+/** Reads the dead-letter topic from these offsets to its end as of now. */
+export type ReadLetters = (
+  from: Readonly<Record<number, number>>,
+  signal: AbortSignal,
+) => AsyncIterable<LetterRecord>;
+
+const queryTimeoutMs = 10_000;
+const startTimeoutMs = 30_000;
+const transactionTimeoutMs = 60_000;
+const maxRecordsPerTransaction = 500;
+const commitEveryMs = 500;
+/** Dead letters that stay are put back behind the others, unless nothing behind them is sent back. */
+const maxHeld = 1_000;
+
+interface Place {
+  readonly partition: number;
+  readonly offset: number;
+}
+
+/**
+ * Sends dead letters back, in transactions with the offsets of a group of its own: `<dead letters>.redrive`.
+ * What that group has committed is done with. A dead letter that stays, in front of one that is sent back,
+ * is put back at the end of the dead-letter topic in the same transaction. Another redrive of the same dead
+ * letters, begun later, fences this one.
+ */
+export class Redrive {
+  readonly #config: ClientConfig;
+  readonly #options: ResolvedRedriveOptions;
+  readonly #read: ReadLetters;
+  readonly #consumer: NativeConsumer;
+  readonly #runner: TransactionRunner;
+  readonly #closing: AbortSignal;
+  readonly #signal: AbortSignal;
+  #batch: TransactionRecord[] = [];
+  #offsets = new Map<number, number>();
+  #batchSince = 0;
+  /** Dead letters that stay, and may stay where they are as long as none behind them is sent back. */
+  readonly #held = new Map<number, LetterRecord[]>();
+  /** Up to where each partition was sent back, by this run or one before. */
+  readonly #committed = new Map<number, number>();
+  #sourcePartitions = 0;
+  #redriven = 0;
+  #kept = 0;
+
+  constructor(
+    config: ClientConfig,
+    options: ResolvedRedriveOptions,
+    read: ReadLetters,
+    closing: AbortSignal,
+  ) {
+    this.#config = config;
+    this.#options = options;
+    this.#read = read;
+    this.#closing = closing;
+    this.#signal = options.signal === undefined ? closing : AbortSignal.any([closing, options.signal]);
+    const name = `${options.letters}.redrive`;
+    const properties = { "group.id": name, "isolation.level": "read_committed" };
+    this.#consumer = new NativeConsumer(config, `redrive of ${options.letters}`, properties, {
+      onWake: () => undefined,
+      onRebalance: () => undefined,
+      onCommit: () => undefined,
+      onFatal: () => undefined,
+    });
+    const transaction = { transactionalId: name, transactionTimeoutMs };
+    this.#runner = new TransactionRunner(config, resolveTransactionOptions(transaction, config.properties));
+  }
+
+  async run(): Promise<RedriveResult> {
+    const { dryRun, onProgress } = this.#options;
+    try {
+      this.#signal.throwIfAborted();
+      await this.#consumer.connect(this.#signal);
+      if (dryRun !== true)
+        await this.#runner.open(this.#signal, { deadline: Date.now() + startTimeoutMs, isPatient: false });
+      await this.#redrive(await this.#begin());
+    } catch (error) {
+      // Readers of the source wait for the end of what is open.
+      const rolledBack = error instanceof TransactionFailure ? await this.#runner.rollBack(error) : undefined;
+      // Where brokers do not answer, or another redrive has begun, that is left to the next one.
+      if (rolledBack === undefined || rolledBack.remedy === "abort") await this.#deleteRedriven();
+      if (error instanceof TransactionFailure && rolledBack !== undefined)
+        throw this.#stoppedBy(error, rolledBack);
+      throw error;
+    } finally {
+      await this.#runner.close(queryTimeoutMs);
+      await this.#consumer.disconnect();
+    }
+    await this.#deleteRedriven();
+    const result = { redriven: this.#redriven, kept: this.#kept };
+    onProgress?.(result);
+    return result;
+  }
+
+  /** Where each partition is to be read from: what is before that was sent back earlier, and may not be deleted yet. */
+  async #begin(): Promise<Record<number, number>> {
+    const { letters, source, to, dryRun } = this.#options;
+    const partitions = await this.#consumer.partitionsOf(letters, queryTimeoutMs);
+    if (partitions.length === 0)
+      throw new KafkaError("UNKNOWN_TOPIC", `${letters}: there are no dead letters, nor a topic for them`, {
+        topic: letters,
+      });
+    if (to === undefined)
+      this.#sourcePartitions = (await this.#consumer.partitionsOf(source, queryTimeoutMs)).length;
+    const committed = await this.#consumer.committed(
+      partitions.map((partition) => ({ topic: letters, partition })),
+      queryTimeoutMs,
+    );
+    if (dryRun !== true)
+      for (const { partition, offset } of committed) if (offset > 0) this.#committed.set(partition, offset);
+    return Object.fromEntries(committed.map(({ partition, offset }) => [partition, Math.max(0, offset)]));
+  }
+
+  async #redrive(from: Readonly<Record<number, number>>): Promise<void> {
+    const { limit, dryRun, ratePerSecond, filter } = this.#options;
+    const began = performance.now();
+    for await (const record of this.#read(from, this.#signal)) {
+      this.#signal.throwIfAborted();
+      const letter = this.#letterOf(record);
+      const isChosen = letter !== undefined && (filter === undefined || (await filter(letter)));
+      if (!isChosen) {
+        this.#kept += 1;
+        if (dryRun !== true) this.#keep(record);
+      } else {
+        this.#redriven += 1;
+        if (dryRun !== true) {
+          this.#putBack(record.partition);
+          this.#add(this.#originalOf(letter), record);
+        }
+        if (this.#redriven >= limit) break;
+        if (ratePerSecond !== undefined && dryRun !== true)
+          await this.#pace(began + (this.#redriven * 1_000) / ratePerSecond);
+      }
+      if (
+        this.#batch.length >= maxRecordsPerTransaction ||
+        (this.#batch.length > 0 && performance.now() - this.#batchSince >= commitEveryMs)
+      )
+        await this.#commit();
+    }
+    await this.#commit();
+  }
+
+  /** What the headers say; `undefined` for what is not a dead letter of this topic and group. */
+  #letterOf({ partition, offset, key, value, rawHeaders }: LetterRecord): DeadLetter | undefined {
+    const parsed = parseDeadLetter(rawHeaders);
+    if (parsed === undefined) return undefined;
+    const { info, headers } = parsed;
+    if (info.sourceTopic !== this.#options.source || info.group !== this.#options.groupId) return undefined;
+    return { ...info, partition, offset, key, value, headers };
+  }
+
+  #originalOf({ key, value, headers, sourcePartition }: DeadLetter): TransactionRecord {
+    const { to, source } = this.#options;
+    // Where it came from, if that partition is still there.
+    const partition = sourcePartition < this.#sourcePartitions ? sourcePartition : undefined;
+    return { topic: to ?? source, record: encoded(key, value, headers, partition) };
+  }
+
+  #keep(record: LetterRecord): void {
+    const held = this.#held.get(record.partition) ?? [];
+    held.push(record);
+    this.#held.set(record.partition, held);
+    if (held.length >= maxHeld) this.#putBack(record.partition);
+  }
+
+  #putBack(partition: number): void {
+    for (const record of this.#held.get(partition) ?? []) {
+      const { key, value, rawHeaders } = record;
+      this.#add({ topic: this.#options.letters, record: encoded(key, value, rawHeaders, partition) }, record);
+    }
+    this.#held.delete(partition);
+  }
+
+  #add(record: TransactionRecord, { partition, offset }: Place): void {
+    if (this.#batch.length === 0) this.#batchSince = performance.now();
+    this.#batch.push(record);
+    this.#offsets.set(partition, offset + 1);
+  }
+
+  async #pace(until: number): Promise<void> {
+    const left = until - performance.now();
+    if (left <= 0) return;
+    if (left > commitEveryMs) await this.#commit();
+    await sleep(left, this.#signal);
+  }
+
+  async #commit(): Promise<void> {
+    if (this.#batch.length === 0) return;
+    const { letters, onProgress } = this.#options;
+    await this.#runner.begin();
+    for (const { topic, record } of this.#batch) this.#runner.send(topic, record);
+    const offsets: NativeOffset[] = [];
+    for (const [partition, offset] of this.#offsets) offsets.push({ topic: letters, partition, offset });
+    await this.#runner.commitWith(offsets, this.#consumer, () => undefined);
+    for (const [partition, offset] of this.#offsets) this.#committed.set(partition, offset);
+    this.#batch = [];
+    this.#offsets = new Map();
+    onProgress?.({ redriven: this.#redriven, kept: this.#kept });
+  }
+
+  /** What ended the redrive, in the caller's words. */
+  #stoppedBy(failure: TransactionFailure, { remedy, cause, isLasting }: RolledBack): KafkaError {
+    const what = `redrive of ${this.#options.letters}`;
+    if (remedy === "fenced")
+      return new ProducerFencedError(`${what}: another redrive of the same dead letters has begun`, {
+        cause,
+      });
+    if (remedy === "stop" || isLasting) return cause;
+    const isUnknown = failure.call === "commit" && failure.remedy === "renew" && failure.mayHaveHappened;
+    const outcome = isUnknown ? "may have been committed or not" : "was rolled back";
+    const message = `${what}: the last transaction ${outcome}: ${cause.message}. Run it again: it goes on where it stopped, and sends nothing twice`;
+    const context = { cause, nativeCode: cause.nativeCode, retriable: true };
+    return isUnknown
+      ? new TransactionOutcomeUnknownError(message, context)
+      : new TransactionAbortedError(message, context);
+  }
+
+  /** A group without members loses its offsets in time (`offsets.retention.minutes`); then what was sent back must be gone. */
+  async #deleteRedriven(): Promise<void> {
+    // A Kafka that closes does not wait for it: the next run does it.
+    if (this.#committed.size === 0 || this.#closing.aborted) return;
+    const { letters } = this.#options;
+    const offsets = [...this.#committed].map(([partition, offset]) => ({
+      topic: letters,
+      partition,
+      offset,
+    }));
+    const admin = new NativeAdmin(this.#config, () => undefined);
+    try {
+      await admin.connect(this.#closing);
+      const outcomes = await admin.deleteRecords(offsets, queryTimeoutMs);
+      const failed = outcomes.find(({ error }) => error !== undefined);
+      if (failed?.error !== undefined) throw failed.error;
+    } catch (error) {
+      this.#config.logger.warn(
+        "dead letters that were sent back could not be deleted; the offsets of the redrive's group say that they are done with, as long as the broker keeps them",
+        { topic: letters, groupId: `${letters}.redrive`, error },
+      );
+    } finally {
+      await admin.disconnect();
+    }
+  }
+}
+
+function encoded(
+  key: Buffer | null,
+  value: Buffer | null,
+  headers: RawHeaders,
+  partition: number | undefined,
+): TransactionRecord["record"] {
+  return {
+    key: nativeBytes(key),
+    value: nativeBytes(value),
+    headers: toNativeHeaders(headers),
+    partition,
+    timestamp: undefined,
+    size: (key?.length ?? 0) + (value?.length ?? 0) + sizeOf(headers),
+  };
+}

@@ -1,0 +1,279 @@
+import { checkInteger, describe } from "../check.js";
+import type { ClientConfig } from "../driver/client-config.js";
+import {
+  ClosedError,
+  ConfigError,
+  type KafkaError,
+  ProducerFencedError,
+  TransactionAbortedError,
+  TransactionOutcomeUnknownError,
+} from "../errors.js";
+import { type ClientHealth, healthOf } from "../health.js";
+import type { EncodedRecord } from "../record.js";
+import type { ClientTelemetry } from "../telemetry/client-telemetry.js";
+import { deferred, ignoreRejection, settlesWithin } from "../waiting.js";
+import { observeTransaction } from "../producer/observed.js";
+import {
+  resolveTransactionOptions,
+  transactionOptionNames,
+  type TransactionOptions,
+} from "./transaction-options.js";
+import { TransactionFailure, TransactionRunner } from "./transaction-runner.js";
+import { Encoders, type Transaction, TransactionSends } from "./transaction.js";
+
+/** Options of {@link Kafka.transactionalProducer}. */
+export interface TransactionalProducerOptions extends TransactionOptions {
+  /**
+   * How long `close` lets the running transaction go on, in milliseconds; 0 to 3,600,000. Then it is given
+   * up and aborts.
+   * @default 30_000
+   */
+  readonly closeTimeoutMs?: number | undefined;
+}
+
+/** What a transaction's callback is told besides the transaction. */
+export interface TransactionContext {
+  /** Aborts when the transaction cannot be committed any more, because the producer's time to close is over. */
+  readonly signal: AbortSignal;
+}
+
+const graceMs = 1_000;
+
+/**
+ * Writes records of several topics and partitions in transactions, made by
+ * {@link Kafka.transactionalProducer}: a reader with `read_committed`, which this library's are unless told
+ * otherwise, sees all records of a transaction or none. One transaction runs at a time; others queue.
+ *
+ * @example
+ * ```ts
+ * await payments.transaction(async (tx) => {
+ *   await tx.send(debits, { value: debit });
+ *   await tx.send(credits, { value: credit });
+ * });
+ * ```
+ */
+export class TransactionalProducer {
+  readonly #transactionalId: string;
+  readonly #transactionTimeoutMs: number;
+  readonly #closeTimeoutMs: number;
+  readonly #runner: TransactionRunner;
+  readonly #encoders = new Encoders();
+  readonly #telemetry: ClientTelemetry | undefined;
+  readonly #onClosed: () => void;
+  readonly #closingSignal = new AbortController();
+  #last: Promise<unknown> = Promise.resolve();
+  #fenced: ProducerFencedError | undefined;
+  #closing: Promise<void> | undefined;
+
+  /** @internal Use {@link Kafka.transactionalProducer}. */
+  constructor(config: ClientConfig, options: TransactionalProducerOptions, onClosed: () => void) {
+    const { closeTimeoutMs, ...rest } = checkObject(options);
+    const resolved = resolveTransactionOptions(rest, config.properties);
+    this.#transactionalId = resolved.transactionalId;
+    this.#transactionTimeoutMs = resolved.transactionTimeoutMs;
+    this.#closeTimeoutMs = checkInteger("closeTimeoutMs", closeTimeoutMs, {
+      min: 0,
+      max: 3_600_000,
+      otherwise: 30_000,
+    });
+    this.#runner = new TransactionRunner(config, resolved);
+    this.#telemetry = config.telemetry;
+    this.#onClosed = onClosed;
+  }
+
+  /**
+   * Runs `callback` in a transaction: commits when it resolves, aborts when it throws, and resolves to its
+   * result. Calls that overlap run one after the other; a call inside a callback would wait for itself.
+   *
+   * @throws what the callback threw, untouched: nothing of the transaction is visible
+   * @throws `SerializationError` where a `tx.send` in it failed
+   * @throws `TransactionAbortedError`: rolled back; where it is `retriable` the same call may succeed
+   * @throws `TransactionOutcomeUnknownError`: it may be committed or not
+   * @throws `ProducerFencedError`: another producer has taken over the transactional id; this one is dead
+   * @throws `AuthorizationError`, `AuthenticationError`, `ConnectionError`, `ConfigError` when starting
+   */
+  async transaction<Result>(
+    callback: (tx: Transaction, context: TransactionContext) => Result | Promise<Result>,
+  ): Promise<Result> {
+    if (typeof callback !== "function")
+      throw new ConfigError("transaction", `expected a function, got ${describe(callback)}`);
+    if (this.#closing !== undefined) throw this.#closedError();
+    const turn = this.#last.then(() =>
+      this.#telemetry === undefined
+        ? this.#run(callback)
+        : observeTransaction(this.#telemetry, this.#transactionalId, () => this.#run(callback)),
+    );
+    this.#last = turn.catch(() => undefined);
+    return turn;
+  }
+
+  /** @internal For {@link Kafka.health}. */
+  get health(): ClientHealth {
+    return healthOf("transactionalProducer", this.#transactionalId, {
+      hasBegun: this.#runner.isOpen,
+      failure: this.#fenced === undefined ? undefined : { error: this.#fenced },
+    });
+  }
+
+  /**
+   * Lets the running transaction finish, at most `closeTimeoutMs`; those still queued are refused. May be
+   * called more than once. Do not await it inside a callback.
+   */
+  async close(): Promise<void> {
+    this.#closing ??= this.#shutDown();
+    await this.#closing;
+  }
+
+  /** Closes the producer. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #run<Result>(
+    callback: (tx: Transaction, context: TransactionContext) => Result | Promise<Result>,
+  ): Promise<Result> {
+    if (this.#closing !== undefined) throw this.#closedError();
+    if (this.#fenced !== undefined) throw this.#fenced;
+    await this.#begin();
+    const pass = (topic: string, record: EncodedRecord): Promise<void> | undefined => {
+      this.#runner.send(topic, record);
+      return this.#runner.isFull ? this.#runner.drained() : undefined;
+    };
+    const tx = new TransactionSends(this.#encoders, pass, this.#telemetry);
+    const { signal } = this.#closingSignal;
+    const givenUp = rejection(signal, () => this.#closedError());
+    let result: Result;
+    try {
+      result = await Promise.race([Promise.resolve(callback(tx, { signal })), givenUp.promise]);
+      await Promise.race([tx.finish(), givenUp.promise]);
+    } catch (error) {
+      tx.end();
+      await this.#abort();
+      throw error;
+    } finally {
+      givenUp.stop();
+    }
+    await this.#commit();
+    return result;
+  }
+
+  async #begin(): Promise<void> {
+    const deadline = Date.now() + this.#transactionTimeoutMs;
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        if (!this.#runner.isOpen) {
+          const { signal } = this.#closingSignal;
+          await this.#runner.open(signal, { deadline, isPatient: false });
+        }
+        await this.#runner.begin();
+        return;
+      } catch (error) {
+        if (!(error instanceof TransactionFailure)) throw error;
+        // A producer that broke between two transactions is replaced; nothing was in it.
+        const isWorthReplacing = error.call === "begin" && error.remedy === "renew" && attempt === 0;
+        this.#runner.discard();
+        if (!isWorthReplacing) throw this.#fencedOr(error, error.error);
+      }
+    }
+  }
+
+  async #commit(): Promise<void> {
+    try {
+      await this.#runner.commit();
+    } catch (error) {
+      if (!(error instanceof TransactionFailure)) throw error;
+      if (error.remedy === "abort") {
+        const rolledBack = await this.#runner.rollBack(error);
+        throw this.#fencedOr(rolledBack, this.#aborted(rolledBack.cause, !rolledBack.isLasting));
+      }
+      this.#runner.discard();
+      const fenced = this.#fencedOr(error, undefined);
+      if (!error.mayHaveHappened) {
+        if (fenced !== undefined) throw fenced;
+        // Refused at the first try: the broker had ended it before, because its time was over.
+        if (error.error instanceof ProducerFencedError) throw this.#aborted(error.error, true);
+      }
+      throw new TransactionOutcomeUnknownError(
+        `${this.#transactionalId}: whether the transaction was committed is not known: ${error.message}`,
+        { cause: error.error, nativeCode: error.error.nativeCode },
+      );
+    }
+  }
+
+  /** Rolls back. Where that fails the native producer goes, and the next one, or the broker, rolls back. */
+  async #abort(): Promise<void> {
+    try {
+      await this.#runner.abort();
+    } catch (error) {
+      if (!(error instanceof TransactionFailure)) throw error;
+      this.#fencedOr(error, undefined);
+      this.#runner.discard();
+    }
+  }
+
+  #fencedOr<Otherwise>(
+    failure: Pick<TransactionFailure, "remedy" | "error">,
+    otherwise: Otherwise,
+  ): ProducerFencedError | Otherwise {
+    if (failure.remedy !== "fenced") return otherwise;
+    this.#fenced ??= new ProducerFencedError(
+      `${this.#transactionalId}: another producer has taken over this transactional id`,
+      { cause: failure.error, nativeCode: failure.error.nativeCode },
+    );
+    return this.#fenced;
+  }
+
+  #aborted(cause: KafkaError, retriable: boolean): TransactionAbortedError {
+    return new TransactionAbortedError(
+      `${this.#transactionalId}: the transaction was rolled back: ${cause.message}`,
+      {
+        cause,
+        retriable,
+        topic: cause.topic,
+        partition: cause.partition,
+        nativeCode: cause.nativeCode,
+      },
+    );
+  }
+
+  async #shutDown(): Promise<void> {
+    const isDone = await settlesWithin(this.#last, this.#closeTimeoutMs);
+    this.#closingSignal.abort(this.#closedError());
+    if (!isDone) await settlesWithin(this.#last, graceMs);
+    await this.#runner.close(graceMs * 5);
+    this.#onClosed();
+  }
+
+  #closedError(): ClosedError {
+    return new ClosedError(`${this.#transactionalId}: the transactional producer is closed`);
+  }
+}
+
+/** A promise that rejects when `signal` aborts, until `stop`. */
+function rejection(
+  signal: AbortSignal,
+  reason: () => Error,
+): { readonly promise: Promise<never>; readonly stop: () => void } {
+  const { promise, reject } = deferred<never>();
+  ignoreRejection(promise);
+  const give = (): void => {
+    reject(reason());
+  };
+  if (signal.aborted) give();
+  signal.addEventListener("abort", give, { once: true });
+  return {
+    promise,
+    stop: () => {
+      signal.removeEventListener("abort", give);
+    },
+  };
+}
+
+function checkObject(options: TransactionalProducerOptions): TransactionalProducerOptions {
+  if (typeof options !== "object" || (options as unknown) === null)
+    throw new ConfigError(
+      "TransactionalProducerOptions",
+      `expected { ${transactionOptionNames.join(", ")} }, got ${describe(options)}`,
+    );
+  return options;
+}

@@ -1,0 +1,60 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { expect, test } from "vitest";
+import { ClosedError } from "../../../src/errors.js";
+import { Encoders, TransactionSends } from "../../../src/transactions/transaction.js";
+import type { Serde } from "../../../src/serde/serde.js";
+import { defineTopic } from "../../../src/topic.js";
+import { deferred } from "../../../src/waiting.js";
+
+test("what is still being serialized when a transaction is rolled back is dropped", async () => {
+  const gate = deferred();
+  const slow: Serde<string> = {
+    serialize: async (text) => {
+      await gate.promise;
+      return Buffer.from(text);
+    },
+    deserialize: String,
+  };
+  const topic = defineTopic("slow", { value: slow });
+  const passed: unknown[] = [];
+  const tx = new TransactionSends(new Encoders(), (_, { value }) => {
+    passed.push(value);
+    return undefined;
+  });
+  const sends = [tx.send(topic, { value: "one" }), tx.send(topic, [{ value: "a" }, { value: "b" }])];
+  const outcomes = Promise.allSettled(sends);
+  tx.end();
+  gate.resolve();
+  for (const outcome of await outcomes)
+    expect(outcome).toMatchObject({ status: "rejected", reason: expect.any(ClosedError) as unknown });
+  expect(passed).toEqual([]);
+});
+
+test("an array of which one record is refused at once leaves no rejection of another behind that nobody handles", async () => {
+  const unhandled: unknown[] = [];
+  const note = (reason: unknown): void => {
+    unhandled.push(reason);
+  };
+  process.on("unhandledRejection", note);
+  const gate = deferred();
+  const refusing: Serde<string> = {
+    serialize: async () => {
+      await gate.promise;
+      throw new Error("the registry says no");
+    },
+    deserialize: String,
+  };
+  const topic = defineTopic("t", { value: refusing });
+  const tx = new TransactionSends(new Encoders(), () => undefined);
+  await expect(tx.send(topic, [{ value: "a" }, { value: "b", partition: -1 }])).rejects.toMatchObject({
+    name: "SerializationError",
+    part: "partition",
+    index: 1,
+  });
+  gate.resolve();
+  // Node tells of a rejection in the turn after it.
+  await nextTurn();
+  await nextTurn();
+  process.off("unhandledRejection", note);
+  expect(unhandled).toEqual([]);
+});
