@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Kafka, type Producer } from "typed-kafka";
 import { textTopic } from "../support/consuming.js";
 import { type KafkaCluster, startKafka } from "../support/kafka-cluster.js";
@@ -86,7 +86,7 @@ async function underKills(
 }
 
 describe("leaders killed under load", () => {
-  it("cost no record and double none, sent in calls of 500", async () => {
+  test("cost no record and double none, sent in calls of 500", async () => {
     await underKills(async (producer, topic, kills) => {
       for (let from = 0; from < total; from += 2_500) {
         await kills.at(from);
@@ -98,7 +98,7 @@ describe("leaders killed under load", () => {
     });
   });
 
-  it("cost no record and double none, sent one by one, a thousand at a time", async () => {
+  test("cost no record and double none, sent one by one, a thousand at a time", async () => {
     await underKills(async (producer, topic, kills) => {
       for (let from = 0; from < total; from += 1_000) {
         await kills.at(from);
@@ -108,7 +108,7 @@ describe("leaders killed under load", () => {
     });
   });
 
-  it("cost no record and double none in a sendAll", async () => {
+  test("cost no record and double none in a sendAll", async () => {
     await underKills(async (producer, topic, kills) => {
       async function* source() {
         for (let from = 0; from < total; from += 1_000) {

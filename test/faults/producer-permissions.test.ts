@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { AuthenticationError, AuthorizationError, type DeliveryError, Kafka } from "typed-kafka";
 import { textTopic } from "../support/consuming.js";
 import { errorOf } from "../support/outcomes.js";
@@ -21,7 +21,7 @@ const kafkaOf = (username: string, password: string) =>
   });
 
 describe("a producer with the right to one topic", () => {
-  it("writes to it, and is told promptly that it may not write to another", async () => {
+  test("writes to it, and is told promptly that it may not write to another", async () => {
     const kafka = kafkaOf("alice", "hers");
     const producer = kafka.producer();
     await producer.send(textTopic("open"), { value: "x" });
@@ -49,7 +49,7 @@ describe("a producer with the right to one topic", () => {
 });
 
 describe("a producer without any right", () => {
-  it("is dead, says why, and goes on saying so; a new one made after the grant works", async () => {
+  test("is dead, says why, and goes on saying so; a new one made after the grant works", async () => {
     const kafka = kafkaOf("nobody", "theirs");
     const producer = kafka.producer();
     const send = () => errorOf(producer.send(textTopic("open"), { value: "x" }));
@@ -65,7 +65,7 @@ describe("a producer without any right", () => {
 });
 
 describe("a wrong password", () => {
-  it("is an AuthenticationError at the first send, within seconds", async () => {
+  test("is an AuthenticationError at the first send, within seconds", async () => {
     const kafka = kafkaOf("alice", "wrong");
     const begin = performance.now();
     expect(await errorOf(kafka.producer().send(textTopic("open"), { value: "x" }))).toBeInstanceOf(

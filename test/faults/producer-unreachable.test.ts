@@ -1,6 +1,6 @@
 import { EventEmitter } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { DeliveryError, Kafka, type ProducerOptions, TimeoutError } from "typed-kafka";
 import { textTopic, until } from "../support/consuming.js";
 import { type KafkaCluster, startKafka } from "../support/kafka-cluster.js";
@@ -41,7 +41,7 @@ const values = (count: number, prefix = "v") =>
   Array.from({ length: count }, (_, index) => ({ value: `${prefix}${index}` }));
 
 describe("a broker that cannot be reached", () => {
-  it("for 2 s costs nothing but time: what was sent meanwhile is written once", async () => {
+  test("for 2 s costs nothing but time: what was sent meanwhile is written once", async () => {
     const { texts, producer } = await begun();
     proxy.cut();
     const sent = Array.from({ length: 200 }, (_, index) => producer.send(texts, { value: `v${index}` }));
@@ -52,7 +52,7 @@ describe("a broker that cannot be reached", () => {
     expect(log.map(({ value }) => value)).toEqual(["first", ...values(200).map(({ value }) => value)]);
   });
 
-  it("whose answers are lost has its requests repeated, and writes each record once", async () => {
+  test("whose answers are lost has its requests repeated, and writes each record once", async () => {
     const { texts, producer } = await begun();
     proxy.blackhole("downstream");
     const sent = values(50).map((record) => producer.send(texts, record));
@@ -64,7 +64,7 @@ describe("a broker that cannot be reached", () => {
     expect(await logOf(texts.name)).toHaveLength(51);
   });
 
-  it("for 10 s, within deliveryTimeoutMs, loses nothing either; killed and started again", async () => {
+  test("for 10 s, within deliveryTimeoutMs, loses nothing either; killed and started again", async () => {
     const { texts, producer } = await begun({ deliveryTimeoutMs: 60_000 });
     const sent = producer.send(texts, values(1_000));
     await cluster.nodes[0].kill();
@@ -78,7 +78,7 @@ describe("a broker that cannot be reached", () => {
     expect(log).toHaveLength(3_001);
   });
 
-  it("for longer than deliveryTimeoutMs fails with TIMEOUT, of unknown outcome, and is used again afterwards", async () => {
+  test("for longer than deliveryTimeoutMs fails with TIMEOUT, of unknown outcome, and is used again afterwards", async () => {
     const { texts, producer } = await begun({ deliveryTimeoutMs: 1_500 });
     await producer.sendAll(texts, values(1));
     proxy.cut();
@@ -104,7 +104,7 @@ describe("a broker that cannot be reached", () => {
 });
 
 describe("limits of one call", () => {
-  it("end the wait: what is on its way has become unknown, the rest was not sent", async () => {
+  test("end the wait: what is on its way has become unknown, the rest was not sent", async () => {
     const { texts, producer } = await begun({ maxInFlightRecords: 2 });
     proxy.blackhole();
     const abort = new AbortController();
@@ -124,7 +124,7 @@ describe("limits of one call", () => {
     expect(log.map(({ value }) => value)).toEqual(["first", "v0", "v1", "last"]);
   });
 
-  it("end a flush, and the sends go on", async () => {
+  test("end a flush, and the sends go on", async () => {
     const { texts, producer } = await begun();
     proxy.blackhole();
     const sent = producer.send(texts, { value: "a" });
@@ -135,7 +135,7 @@ describe("limits of one call", () => {
     await sent;
   });
 
-  it("end a sendAll within seconds, and it asks its source for no more than the window holds", async () => {
+  test("end a sendAll within seconds, and it asks its source for no more than the window holds", async () => {
     const { texts, producer } = await begun({ maxInFlightRecords: 500 });
     await producer.sendAll(texts, values(1));
     proxy.blackhole();
@@ -158,7 +158,7 @@ describe("limits of one call", () => {
 });
 
 describe("overload", () => {
-  it("slows senders and loses nothing; where nobody waits, it is bounded and says so", async () => {
+  test("slows senders and loses nothing; where nobody waits, it is bounded and says so", async () => {
     const { texts, producer } = await begun({ maxInFlightRecords: 100, maxWaitingRecords: 1_000 });
     proxy.blackhole();
     const events = new EventEmitter();
@@ -187,7 +187,7 @@ describe("overload", () => {
     expect(log.map(({ value }) => value)).toEqual(["first", ...written]);
   });
 
-  it("by a call of 100,000 records does not keep a single one waiting for its end", async () => {
+  test("by a call of 100,000 records does not keep a single one waiting for its end", async () => {
     const { texts, producer } = await begun({ maxInFlightRecords: 1_000 });
     let isDone = false;
     const large = producer.send(texts, values(100_000)).then(() => {
@@ -200,7 +200,7 @@ describe("overload", () => {
     await large;
   });
 
-  it("gives up calls that got no room for as long as deliveryTimeoutMs", async () => {
+  test("gives up calls that got no room for as long as deliveryTimeoutMs", async () => {
     const { texts, producer } = await begun({ maxInFlightRecords: 1, deliveryTimeoutMs: 2_000 });
     proxy.blackhole();
     const outcomes = await Promise.allSettled(values(3).map((record) => producer.send(texts, record)));
@@ -212,14 +212,14 @@ describe("overload", () => {
 });
 
 describe("close with records in flight", () => {
-  it("lets them arrive", async () => {
+  test("lets them arrive", async () => {
     const { texts, producer } = await begun({ lingerMs: 100 });
     const sent = producer.send(texts, values(5_000));
     await producer.close();
     expect(await sent).toHaveLength(5_000);
   });
 
-  it("that cannot arrive says after closeTimeoutMs which are unknown, and ends", async () => {
+  test("that cannot arrive says after closeTimeoutMs which are unknown, and ends", async () => {
     const { texts, producer } = await begun({ maxInFlightRecords: 2, closeTimeoutMs: 500 });
     await producer.sendAll(texts, values(1));
     proxy.blackhole();

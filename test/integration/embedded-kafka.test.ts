@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ConfigError, defineTopic, Kafka } from "typed-kafka";
 import { type EmbeddedKafka, startEmbeddedKafka } from "typed-kafka/testing";
 import { z } from "zod";
@@ -22,11 +22,11 @@ describe("the embedded cluster", () => {
     await embedded.close();
   });
 
-  it("has as many brokers as asked for", () => {
+  test("has as many brokers as asked for", () => {
     expect(embedded.brokers.split(",")).toHaveLength(3);
   });
 
-  it.each(["classic", "consumer"] as const)(
+  test.each(["classic", "consumer"] as const)(
     "carries records to a group of the %s protocol",
     async (groupProtocol) => {
       const sent = [1, 2, 3].map((id) => ({ id, name: `student ${id}` }));
@@ -44,7 +44,7 @@ describe("the embedded cluster", () => {
     },
   );
 
-  it("refuses options that do not exist", async () => {
+  test("refuses options that do not exist", async () => {
     await expect(startEmbeddedKafka({ brokers: 0 })).rejects.toThrow(ConfigError);
     await expect(startEmbeddedKafka({ nodes: 3 } as never)).rejects.toThrow("EmbeddedKafkaOptions.nodes");
   });

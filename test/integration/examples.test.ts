@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { afterEach, describe, expect, inject, it } from "vitest";
+import { afterEach, describe, expect, inject, test } from "vitest";
 import { defineTopic, Kafka, string } from "typed-kafka";
 import { type RunningProgram, runProgram } from "../support/run-example.js";
 import { silent } from "../support/silent.js";
@@ -18,7 +18,7 @@ afterEach(async () => {
 });
 
 describe("the students examples", () => {
-  it("run as a demo on the embedded cluster, and the process ends by itself", async () => {
+  test("run as a demo on the embedded cluster, and the process ends by itself", async () => {
     const demo = run("students-demo.ts", { KAFKA_BROKERS: "" });
     expect(await demo.ended).toBe(0);
     for (const name of ["Samwel", "Alice", "John"]) {
@@ -31,7 +31,7 @@ describe("the students examples", () => {
     }
   });
 
-  it("run as two processes on a real broker; the consumer ends on SIGTERM", async () => {
+  test("run as two processes on a real broker; the consumer ends on SIGTERM", async () => {
     // The examples' names are their own: on a cluster that stays, the topic may be there from the last run.
     const kafka = new Kafka({ brokers: inject("brokers"), logger: silent });
     await kafka.admin().ensureTopics(defineTopic("students", { value: string(), partitions: 3 }));
@@ -55,7 +55,7 @@ describe("the students examples", () => {
 });
 
 describe("every example", () => {
-  it.each(readdirSync("examples").filter((name) => name.endsWith(".ts")))(
+  test.each(readdirSync("examples").filter((name) => name.endsWith(".ts")))(
     "%s is short and imports the package by its name",
     (name) => {
       const text = readFileSync(`examples/${name}`, "utf8");

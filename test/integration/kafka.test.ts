@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { describe, expect, inject, it, test } from "vitest";
+import { describe, expect, inject, test } from "vitest";
 import { ClosedError, ConnectionError, defineTopic, Kafka, string } from "typed-kafka";
 import { deferred } from "../../src/waiting.js";
 import { startEmbeddedKafka } from "typed-kafka/testing";
@@ -17,7 +17,7 @@ const silent = {
 };
 
 describe("with nobody listening at the address", () => {
-  it("a producer and a consumer fail within the deadline given, with the address and the reason, and close ends", async () => {
+  test("a producer and a consumer fail within the deadline given, with the address and the reason, and close ends", async () => {
     const port = await freePort();
     const kafka = new Kafka({ brokers: `127.0.0.1:${port}`, connectTimeoutMs: 5_000, logger: silent });
     const begin = performance.now();
@@ -40,7 +40,7 @@ describe("with nobody listening at the address", () => {
     await kafka.close();
   });
 
-  it("close while connecting ends the wait", async () => {
+  test("close while connecting ends the wait", async () => {
     const kafka = new Kafka({
       brokers: `127.0.0.1:${await freePort()}`,
       connectTimeoutMs: 60_000,
@@ -52,7 +52,7 @@ describe("with nobody listening at the address", () => {
   });
 });
 
-it("an outage that lasts is told once, and that the client goes on when it is over", async () => {
+test("an outage that lasts is told once, and that the client goes on when it is over", async () => {
   const cluster = await startEmbeddedKafka();
   const warnings: string[] = [];
   const kafka = new Kafka({
@@ -69,13 +69,13 @@ it("an outage that lasts is told once, and that the client goes on when it is ov
 });
 
 describe("a closed Kafka", () => {
-  it("makes no more clients", async () => {
+  test("makes no more clients", async () => {
     const kafka = new Kafka({ brokers: "127.0.0.1:1" });
     await kafka.close();
     expect(() => kafka.producer()).toThrow(ClosedError);
   });
 
-  it("lets the process end by itself", async () => {
+  test("lets the process end by itself", async () => {
     const program = runProgram("test/support/programs/close-and-end.ts");
     expect(await program.ended).toBe(0);
     expect(program.output()).toContain("closed");
@@ -103,7 +103,7 @@ test("closing a Kafka lets handlers finish, which may be sending", async () => {
 });
 
 describe("on a worker thread", () => {
-  it("making a client says that it works on the main thread only", async () => {
+  test("making a client says that it works on the main thread only", async () => {
     const program = runProgram("test/support/programs/worker-thread.ts");
     expect(await program.ended).toBe(0);
     expect(program.output()).toContain("BINDING: The native Kafka client works on the main thread only");

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { ClosedError, ConfigError, Kafka, SerializationError } from "typed-kafka";
 import { textTopic, until } from "../support/consuming.js";
 import { deliveryErrorOf } from "../support/outcomes.js";
@@ -40,7 +40,7 @@ async function* later<Item>(items: Iterable<Item>): AsyncGenerator<Item> {
 }
 
 describe("sendAll", () => {
-  it.each(["an iterable", "an async iterable"])(
+  test.each(["an iterable", "an async iterable"])(
     "writes all that %s gives, in order by key, and says how many",
     async (kind) => {
       const texts = textTopic(await createTopic({ partitions: 3 }));
@@ -57,7 +57,7 @@ describe("sendAll", () => {
     },
   );
 
-  it("takes arrays, and nothing", async () => {
+  test("takes arrays, and nothing", async () => {
     const texts = textTopic(await createTopic());
     const producer = kafka.producer();
     expect(await producer.sendAll(texts, [])).toEqual({ records: 0 });
@@ -65,7 +65,7 @@ describe("sendAll", () => {
     await expect(producer.sendAll(texts, 5 as never)).rejects.toThrow(ConfigError);
   });
 
-  it("writes to partitions that records name, and to those a partitioner chooses", async () => {
+  test("writes to partitions that records name, and to those a partitioner chooses", async () => {
     const texts = textTopic(await createTopic({ partitions: 3 }));
     await kafka.producer().sendAll(texts, [{ value: "a", partition: 2 }]);
     await kafka
@@ -75,7 +75,7 @@ describe("sendAll", () => {
     expect(log.map(({ partition, value }) => `${partition}${String(value)}`)).toEqual(["0c", "1b", "2a"]);
   });
 
-  it("writes to a partition that was added since the last call", async () => {
+  test("writes to a partition that was added since the last call", async () => {
     const texts = textTopic(await createTopic());
     const producer = kafka.producer();
     await producer.sendAll(texts, [{ value: "a", partition: 0 }]);
@@ -88,7 +88,7 @@ describe("sendAll", () => {
     expect(log.map(({ partition, value }) => `${partition}${String(value)}`)).toEqual(["0a", "1b", "1c"]);
   });
 
-  it("runs several calls at the same time, each with its own outcome", async () => {
+  test("runs several calls at the same time, each with its own outcome", async () => {
     const [one, other] = [textTopic(await createTopic()), textTopic(await createTopic())];
     const producer = kafka.producer();
     const results = await Promise.allSettled([
@@ -100,7 +100,7 @@ describe("sendAll", () => {
     expect(await readLog(brokers, other.name, { partitions: 1 })).toHaveLength(300);
   });
 
-  it("asks an async source for one record at a time", async () => {
+  test("asks an async source for one record at a time", async () => {
     const texts = textTopic(await createTopic());
     let open = 0;
     const records = {
@@ -121,7 +121,7 @@ describe("sendAll", () => {
 });
 
 describe("sendAll that cannot go on", () => {
-  it.each(["an iterable", "an async iterable"])(
+  test.each(["an iterable", "an async iterable"])(
     "stops %s at a record that does not fit, and says how many were written before",
     async (kind) => {
       const texts = textTopic(await createTopic());
@@ -137,7 +137,7 @@ describe("sendAll that cannot go on", () => {
     },
   );
 
-  it("has what the source threw as its cause, untouched", async () => {
+  test("has what the source threw as its cause, untouched", async () => {
     const texts = textTopic(await createTopic());
     const mine = new Error("the file ended early");
     const give = (): never => {
@@ -151,7 +151,7 @@ describe("sendAll that cannot go on", () => {
     expect(failure.message).toContain("the file ended early");
   });
 
-  it("stops the source when the broker refuses a record, and names topic and partition", async () => {
+  test("stops the source when the broker refuses a record, and names topic and partition", async () => {
     const name = await createTopic({ partitions: 2, config: { "max.message.bytes": "20000" } });
     const texts = textTopic(name);
     const producer = kafka.producer({ maxBatchRecords: 10 });
@@ -177,7 +177,7 @@ describe("sendAll that cannot go on", () => {
     expect(await producer.sendAll(texts, [{ value: "y" }])).toEqual({ records: 1 });
   });
 
-  it("ends when the signal aborts, even while the source owes a record", async () => {
+  test("ends when the signal aborts, even while the source owes a record", async () => {
     const texts = textTopic(await createTopic());
     const abort = new AbortController();
     let isLeft = false;
@@ -207,7 +207,7 @@ describe("sendAll that cannot go on", () => {
     );
   });
 
-  it("ends when the producer is closed, with what was sent written", async () => {
+  test("ends when the producer is closed, with what was sent written", async () => {
     const texts = textTopic(await createTopic());
     const producer = kafka.producer();
     let given = 0;

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import {
   bytes,
   defineTopic,
@@ -36,7 +36,7 @@ beforeAll(() => {
 afterAll(() => kafka.close());
 
 describe("a topic that was made this moment", () => {
-  it("gets every record that is acknowledged, although its leaders are only beginning", async () => {
+  test("gets every record that is acknowledged, although its leaders are only beginning", async () => {
     const producer = kafka.producer();
     for (let round = 0; round < 40; round += 1) {
       const texts = textsOf(await createTopic({ partitions: 4 }));
@@ -54,7 +54,7 @@ describe("a topic that was made this moment", () => {
 });
 
 describe("send", () => {
-  it("tells where a record was written, which is there as JSON under its key", async () => {
+  test("tells where a record was written, which is there as JSON under its key", async () => {
     const students = studentsOf(await createTopic({ partitions: 3 }));
     const student = { id: 1, name: "Samwel", course: "Data Engineering" };
     const before = Date.now();
@@ -79,7 +79,7 @@ describe("send", () => {
     ]);
   });
 
-  it("of many gives their metadata in the order given", async () => {
+  test("of many gives their metadata in the order given", async () => {
     const texts = textsOf(await createTopic({ partitions: 3 }));
     const records = Array.from({ length: 5_000 }, (_, index) => ({
       key: `k${index % 40}`,
@@ -93,11 +93,11 @@ describe("send", () => {
     );
   });
 
-  it("of none resolves with none", async () => {
+  test("of none resolves with none", async () => {
     expect(await kafka.producer().send(textsOf("not-even-there"), [])).toEqual([]);
   });
 
-  it("keeps the order of a key in calls that are not awaited, from few to very many", async () => {
+  test("keeps the order of a key in calls that are not awaited, from few to very many", async () => {
     const texts = textsOf(await createTopic({ partitions: 3 }));
     const producer = kafka.producer();
     const sent: Promise<unknown>[] = [];
@@ -111,7 +111,7 @@ describe("send", () => {
     expect(inOrderByKey(log)).toBe(true);
   });
 
-  it("keeps the order of calls to a partition that was added after the first", async () => {
+  test("keeps the order of calls to a partition that was added after the first", async () => {
     const texts = textsOf(await createTopic());
     const producer = kafka.producer();
     await producer.send(texts, { value: "first", partition: 0 });
@@ -128,7 +128,7 @@ describe("send", () => {
     expect(values).toEqual(Array.from({ length: 10_000 }, (_, index) => index));
   });
 
-  it("keeps the order of a key while lasting load changes the way records are gathered", async () => {
+  test("keeps the order of a key while lasting load changes the way records are gathered", async () => {
     const texts = textsOf(await createTopic({ partitions: 3 }));
     const producer = kafka.producer();
     let next = 0;
@@ -153,7 +153,7 @@ describe("send", () => {
     expect(inOrderByKey(log)).toBe(true);
   });
 
-  it("writes headers in order, duplicates and bytes kept, and tombstones without a value", async () => {
+  test("writes headers in order, duplicates and bytes kept, and tombstones without a value", async () => {
     const texts = textsOf(await createTopic());
     await kafka.producer().send(texts, [
       { key: "a", value: "x", headers: { trace: ["1", "2"], raw: Buffer.from("ü"), empty: "" } },
@@ -171,7 +171,7 @@ describe("send", () => {
     expect(empty).toMatchObject({ key: "a", value: "" });
   });
 
-  it("writes to the partition and with the timestamp that a record names", async () => {
+  test("writes to the partition and with the timestamp that a record names", async () => {
     const texts = textsOf(await createTopic({ partitions: 4 }));
     const timestamp = Date.UTC(2026, 0, 1);
     const metadata = await kafka.producer().send(texts, { key: "k", value: "v", partition: 3, timestamp });
@@ -181,7 +181,7 @@ describe("send", () => {
     ]);
   });
 
-  it.each(["none", "gzip", "snappy", "lz4", "zstd"] as const)("compresses with %s", async (compression) => {
+  test.each(["none", "gzip", "snappy", "lz4", "zstd"] as const)("compresses with %s", async (compression) => {
     const texts = textsOf(await createTopic({ config: { "max.message.bytes": "20000" } }));
     const producer = kafka.producer({ compression });
     const value = "the same words again ".repeat(100);
@@ -202,7 +202,7 @@ describe("send", () => {
 });
 
 describe("the first calls for a topic", () => {
-  it("are written in their order, where one names partitions and the next one need not wait for them", async () => {
+  test("are written in their order, where one names partitions and the next one need not wait for them", async () => {
     await using producer = kafka.producer();
     await producer.send(textsOf(await createTopic()), { value: "connected" });
     for (let round = 0; round < 5; round += 1) {
@@ -221,7 +221,7 @@ describe("the first calls for a topic", () => {
     }
   });
 
-  it("are waited for by flush and close, whatever they wait for themselves", async () => {
+  test("are waited for by flush and close, whatever they wait for themselves", async () => {
     const slowly: Serde<string> = {
       serialize: async (text) => Promise.resolve(Buffer.from(text)),
       deserialize: String,
@@ -241,7 +241,7 @@ describe("the first calls for a topic", () => {
     expect(settled).toEqual([1, 2]);
   });
 
-  it("count against maxWaitingRecords before a broker was reached", async () => {
+  test("count against maxWaitingRecords before a broker was reached", async () => {
     const away = new Kafka({ brokers: `127.0.0.1:${await freePort()}`, connectTimeoutMs: 1_000 });
     const producer = away.producer({ maxWaitingRecords: 10 });
     const texts = textsOf("nowhere");
@@ -251,7 +251,7 @@ describe("the first calls for a topic", () => {
     await away.close();
   });
 
-  it("that are refused at once leave no rejection behind that nobody handles", async () => {
+  test("that are refused at once leave no rejection behind that nobody handles", async () => {
     const refusing: Serde<string> = {
       serialize: async () => Promise.reject(new Error("no")),
       deserialize: String,
@@ -267,7 +267,7 @@ describe("the first calls for a topic", () => {
 });
 
 describe("the default partitioner", () => {
-  it("is checked here with a hash that gives Java's own values", () => {
+  test("is checked here with a hash that gives Java's own values", () => {
     // From Kafka's UtilsTest.testMurmur2.
     expect(
       ["21", "foobar", "a-little-bit-long-string", "a-little-bit-longer-string", "abc"].map((text) =>
@@ -276,7 +276,7 @@ describe("the default partitioner", () => {
     ).toEqual([-973_932_308, -790_332_482, -985_981_536, -1_486_304_829, 479_470_107]);
   });
 
-  it("puts 200 keys on the partitions that Java puts them on", async () => {
+  test("puts 200 keys on the partitions that Java puts them on", async () => {
     const texts = textsOf(await createTopic({ partitions: 7 }));
     const keys = Array.from({ length: 200 }, (_, index) =>
       index === 0 ? "" : `${"ключ-".repeat(index % 3)}${index}`,
@@ -288,7 +288,7 @@ describe("the default partitioner", () => {
     expect(metadata.map(({ partition }) => partition)).toEqual(keys.map((key) => javaPartition(key, 7)));
   });
 
-  it("gives way to a partitioner by name, or to one of the user's", async () => {
+  test("gives way to a partitioner by name, or to one of the user's", async () => {
     const texts = textsOf(await createTopic({ partitions: 5 }));
     const byCrc = kafka.producer({ partitioner: "consistent_random" });
     const sameKey = await byCrc.send(texts, [
@@ -307,7 +307,7 @@ describe("the default partitioner", () => {
 });
 
 describe("a call that is refused for its input", () => {
-  it("leaves nothing of it in the topic, whichever record is wrong and why", async () => {
+  test("leaves nothing of it in the topic, whichever record is wrong and why", async () => {
     const students = studentsOf(await createTopic({ partitions: 2 }));
     const producer = kafka.producer();
     const good = { value: { id: 1, name: "Samwel", course: "Data Engineering" } };
@@ -332,7 +332,7 @@ describe("a call that is refused for its input", () => {
     expect(await readLog(brokers, students.name, { partitions: 2 })).toHaveLength(1);
   });
 
-  it("leaves nothing either where serializing takes time", async () => {
+  test("leaves nothing either where serializing takes time", async () => {
     const late = {
       serialize: async (value: string) => {
         await new Promise((resolve) => setTimeout(resolve, 5));
@@ -350,7 +350,7 @@ describe("a call that is refused for its input", () => {
     expect(log.map(({ value }) => value)).toEqual(["b", "c"]);
   });
 
-  it("and one that is not leave what was given unchanged, even frozen", async () => {
+  test("and one that is not leave what was given unchanged, even frozen", async () => {
     const students = studentsOf(await createTopic());
     const record = Object.freeze({
       value: Object.freeze({ id: 1, name: "Samwel", course: "x" }),
@@ -365,7 +365,7 @@ describe("a call that is refused for its input", () => {
 });
 
 describe("what the broker refuses", () => {
-  it("for its size names the limit, and says which records were written", async () => {
+  test("for its size names the limit, and says which records were written", async () => {
     const topic = defineTopic(await createTopic({ config: { "max.message.bytes": "2000" } }), {
       value: bytes(),
     });
@@ -387,7 +387,7 @@ describe("what the broker refuses", () => {
     await producer.close();
   });
 
-  it("for a topic that does not exist is UNKNOWN_TOPIC within seconds, and well once the topic was made", async () => {
+  test("for a topic that does not exist is UNKNOWN_TOPIC within seconds, and well once the topic was made", async () => {
     const texts = textsOf(uniqueName());
     const producer = kafka.producer();
     const begin = performance.now();

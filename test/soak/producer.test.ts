@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Kafka } from "typed-kafka";
 import { textTopic } from "../support/consuming.js";
 import { type KafkaCluster, startKafka } from "../support/kafka-cluster.js";
@@ -19,7 +19,7 @@ afterAll(async () => {
 });
 
 describe("a broker that is down for 40 s", () => {
-  it(
+  test(
     "costs nothing but time by default: every record is written once, in order",
     { timeout: 180_000 },
     async () => {
@@ -43,7 +43,7 @@ describe("a broker that is down for 40 s", () => {
 });
 
 describe("ten million records in one sendAll", () => {
-  it("take no more memory than the first million", { timeout: 900_000 }, async () => {
+  test("take no more memory than the first million", { timeout: 900_000 }, async () => {
     const config = { "retention.bytes": "50000000", "segment.bytes": "20000000" };
     const texts = textTopic(await createTopic({ brokers: cluster.brokers, partitions: 3, config }));
     const producer = kafka.producer();

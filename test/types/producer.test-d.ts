@@ -1,4 +1,4 @@
-import { describe, expectTypeOf, it } from "vitest";
+import { describe, expectTypeOf, test } from "vitest";
 import {
   type AnyTopic,
   bytes,
@@ -22,13 +22,13 @@ const raw = defineTopic("raw", { value: bytes(), headers: z.object({ trace: z.st
 const student = { id: 1, name: "Samwel" };
 
 describe("send", () => {
-  it("gives one record's metadata for a record, an array for an array", () => {
+  test("gives one record's metadata for a record, an array for an array", () => {
     expectTypeOf(producer.send(students, { value: student })).resolves.toEqualTypeOf<RecordMetadata>();
     expectTypeOf(producer.send(students, [{ value: student }])).resolves.toEqualTypeOf<RecordMetadata[]>();
     expectTypeOf(producer.send(students, [] as const)).resolves.toEqualTypeOf<RecordMetadata[]>();
   });
 
-  it("takes nothing that does not fit the topic", () => {
+  test("takes nothing that does not fit the topic", () => {
     // @ts-expect-error a wrong field
     void producer.send(students, { value: { id: "1", name: "Samwel" } });
     // @ts-expect-error a missing field
@@ -47,7 +47,7 @@ describe("send", () => {
     void producer.send(students, { value: student }, { timeout: 5 });
   });
 
-  it("keeps to the topic's types in generic code", () => {
+  test("keeps to the topic's types in generic code", () => {
     const sendRecord = <T extends AnyTopic>(topic: T, record: ProducerRecord<T>) =>
       producer.send(topic, record);
     void sendRecord(students, { value: student });
@@ -65,7 +65,7 @@ describe("send", () => {
     void wrong;
   });
 
-  it("takes a value of any where a topic may be one of several, and of that one where its name tells", () => {
+  test("takes a value of any where a topic may be one of several, and of that one where its name tells", () => {
     const sendEither = (topic: typeof students | typeof deletable) => {
       void producer.send(topic, { value: student });
       void producer.send(topic, { value: null, key: "1" });
@@ -77,14 +77,14 @@ describe("send", () => {
     void sendEither;
   });
 
-  it("takes null where the topic has tombstones, and frozen records", () => {
+  test("takes null where the topic has tombstones, and frozen records", () => {
     void producer.send(deletable, { value: null, key: "1" });
     void producer.send(students, Object.freeze([Object.freeze({ value: Object.freeze(student) })]));
   });
 });
 
 describe("sendAll", () => {
-  it("takes iterables and async iterables of the topic's records", () => {
+  test("takes iterables and async iterables of the topic's records", () => {
     expectTypeOf(producer.sendAll(students, [{ value: student }])).resolves.toEqualTypeOf<SendAllResult>();
     void producer.sendAll(
       students,

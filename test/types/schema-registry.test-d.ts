@@ -1,7 +1,7 @@
 import type { DescMessage } from "@bufbuild/protobuf";
 import { type } from "arktype";
 import * as v from "valibot";
-import { describe, expectTypeOf, it } from "vitest";
+import { describe, expectTypeOf, test } from "vitest";
 import { defineTopic, type KeyOf, type Serde, type ValueOf } from "typed-kafka";
 import {
   avro,
@@ -21,20 +21,20 @@ const isoDate = z.codec(z.iso.datetime(), z.date(), {
 });
 
 describe("what the serdes of a schema registry infer", () => {
-  it("is the application's type of the schema", () => {
+  test("is the application's type of the schema", () => {
     expectTypeOf(avro(registry, "long", z.bigint())).toEqualTypeOf<Serde<bigint>>();
     expectTypeOf(avro(registry, {}, v.object({ id: v.number() }))).toEqualTypeOf<Serde<{ id: number }>>();
     expectTypeOf(avro(registry, {}, type({ at: "Date" }))).toEqualTypeOf<Serde<{ at: Date }>>();
     expectTypeOf(jsonSchema(registry, z.object({ at: isoDate }))).toEqualTypeOf<Serde<{ at: Date }>>();
   });
 
-  it("is the generated type of a protobuf message", () => {
+  test("is the generated type of a protobuf message", () => {
     expectTypeOf(protobuf(registry, StudentSchema)).toEqualTypeOf<Serde<Student>>();
     const generic = <Schema extends DescMessage>(schema: Schema) => protobuf(registry, schema);
     expectTypeOf(generic(StudentSchema)).toEqualTypeOf<Serde<Student>>();
   });
 
-  it("is that of a topic's keys and values", () => {
+  test("is that of a topic's keys and values", () => {
     const students = defineTopic("students", {
       key: avro(registry, "long", z.int()),
       value: protobuf(registry, StudentSchema),
@@ -47,7 +47,7 @@ describe("what the serdes of a schema registry infer", () => {
 });
 
 describe("what does not compile", () => {
-  it("schemas that go one way only", () => {
+  test("schemas that go one way only", () => {
     // @ts-expect-error a transform is no codec
     avro(registry, "string", z.string().transform(Number));
     // @ts-expect-error a transform is no codec
@@ -56,13 +56,13 @@ describe("what does not compile", () => {
     avro(registry, "string", v.pipe(v.string(), v.transform(Number)));
   });
 
-  it("a wire side that is not JSON, where there is JSON", () => {
+  test("a wire side that is not JSON, where there is JSON", () => {
     avro(registry, {}, z.object({ at: z.date(), raw: z.instanceof(Buffer) }));
     // @ts-expect-error a Date is not JSON
     jsonSchema(registry, z.object({ at: z.date() }));
   });
 
-  it("options that are none", () => {
+  test("options that are none", () => {
     // @ts-expect-error no such way
     const registration: RegistrySerdeOptions = { registration: "auto" };
     // @ts-expect-error a name needs a password

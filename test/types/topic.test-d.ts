@@ -1,6 +1,6 @@
 import { type } from "arktype";
 import * as v from "valibot";
-import { describe, expectTypeOf, it } from "vitest";
+import { describe, expectTypeOf, test } from "vitest";
 import { z } from "zod";
 import * as mini from "zod/mini";
 import type { ConsumerRecord, DefaultHeaders } from "../../src/record.js";
@@ -40,7 +40,7 @@ declare const stringSerde: Serde<string>;
 declare const numberSerde: Serde<number>;
 
 describe("what a definition infers", () => {
-  it("keeps the literal name and the types", () => {
+  test("keeps the literal name and the types", () => {
     expectTypeOf(students).toEqualTypeOf<Topic<Student, string, DefaultHeaders, "students">>();
     expectTypeOf(students.name).toEqualTypeOf<"students">();
     expectTypeOf<ValueOf<typeof students>>().toEqualTypeOf<Student>();
@@ -48,12 +48,12 @@ describe("what a definition infers", () => {
     expectTypeOf<HeadersOf<typeof students>>().toEqualTypeOf<DefaultHeaders>();
   });
 
-  it("adds null to the value of a topic with tombstones", () => {
+  test("adds null to the value of a topic with tombstones", () => {
     expectTypeOf<ValueOf<typeof courses>>().toEqualTypeOf<{ title: string } | null>();
     expectTypeOf<Parameters<NonNullable<(typeof courses)["keyOf"]>>[0]>().toEqualTypeOf<{ title: string }>();
   });
 
-  it("gives keyOf the value that is not null", () => {
+  test("gives keyOf the value that is not null", () => {
     defineTopic("c", {
       value: z.object({ title: z.string() }),
       tombstones: true,
@@ -64,12 +64,12 @@ describe("what a definition infers", () => {
     });
   });
 
-  it("takes the application's side of a codec", () => {
+  test("takes the application's side of a codec", () => {
     const topic = defineTopic("t", { value: z.object({ at: isoDate }) });
     expectTypeOf<ValueOf<typeof topic>>().toEqualTypeOf<{ at: Date }>();
   });
 
-  it("takes serdes, valibot, arktype and zod mini", () => {
+  test("takes serdes, valibot, arktype and zod mini", () => {
     const topic = defineTopic("t", { value: stringSerde, key: numberSerde, keyOf: (text) => text.length });
     expectTypeOf(topic).toEqualTypeOf<Topic<string, number, DefaultHeaders, "t">>();
     const valibot = defineTopic("t", { value: v.object({ id: v.number(), note: v.optional(v.string()) }) });
@@ -80,7 +80,7 @@ describe("what a definition infers", () => {
     expectTypeOf<ValueOf<typeof small>>().toEqualTypeOf<{ id: number }>();
   });
 
-  it("keeps the type of a string's schema, and of a long", () => {
+  test("keeps the type of a string's schema, and of a long", () => {
     const branded = defineTopic("t", { value: student, key: string(z.uuid().brand<"StudentId">()) });
     expectTypeOf<KeyOf<typeof branded>>().toEqualTypeOf<string & z.core.$brand<"StudentId">>();
     expectTypeOf(string(z.enum(["a", "b"]))).toEqualTypeOf<Serde<"a" | "b">>();
@@ -91,14 +91,14 @@ describe("what a definition infers", () => {
     expectTypeOf<ValueOf<typeof counted>>().toEqualTypeOf<bigint>();
   });
 
-  it("takes a serde written in place", () => {
+  test("takes a serde written in place", () => {
     const topic = defineTopic("t", {
       value: { serialize: (value: number) => Buffer.of(value), deserialize: (bytes) => bytes.readUInt8() },
     });
     expectTypeOf<ValueOf<typeof topic>>().toEqualTypeOf<number>();
   });
 
-  it("takes recursive, branded, unknown, record and intersected schemas", () => {
+  test("takes recursive, branded, unknown, record and intersected schemas", () => {
     const category = z.object({
       name: z.string(),
       get children() {
@@ -124,7 +124,7 @@ describe("what a definition infers", () => {
     defineTopic("t", { value: z.looseObject({ a: z.string() }) });
   });
 
-  it("works for topics made by a generic function", () => {
+  test("works for topics made by a generic function", () => {
     const versioned = <Name extends string>(name: Name) => defineTopic(name, { value: student });
     expectTypeOf(versioned("a")).toEqualTypeOf<Topic<Student, string, DefaultHeaders, "a">>();
     const enveloped = <T>(schema: z.ZodType<T>) => defineTopic("envelopes", { value: schema });
@@ -137,7 +137,7 @@ describe("what a definition infers", () => {
 });
 
 describe("what does not compile", () => {
-  it("a one-way transform", () => {
+  test("a one-way transform", () => {
     // @ts-expect-error value.id: a transform goes one way only
     defineTopic("t", { value: z.object({ id: z.string().transform((text) => text.length) }) });
     // @ts-expect-error value: a transform goes one way only
@@ -165,7 +165,7 @@ describe("what does not compile", () => {
     });
   });
 
-  it("a wire side that is not JSON", () => {
+  test("a wire side that is not JSON", () => {
     // @ts-expect-error value.at: a Date is not JSON
     defineTopic("t", { value: z.object({ at: z.date() }) });
     // @ts-expect-error value: a Date is not JSON
@@ -186,7 +186,7 @@ describe("what does not compile", () => {
     defineTopic("t", { value: z.object({ at: z.instanceof(URL) }) });
   });
 
-  it("a string of a schema whose wire side is no string, or that goes one way", () => {
+  test("a string of a schema whose wire side is no string, or that goes one way", () => {
     // @ts-expect-error a number
     string(z.number());
     // @ts-expect-error null is no string
@@ -201,7 +201,7 @@ describe("what does not compile", () => {
     defineTopic("t", { value: student, key: string(z.string().brand<"Id">()), keyOf: ({ name }) => name });
   });
 
-  it("a definition that does not fit together", () => {
+  test("a definition that does not fit together", () => {
     // @ts-expect-error keyOf gives a number where the key is a string
     defineTopic("t", { value: student, keyOf: (value) => value.id });
     // @ts-expect-error a field that there is not
@@ -221,7 +221,7 @@ describe("what does not compile", () => {
     });
   });
 
-  it("a topic of one type as a topic of another", () => {
+  test("a topic of one type as a topic of another", () => {
     const any: AnyTopic = students;
     void any;
     // @ts-expect-error another value
@@ -244,7 +244,7 @@ describe("records", () => {
   };
   const value: Student = { id: 1, name: "Samwel", course: "Data Engineering" };
 
-  it("take what the topic takes, and nothing else", () => {
+  test("take what the topic takes, and nothing else", () => {
     send(students, { value });
     send(students, {
       value,
@@ -271,7 +271,7 @@ describe("records", () => {
     send(students, { value, key: 1 });
   });
 
-  it("of a topic with a headers schema require its headers", () => {
+  test("of a topic with a headers schema require its headers", () => {
     const traced = defineTopic("traced", {
       value: student,
       headers: z.object({ trace: z.string(), at: isoDate.optional() }),
@@ -295,7 +295,7 @@ describe("records", () => {
     }>();
   });
 
-  it("that were read have the topic's types", () => {
+  test("that were read have the topic's types", () => {
     expectTypeOf<RecordOf<typeof students>>().toEqualTypeOf<
       ConsumerRecord<Student, string, DefaultHeaders, "students">
     >();
@@ -303,7 +303,7 @@ describe("records", () => {
     expectTypeOf<RecordOf<typeof students>["headers"]>().toEqualTypeOf<Readonly<Record<string, string>>>();
   });
 
-  it("of several topics are told apart by their topic", () => {
+  test("of several topics are told apart by their topic", () => {
     const read = (record: RecordOf<readonly [typeof students, typeof courses]>) => {
       if (record.topic === "students") {
         expectTypeOf(record.value).toEqualTypeOf<Student>();

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { ConfigError, defineTopic, Kafka, type KafkaOptions, type LogFields, string } from "typed-kafka";
 import { resolveKafkaOptions } from "../../src/kafka-options.js";
 import { version } from "../../src/version.js";
@@ -17,12 +17,12 @@ function fieldOf(options: unknown): string {
 }
 
 describe("the options of Kafka", () => {
-  it("take brokers as a text or an array", () => {
+  test("take brokers as a text or an array", () => {
     expect(resolveKafkaOptions({ brokers: "a:1, b:2" }).brokers).toBe("a:1,b:2");
     expect(resolveKafkaOptions({ brokers: ["a:1", "[::1]:9092"] }).brokers).toBe("a:1,[::1]:9092");
   });
 
-  it.each([
+  test.each([
     ["no brokers", {}, "brokers"],
     ["empty brokers", { brokers: "" }, "brokers[0]"],
     ["an empty array", { brokers: [] }, "brokers"],
@@ -54,7 +54,7 @@ describe("the options of Kafka", () => {
     expect(fieldOf(options)).toBe(field);
   });
 
-  it("leave what the caller passed unchanged, frozen or not", () => {
+  test("leave what the caller passed unchanged, frozen or not", () => {
     const options: KafkaOptions = Object.freeze({
       brokers,
       librdkafka: Object.freeze({ "log.queue": false }),
@@ -63,13 +63,13 @@ describe("the options of Kafka", () => {
     expect(options).toEqual({ brokers, librdkafka: { "log.queue": false } });
   });
 
-  it("say which native property does not exist, when the first client is made", () => {
+  test("say which native property does not exist, when the first client is made", () => {
     const kafka = new Kafka({ brokers, librdkafka: { "no.such.property": 1 } });
     const topic = defineTopic("t", { value: string() });
     expect(() => kafka.consumer(topic, { groupId: "g" })).toThrow('librdkafka["no.such.property"]');
   });
 
-  it("give a logger errors as texts, whatever was thrown", () => {
+  test("give a logger errors as texts, whatever was thrown", () => {
     const fields: unknown[] = [];
     const log = (_: string, given?: LogFields) => void fields.push(given?.["error"]);
     const { logger } = resolveKafkaOptions({
@@ -87,7 +87,7 @@ describe("the options of Kafka", () => {
     ]);
   });
 
-  it("carry the version of the package", () => {
+  test("carry the version of the package", () => {
     const manifest = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
     expect(version).toBe(manifest.version);
   });

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { ConfigError } from "../../src/errors.js";
 import { json } from "../../src/serde/json.js";
@@ -21,7 +21,7 @@ function fieldOf(name: unknown, definition: unknown): string {
 }
 
 describe("a topic", () => {
-  it("is frozen data with its defaults filled in", () => {
+  test("is frozen data with its defaults filled in", () => {
     const topic = defineTopic("students", { value: student });
     expect(topic).toMatchObject({
       name: "students",
@@ -38,7 +38,7 @@ describe("a topic", () => {
     expect(Object.isFrozen(topic.config)).toBe(true);
   });
 
-  it("copies its definition and leaves it as it was", () => {
+  test("copies its definition and leaves it as it was", () => {
     const config: Record<string, string> = { "cleanup.policy": "compact" };
     const serde = json(student);
     const definition = Object.freeze({ value: serde, config, partitions: 3, replicationFactor: 2 });
@@ -50,7 +50,7 @@ describe("a topic", () => {
     expect(Object.isFrozen(config)).toBe(false);
   });
 
-  it("does not freeze a serde of the user's", () => {
+  test("does not freeze a serde of the user's", () => {
     const serde = { ...string() };
     expect(defineTopic("t", { value: serde }).value).toBe(serde);
     expect(Object.isFrozen(serde)).toBe(false);
@@ -58,11 +58,11 @@ describe("a topic", () => {
 });
 
 describe("a topic's name", () => {
-  it.each(["a", "students", "A.b_c-1", "x".repeat(249), "..."])("may be %s", (name) => {
+  test.each(["a", "students", "A.b_c-1", "x".repeat(249), "..."])("may be %s", (name) => {
     expect(defineTopic(name, { value: student }).name).toBe(name);
   });
 
-  it.each(["", ".", "..", "x".repeat(250), "a b", "a/b", "a\n", "é", "💥", null, undefined, 1])(
+  test.each(["", ".", "..", "x".repeat(250), "a b", "a/b", "a\n", "é", "💥", null, undefined, 1])(
     "may not be %j",
     (name) => {
       expect(fieldOf(name, { value: student })).toBe("name");
@@ -71,7 +71,7 @@ describe("a topic's name", () => {
 });
 
 describe("a definition that is wrong", () => {
-  it.each([
+  test.each([
     ["definition", undefined],
     ["definition", null],
     ["definition", "students"],
@@ -96,7 +96,7 @@ describe("a definition that is wrong", () => {
     expect(fieldOf("t", definition)).toBe(field);
   });
 
-  it("names the field of the schema that is wrong", () => {
+  test("names the field of the schema that is wrong", () => {
     expect(fieldOf("t", { value: z.object({ at: z.date() }) })).toBe("value.at");
     expect(fieldOf("t", { value: student, key: z.bigint() })).toBe("key");
     expect(fieldOf("t", { value: student, headers: z.object({ n: z.number() }) })).toBe("headers.n");
@@ -104,7 +104,7 @@ describe("a definition that is wrong", () => {
 });
 
 describe("tombstones", () => {
-  it.each([
+  test.each([
     ["a nullable schema", student.nullable()],
     ["z.unknown()", z.unknown()],
     ["a union with null", z.union([z.string(), z.null()])],
@@ -118,7 +118,7 @@ describe("tombstones", () => {
     expect(fieldOf("t", { value, tombstones: true })).toBe("tombstones");
   });
 
-  it("are fine for an asynchronous schema that takes no null", () => {
+  test("are fine for an asynchronous schema that takes no null", () => {
     const value = student.refine(async () => Promise.resolve(true));
     expect(defineTopic("t", { value, tombstones: true }).tombstones).toBe(true);
   });

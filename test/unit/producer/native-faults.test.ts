@@ -1,5 +1,5 @@
 // What a real broker cannot be made to do: the addon is played by the test, one call at a time.
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { DeliveryError } from "../../../src/errors.js";
 import { resolveKafkaOptions } from "../../../src/kafka-options.js";
 import type { ProducerOptions } from "../../../src/producer/options.js";
@@ -102,7 +102,7 @@ async function settle(): Promise<void> {
 }
 
 describe("a fatal error of the native client", () => {
-  it("fails what is on its way as it is reported, and everything later at once", async () => {
+  test("fails what is on its way as it is reported, and everything later at once", async () => {
     const producer = producerOf();
     const sent = outcomeOf(producer.send(topic, values(2)));
     await settle();
@@ -120,7 +120,7 @@ describe("a fatal error of the native client", () => {
     await producer.close();
   });
 
-  it("in a sendAll ends that one; the next has a native client of its own", async () => {
+  test("in a sendAll ends that one; the next has a native client of its own", async () => {
     const producer = producerOf();
     async function* source() {
       yield { value: "a" };
@@ -137,7 +137,7 @@ describe("a fatal error of the native client", () => {
 });
 
 describe("a full native queue", () => {
-  it("is waited for, never thrown", async () => {
+  test("is waited for, never thrown", async () => {
     const producer = producerOf();
     const first = producer.send(topic, { value: "a" });
     await settle();
@@ -164,7 +164,7 @@ describe("a partition that the native client does not know yet", () => {
     for (const callback of asked) callback(null, { brokers: [], topics: [] });
   };
 
-  it("keeps the order of calls: those made while it is looked up wait behind the first", async () => {
+  test("keeps the order of calls: those made while it is looked up wait behind the first", async () => {
     const producer = producerOf();
     void producer.send(topic, { value: "a" });
     void producer.send(otherTopic, { value: "other a" });
@@ -190,7 +190,7 @@ describe("a partition that the native client does not know yet", () => {
     await producer.close();
   });
 
-  it("fails the calls to it where it is not there, and no others", async () => {
+  test("fails the calls to it where it is not there, and no others", async () => {
     const producer = producerOf();
     void producer.send(topic, { value: "a" });
     await settle();
@@ -212,7 +212,7 @@ describe("a partition that the native client does not know yet", () => {
     await producer.close();
   });
 
-  it("gives the reason why it could not be looked up to calls to it, and sends the others", async () => {
+  test("gives the reason why it could not be looked up to calls to it, and sends the others", async () => {
     const producer = producerOf();
     void producer.send(topic, { value: "a" });
     await settle();
@@ -234,7 +234,7 @@ describe("a partition that the native client does not know yet", () => {
 });
 
 describe("reports that never come", () => {
-  it("do not keep a call from settling when the producer is closed", async () => {
+  test("do not keep a call from settling when the producer is closed", async () => {
     const producer = producerOf({ closeTimeoutMs: 1_000 });
     const sent = outcomeOf(producer.send(topic, values(2)));
     await settle();
@@ -248,7 +248,7 @@ describe("reports that never come", () => {
     expect(addon().isDisconnected).toBe(true);
   });
 
-  it("and then come after the close, change nothing", async () => {
+  test("and then come after the close, change nothing", async () => {
     const producer = producerOf({ closeTimeoutMs: 0 });
     const sent = outcomeOf(producer.send(topic, { value: "a" }));
     await settle();
@@ -261,7 +261,7 @@ describe("reports that never come", () => {
 });
 
 describe("a record that is acknowledged without an offset", () => {
-  it("is written, at the offset -1, where the broker has acknowledged one of its partition before", async () => {
+  test("is written, at the offset -1, where the broker has acknowledged one of its partition before", async () => {
     const producer = producerOf();
     const first = producer.send(topic, { value: "a" });
     await settle();
@@ -274,7 +274,7 @@ describe("a record that is acknowledged without an offset", () => {
     await producer.close();
   });
 
-  it("is unknown where it may be the first that the broker saw: it can have been refused", async () => {
+  test("is unknown where it may be the first that the broker saw: it can have been refused", async () => {
     const producer = producerOf();
     const sent = outcomeOf(producer.send(topic, { value: "a" }));
     await settle();

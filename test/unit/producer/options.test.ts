@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { ConfigError } from "../../../src/errors.js";
 import { type ProducerOptions, resolveProducerOptions } from "../../../src/producer/options.js";
 
@@ -15,7 +15,7 @@ function fieldOf(options: object, shared = {}): string {
 }
 
 describe("the options of a producer", () => {
-  it("make it safe without being asked", () => {
+  test("make it safe without being asked", () => {
     expect(resolve({}).properties).toMatchObject({
       "enable.idempotence": true,
       acks: -1,
@@ -28,7 +28,7 @@ describe("the options of a producer", () => {
     });
   });
 
-  it("cannot take the safety away", () => {
+  test("cannot take the safety away", () => {
     const shared = { "enable.idempotence": false, acks: 0, "client.id": "me" };
     expect(resolve({}, shared).properties).toMatchObject({
       "enable.idempotence": true,
@@ -37,7 +37,7 @@ describe("the options of a producer", () => {
     });
   });
 
-  it("are named where they are wrong", () => {
+  test("are named where they are wrong", () => {
     expect(fieldOf({ lingerMS: 5 })).toBe("ProducerOptions.lingerMS");
     expect(fieldOf({ retries: 0 })).toBe("retries");
     expect(fieldOf({ lingerMs: 0.5 })).toBe("lingerMs");
@@ -48,7 +48,7 @@ describe("the options of a producer", () => {
     expect(fieldOf({ maxBatchBytes: 2_000, maxRecordBytes: 1_000 })).toBe("maxBatchBytes");
   });
 
-  it("leave room within deliveryTimeoutMs for the linger and one request", () => {
+  test("leave room within deliveryTimeoutMs for the linger and one request", () => {
     expect(fieldOf({ deliveryTimeoutMs: 20_000, requestTimeoutMs: 20_000, lingerMs: 1 })).toBe(
       "deliveryTimeoutMs",
     );
@@ -60,21 +60,21 @@ describe("the options of a producer", () => {
     ).toBe(19_000);
   });
 
-  it("shorten a request that was not given to what a shorter deliveryTimeoutMs leaves", () => {
+  test("shorten a request that was not given to what a shorter deliveryTimeoutMs leaves", () => {
     expect(resolve({ deliveryTimeoutMs: 5_000, lingerMs: 100 }).properties["request.timeout.ms"]).toBe(4_900);
   });
 
-  it("leave the linger to the load unless one is given", () => {
+  test("leave the linger to the load unless one is given", () => {
     expect(resolve({}).gatheringProperties?.["linger.ms"]).toBeGreaterThan(0);
     expect(resolve({ lingerMs: 0 }).gatheringProperties).toBeUndefined();
   });
 
-  it("have sendAll gather batches, and report failures alone", () => {
+  test("have sendAll gather batches, and report failures alone", () => {
     expect(resolve({}).bulkProperties).toMatchObject({ "linger.ms": 5, "delivery.report.only.error": true });
     expect(resolve({ lingerMs: 50 }).bulkProperties["linger.ms"]).toBe(50);
   });
 
-  it("are not changed", () => {
+  test("are not changed", () => {
     const options = Object.freeze({ lingerMs: 3 });
     const shared = Object.freeze({ "client.id": "me" });
     resolve(options, shared);

@@ -1,20 +1,20 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Pace } from "../../../src/producer/pace.js";
 
 describe("the pace of a producer", () => {
-  it("lets records leave at once while few are on their way", () => {
+  test("lets records leave at once while few are on their way", () => {
     const pace = new Pace();
     for (let now = 0; now < 1_000; now += 10) expect(pace.gathers(100, now)).toBe(false);
   });
 
-  it("gathers once many have been on their way for a while", () => {
+  test("gathers once many have been on their way for a while", () => {
     const pace = new Pace();
     expect(pace.gathers(1_000, 0)).toBe(false);
     expect(pace.gathers(1_000, 40)).toBe(false);
     expect(pace.gathers(1_000, 60)).toBe(true);
   });
 
-  it("does not gather for bursts: what comes all at once and is awaited gains nothing by waiting", () => {
+  test("does not gather for bursts: what comes all at once and is awaited gains nothing by waiting", () => {
     const pace = new Pace();
     for (let now = 0; now < 1_000; now += 20) {
       expect(pace.gathers(10_000, now)).toBe(false);
@@ -22,7 +22,7 @@ describe("the pace of a producer", () => {
     }
   });
 
-  it("goes on gathering through small dips, and stops when few are left", () => {
+  test("goes on gathering through small dips, and stops when few are left", () => {
     const pace = new Pace();
     pace.gathers(1_000, 0);
     expect(pace.gathers(1_000, 100)).toBe(true);

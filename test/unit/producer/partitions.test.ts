@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { KafkaError, TimeoutError } from "../../../src/errors.js";
 import type { PartitionerFunction } from "../../../src/producer/options.js";
 import { Partitions } from "../../../src/producer/partitions.js";
@@ -41,14 +41,14 @@ describe("the partitions that records name", () => {
     vi.useRealTimers();
   });
 
-  it("need no look at the topic for one record, which the native client can refuse by itself", () => {
+  test("need no look at the topic for one record, which the native client can refuse by itself", () => {
     const { partitions } = partitionsOf([3]);
     expect(partitions.areNeededFor([recordTo(9)])).toBe(false);
     expect(partitions.areNeededFor([recordTo(), recordTo()])).toBe(false);
     expect(partitions.areNeededFor([recordTo(), recordTo(0)])).toBe(true);
   });
 
-  it("are checked against the topic before anything is sent", async () => {
+  test("are checked against the topic before anything is sent", async () => {
     const { partitions } = partitionsOf([3]);
     await expect(partitions.choose("t", [recordTo(2), recordTo()])).resolves.toHaveLength(2);
     expect(() => partitions.choose("t", [recordTo(0), recordTo(3)])).toThrow(
@@ -56,14 +56,14 @@ describe("the partitions that records name", () => {
     );
   });
 
-  it("are asked for once, by all who need them at the same time", async () => {
+  test("are asked for once, by all who need them at the same time", async () => {
     const { partitions, asked } = partitionsOf([3]);
     await Promise.all([partitions.choose("t", [recordTo(0)]), partitions.choose("t", [recordTo(1)])]);
     expect(partitions.choose("t", [recordTo(2)])).not.toBeInstanceOf(Promise);
     expect(asked()).toBe(1);
   });
 
-  it("that are new are found, though not by asking for every record", async () => {
+  test("that are new are found, though not by asking for every record", async () => {
     const { partitions, asked } = partitionsOf([3, 3, 6]);
     await partitions.choose("t", [recordTo(0)]);
     expect(() => partitions.choose("t", [recordTo(5)])).toThrow(KafkaError);
@@ -74,14 +74,14 @@ describe("the partitions that records name", () => {
     expect(asked()).toBe(3);
   });
 
-  it("of a topic that is just being made are waited for", async () => {
+  test("of a topic that is just being made are waited for", async () => {
     const { partitions } = partitionsOf([undefined, undefined, 4]);
     const chosen = partitions.choose("t", [recordTo(3)]);
     await vi.advanceTimersByTimeAsync(1_000);
     await expect(chosen).resolves.toHaveLength(1);
   });
 
-  it("are asked for again while no broker answers", async () => {
+  test("are asked for again while no broker answers", async () => {
     const { partitions } = partitionsOf([new TimeoutError("nobody"), 4]);
     const chosen = partitions.choose("t", [recordTo(3)]);
     await vi.advanceTimersByTimeAsync(1_000);
@@ -90,7 +90,7 @@ describe("the partitions that records name", () => {
 });
 
 describe("a partitioner of the user's", () => {
-  it("chooses for records that name no partition, by key, count and topic", async () => {
+  test("chooses for records that name no partition, by key, count and topic", async () => {
     const partitioner = vi.fn<PartitionerFunction>(() => 2);
     const { partitions } = partitionsOf([5], partitioner);
     const chosen = await partitions.choose("t", [recordTo(undefined, "a"), recordTo(4, "b")]);
@@ -98,7 +98,7 @@ describe("a partitioner of the user's", () => {
     expect(partitioner.mock.calls).toEqual([[Buffer.from("a"), 5, "t"]]);
   });
 
-  it.each([5, -1, 1.5, undefined, "1"])("that gives %s fails the call", async (answer) => {
+  test.each([5, -1, 1.5, undefined, "1"])("that gives %s fails the call", async (answer) => {
     const { partitions } = partitionsOf([5], () => answer as number);
     const error: unknown = await Promise.resolve(partitions.choose("t", [recordTo()])).catch(
       (reason: unknown) => reason,
@@ -106,7 +106,7 @@ describe("a partitioner of the user's", () => {
     expect(codeOf(error)).toBe("UNKNOWN_PARTITION");
   });
 
-  it("that throws fails the call with its own error", async () => {
+  test("that throws fails the call with its own error", async () => {
     const mine = new Error("mine");
     const { partitions } = partitionsOf([5], () => {
       throw mine;
@@ -114,7 +114,7 @@ describe("a partitioner of the user's", () => {
     await expect(partitions.choose("t", [recordTo()])).rejects.toBe(mine);
   });
 
-  it("cannot choose for a topic that does not exist", async () => {
+  test("cannot choose for a topic that does not exist", async () => {
     vi.useFakeTimers();
     try {
       const { partitions } = partitionsOf([undefined], () => 0);

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { DeliveryError, KafkaError } from "../../../src/errors.js";
 import { SendCall } from "../../../src/producer/send-call.js";
 import { type HandOver, SendQueue } from "../../../src/producer/send-queue.js";
@@ -67,7 +67,7 @@ function queueOf(limits: { maxRecords?: number; maxBytes?: number } = {}): {
 }
 
 describe("the window of a producer", () => {
-  it("keeps records and bytes in flight within its limits", () => {
+  test("keeps records and bytes in flight within its limits", () => {
     const { queue, native } = queueOf({ maxRecords: 3, maxBytes: 100 });
     queue.add(callOf("small", 5, 10).call);
     queue.pump();
@@ -79,7 +79,7 @@ describe("the window of a producer", () => {
     expect(native.names).toEqual(["small/3", "small/4", "large/0"]);
   });
 
-  it("sends a record that is larger than the window alone", () => {
+  test("sends a record that is larger than the window alone", () => {
     const { queue, native } = queueOf({ maxBytes: 100 });
     queue.add(callOf("a", 1, 10).call);
     queue.add(callOf("huge", 1, 5_000).call);
@@ -90,7 +90,7 @@ describe("the window of a producer", () => {
     expect(native.names).toEqual(["a/0", "huge/0"]);
   });
 
-  it("hands calls over in the order they came", () => {
+  test("hands calls over in the order they came", () => {
     const { queue, native } = queueOf();
     queue.add(callOf("a", 2).call);
     queue.add(callOf("b", 1).call);
@@ -99,7 +99,7 @@ describe("the window of a producer", () => {
     expect(native.names).toEqual(["a/0", "a/1", "b/0", "c/0", "c/1"]);
   });
 
-  it("lets a single record wait for a turn of a large call, not for its end", () => {
+  test("lets a single record wait for a turn of a large call, not for its end", () => {
     const { queue, native } = queueOf({ maxRecords: 100 });
     queue.add(callOf("large", 100_000).call);
     queue.pump();
@@ -115,7 +115,7 @@ describe("the window of a producer", () => {
     expect(acknowledged).toBeLessThan(1_100);
   });
 
-  it("waits where the native queue is full, and loses nothing by it", () => {
+  test("waits where the native queue is full, and loses nothing by it", () => {
     const { queue, native } = queueOf();
     const { call, outcome } = callOf("a", 2);
     queue.add(call);
@@ -127,7 +127,7 @@ describe("the window of a producer", () => {
     expect(outcome.times).toBe(0);
   });
 
-  it("finds the calls that have waited too long, but not those that have begun", () => {
+  test("finds the calls that have waited too long, but not those that have begun", () => {
     const { queue } = queueOf({ maxRecords: 1 });
     const [begun, old, young] = [
       callOf("begun", 2, 1, 0),
@@ -139,7 +139,7 @@ describe("the window of a producer", () => {
     expect(queue.waitingSince(50)).toEqual([old.call]);
   });
 
-  it("forgets calls that were given up while they waited", () => {
+  test("forgets calls that were given up while they waited", () => {
     const { queue, native } = queueOf({ maxRecords: 1 });
     const [first, second, third] = [callOf("first", 1), callOf("second", 9), callOf("third", 1)];
     for (const { call } of [first, second, third]) queue.add(call);
@@ -154,7 +154,7 @@ describe("the window of a producer", () => {
 });
 
 describe("a call", () => {
-  it("resolves with where each record was written, in the order given", () => {
+  test("resolves with where each record was written, in the order given", () => {
     const { queue, native } = queueOf();
     const { call, outcome } = callOf("a", 3);
     queue.add(call);
@@ -165,14 +165,14 @@ describe("a call", () => {
     expect(outcome.metadata?.[0]).toEqual({ topic: "a", partition: 7, offset: 102, timestamp: 1 });
   });
 
-  it("rejects with what it was given up for where nothing of it was handed over", () => {
+  test("rejects with what it was given up for where nothing of it was handed over", () => {
     const { call, outcome } = callOf("a", 3);
     const reason = new Error("stop");
     call.giveUp(reason);
     expect(outcome.error).toBe(reason);
   });
 
-  it("keeps the records behind one that failed from being sent", () => {
+  test("keeps the records behind one that failed from being sent", () => {
     const { queue, native } = queueOf({ maxRecords: 2 });
     const { call, outcome } = callOf("a", 4);
     queue.add(call);
@@ -190,7 +190,7 @@ describe("a call", () => {
     expect(queue.waiting).toBe(0);
   });
 
-  it.each([
+  test.each([
     ["refused", ["failed", "failed"] as const, true],
     ["in part written", ["written", "failed"] as const, false],
     ["in part unknown", ["unknown", "failed"] as const, false],
@@ -209,7 +209,7 @@ describe("a call", () => {
     expect(error.retriable).toBe(again);
   });
 
-  it("given up while records are on their way says which are unknown, and ignores later reports", () => {
+  test("given up while records are on their way says which are unknown, and ignores later reports", () => {
     const { queue, native } = queueOf({ maxRecords: 2 });
     const { call, outcome } = callOf("a", 3);
     queue.add(call);
@@ -263,7 +263,7 @@ class Model {
 const callNameOf = (record: string): string => record.split("/")[0] ?? "";
 
 describe("for any interleaving of acknowledgements, failures, purges and aborts", () => {
-  it("every call settles exactly once, with what became of each of its records", () => {
+  test("every call settles exactly once, with what became of each of its records", () => {
     fc.assert(
       fc.property(
         steps,

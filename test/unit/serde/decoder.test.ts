@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { ConnectionError, InvalidRecordError } from "../../../src/errors.js";
 import type { RawRecord } from "../../../src/record.js";
@@ -43,7 +43,7 @@ function refusalOf(topic: AnyTopic, parts?: Partial<RawRecord>): InvalidRecordEr
 }
 
 describe("a record read", () => {
-  it("has the topic's types and where it stands", () => {
+  test("has the topic's types and where it stands", () => {
     expect(decode(students)).toEqual({
       topic: "students",
       partition: 2,
@@ -56,7 +56,7 @@ describe("a record read", () => {
     });
   });
 
-  it("has the key null where there is none, and keeps an empty one", () => {
+  test("has the key null where there is none, and keeps an empty one", () => {
     expect(decode(students, { key: null }).key).toBeNull();
     expect(decode(students, { key: Buffer.alloc(0) }).key).toBe("");
     expect(
@@ -64,7 +64,7 @@ describe("a record read", () => {
     ).toBe(256);
   });
 
-  it("has one frozen empty object for headers where there are none", () => {
+  test("has one frozen empty object for headers where there are none", () => {
     const first = decode(students);
     const second = decode(students, { headers: [] });
     expect(second.headers).toBe(first.headers);
@@ -73,7 +73,7 @@ describe("a record read", () => {
     expect(Object.isFrozen(first.rawHeaders)).toBe(true);
   });
 
-  it("has null for a value without bytes where the topic allows tombstones, and keeps an empty one", () => {
+  test("has null for a value without bytes where the topic allows tombstones, and keeps an empty one", () => {
     const deletable = defineTopic("t", { value: string(), tombstones: true });
     expect(decode(deletable, { value: null }).value).toBeNull();
     expect(decode(deletable, { value: Buffer.alloc(0) }).value).toBe("");
@@ -81,7 +81,7 @@ describe("a record read", () => {
 });
 
 describe("headers read", () => {
-  it("are the last value of each name, beside all of them in order", () => {
+  test("are the last value of each name, beside all of them in order", () => {
     const headers = [
       { a: Buffer.from("1") },
       { b: Buffer.from("é") },
@@ -98,7 +98,7 @@ describe("headers read", () => {
     ]);
   });
 
-  it("may have the name __proto__, whose value the native client hands over as a prototype", () => {
+  test("may have the name __proto__, whose value the native client hands over as a prototype", () => {
     const native = Object.setPrototypeOf({}, Buffer.from("p")) as Record<string, Buffer>;
     const record = decode(students, { headers: [native, { a: Buffer.from("1") }] });
     expect(Object.entries(record.headers)).toEqual([
@@ -112,13 +112,13 @@ describe("headers read", () => {
     expect(Object.getPrototypeOf(record.headers)).toBe(Object.prototype);
   });
 
-  it("may be bytes that are not UTF-8, which are in rawHeaders", () => {
+  test("may be bytes that are not UTF-8, which are in rawHeaders", () => {
     const record = decode(students, { headers: [{ a: Buffer.of(0xff) }] });
     expect(record.headers).toEqual({ a: "\uFFFD" });
     expect(record.rawHeaders).toEqual([["a", Buffer.of(0xff)]]);
   });
 
-  it("are what their schema gives", () => {
+  test("are what their schema gives", () => {
     const traced = defineTopic("traced", {
       value: string(),
       headers: z.object({ attempt: z.codec(z.string(), z.number(), { decode: Number, encode: String }) }),
@@ -137,7 +137,7 @@ describe("headers read", () => {
 });
 
 describe("a record that does not decode", () => {
-  it("is refused with its place, its path and its bytes", () => {
+  test("is refused with its place, its path and its bytes", () => {
     const parts = {
       value: Buffer.from('{"id":"x"}'),
       key: Buffer.of(0xff, 0x00),
@@ -163,30 +163,30 @@ describe("a record that does not decode", () => {
     );
   });
 
-  it("keeps what a parser threw as the cause", () => {
+  test("keeps what a parser threw as the cause", () => {
     const refusal = refusalOf(students, { value: Buffer.from("{") });
     expect(refusal.message).toContain("value: not JSON: ");
     expect(refusal.cause).toBeInstanceOf(SyntaxError);
     expect(refusal.issues).toEqual([]);
   });
 
-  it("is refused for a value without bytes on a topic without tombstones, and says what to do", () => {
+  test("is refused for a value without bytes on a topic without tombstones, and says what to do", () => {
     expect(refusalOf(texts, { value: null })).toMatchObject({ part: "value" });
     expect(refusalOf(texts, { value: null }).message).toContain("tombstones: true");
   });
 
-  it("is refused for a JSON null that the schema does not take", () => {
+  test("is refused for a JSON null that the schema does not take", () => {
     expect(refusalOf(students, { value: Buffer.from("null") }).part).toBe("value");
     const nullable = defineTopic("t", { value: z.string().nullable() });
     expect(decode(nullable, { value: Buffer.from("null") }).value).toBeNull();
     expect(refusalOf(nullable, { value: null }).part).toBe("value");
   });
 
-  it("is refused for a key that is not UTF-8", () => {
+  test("is refused for a key that is not UTF-8", () => {
     expect(refusalOf(students, { key: Buffer.of(0xff) })).toMatchObject({ part: "key" });
   });
 
-  it("keeps what a serde of the user's threw as the cause", () => {
+  test("keeps what a serde of the user's threw as the cause", () => {
     for (const cause of [new Error("broken"), "broken", undefined]) {
       const serde: Serde<string> = {
         serialize: (value) => Buffer.from(value),
@@ -208,7 +208,7 @@ describe("a record that is decoded later", () => {
       bytes.length > 0 ? Promise.resolve(bytes.toString()) : Promise.reject(new Error("empty")),
   };
 
-  it("is the same record", async () => {
+  test("is the same record", async () => {
     const topic = defineTopic("t", {
       value: slow,
       key: slow,
@@ -228,7 +228,7 @@ describe("a record that is decoded later", () => {
     });
   });
 
-  it("rejects for the first part that fails, and leaves no unhandled rejection", async () => {
+  test("rejects for the first part that fails, and leaves no unhandled rejection", async () => {
     const decoder = createDecoder(defineTopic("t", { value: slow, key: slow }));
     await expect(decoder(raw({ value: Buffer.alloc(0), key: Buffer.alloc(0) }))).rejects.toMatchObject({
       name: "InvalidRecordError",
@@ -257,7 +257,7 @@ describe("a serde that throws a KafkaError", () => {
     deserialize: () => Promise.reject(away),
   };
 
-  it.each([
+  test.each([
     ["throws", throwing],
     ["rejects", rejecting],
   ])(

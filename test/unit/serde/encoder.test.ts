@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { SerializationError } from "../../../src/errors.js";
 import type { EncodedRecord } from "../../../src/record.js";
@@ -35,7 +35,7 @@ function refusalOf(topic: AnyTopic, record: unknown, index?: number): Serializat
 }
 
 describe("a record to be sent", () => {
-  it("becomes bytes, with the key that keyOf gives", () => {
+  test("becomes bytes, with the key that keyOf gives", () => {
     expect(encode(students, { value: samwel })).toEqual({
       key: Buffer.from("1"),
       value: Buffer.from('{"id":1,"name":"Samwel"}'),
@@ -46,7 +46,7 @@ describe("a record to be sent", () => {
     });
   });
 
-  it("has the key that keyOf gives for the value as it was passed, before the schema normalises it", () => {
+  test("has the key that keyOf gives for the value as it was passed, before the schema normalises it", () => {
     const users = defineTopic("users", {
       value: z.object({ email: z.email().toLowerCase() }),
       keyOf: ({ email }) => email,
@@ -56,18 +56,18 @@ describe("a record to be sent", () => {
     expect(String(value)).toBe('{"email":"ann@example.org"}');
   });
 
-  it("keeps its own key, partition and timestamp", () => {
+  test("keeps its own key, partition and timestamp", () => {
     const encoded = encode(students, { value: samwel, key: "k", partition: 0, timestamp: 1_700_000_000_000 });
     expect(encoded).toMatchObject({ key: Buffer.from("k"), partition: 0, timestamp: 1_700_000_000_000 });
   });
 
-  it("has no key if its key is null, or the topic has no keyOf, or keyOf gives null", () => {
+  test("has no key if its key is null, or the topic has no keyOf, or keyOf gives null", () => {
     expect(encode(students, { value: samwel, key: null }).key).toBeNull();
     expect(encode(texts, { value: "a" }).key).toBeNull();
     expect(encode(defineTopic("t", { value: string(), keyOf: () => null }), { value: "a" }).key).toBeNull();
   });
 
-  it("takes undefined for a field as its absence", () => {
+  test("takes undefined for a field as its absence", () => {
     const record = {
       value: "a",
       key: undefined,
@@ -78,7 +78,7 @@ describe("a record to be sent", () => {
     expect(encode(texts, record)).toEqual(encode(texts, { value: "a" }));
   });
 
-  it("may be frozen, and is left as it was", () => {
+  test("may be frozen, and is left as it was", () => {
     const record = Object.freeze({
       value: Object.freeze({ ...samwel, extra: 1 }),
       headers: Object.freeze({ a: Object.freeze(["1", "2"]) }),
@@ -87,7 +87,7 @@ describe("a record to be sent", () => {
     expect(record).toEqual({ value: { id: 1, name: "Samwel", extra: 1 }, headers: { a: ["1", "2"] } });
   });
 
-  it("keeps an empty value and an empty key apart from none, which needs memory behind them", () => {
+  test("keeps an empty value and an empty key apart from none, which needs memory behind them", () => {
     const encoded = encode(texts, { value: "", key: "" });
     expect(encoded.value).toHaveLength(0);
     expect(encoded.key).toHaveLength(0);
@@ -97,7 +97,7 @@ describe("a record to be sent", () => {
 });
 
 describe("a record that does not fit", () => {
-  it("is refused with topic, position, part and path", () => {
+  test("is refused with topic, position, part and path", () => {
     const refusal = refusalOf(students, { value: { id: "1", name: "a" } }, 3);
     expect(refusal.message).toMatch(/^students: record 3: value\.id: .*expected number/);
     expect(refusal).toMatchObject({
@@ -111,39 +111,39 @@ describe("a record that does not fit", () => {
     expect(refusalOf(students, { value: 1 }).message).toMatch(/^students: value: .*expected object/);
   });
 
-  it.each([undefined, null, 1, "a", [], Buffer.of(1), () => 1])(
+  test.each([undefined, null, 1, "a", [], Buffer.of(1), () => 1])(
     "is refused where it is %s, no record",
     (record) => {
       expect(refusalOf(students, record)).toMatchObject({ part: "record" });
     },
   );
 
-  it("is refused for a field that there is not", () => {
+  test("is refused for a field that there is not", () => {
     expect(refusalOf(students, { vaule: samwel }).message).toBe(
       "students: record: unknown field vaule: a record is { value, key, headers, partition, timestamp }",
     );
     expect(refusalOf(students, { value: samwel, offset: 1 }).part).toBe("record");
   });
 
-  it("is refused without a value", () => {
+  test("is refused without a value", () => {
     expect(refusalOf(students, {}).message).toBe(
       "students: value: there is none: a record is { value, ... }",
     );
     expect(refusalOf(texts, { value: undefined }).part).toBe("value");
   });
 
-  it("is refused for a null value on a topic without tombstones, and says what to do", () => {
+  test("is refused for a null value on a topic without tombstones, and says what to do", () => {
     expect(refusalOf(students, { key: "1", value: null }).message).toContain("tombstones: true");
     expect(refusalOf(texts, { key: "1", value: null }).message).toContain("tombstones: true");
   });
 
-  it.each([-1, 1.5, "0", null, NaN, 2 ** 31])("is refused for the partition %s", (partition) => {
+  test.each([-1, 1.5, "0", null, NaN, 2 ** 31])("is refused for the partition %s", (partition) => {
     const refusal = refusalOf(texts, { value: "a", partition });
     expect(refusal.part).toBe("partition");
     expect(refusal.message).toMatch(/^texts: partition: expected a whole number from 0/);
   });
 
-  it.each([-1, 0, 1.5, "1", null, NaN, Infinity, new Date(), 2 ** 53])(
+  test.each([-1, 0, 1.5, "1", null, NaN, Infinity, new Date(), 2 ** 53])(
     "is refused for the timestamp %s",
     (timestamp) => {
       const refusal = refusalOf(texts, { value: "a", timestamp });
@@ -152,14 +152,14 @@ describe("a record that does not fit", () => {
     },
   );
 
-  it("is refused for a key of another type", () => {
+  test("is refused for a key of another type", () => {
     expect(refusalOf(texts, { value: "a", key: 1 }).message).toBe("texts: key: expected a string, got 1");
     const numbered = defineTopic("t", { value: string(), key: integer() });
     expect(refusalOf(numbered, { value: "a", key: "1" }).part).toBe("key");
     expect(encode(numbered, { value: "a" }).key).toBeNull();
   });
 
-  it("is refused where keyOf throws or gives undefined", () => {
+  test("is refused where keyOf throws or gives undefined", () => {
     const cause = new Error("no id");
     const throwing = defineTopic("t", {
       value: string(),
@@ -184,7 +184,7 @@ describe("a tombstone", () => {
     keyOf: (text) => text.slice(0, 1),
   });
 
-  it("has no bytes, and the key that it names", () => {
+  test("has no bytes, and the key that it names", () => {
     expect(encode(deletable, { key: "k", value: null })).toMatchObject({
       key: Buffer.from("k"),
       value: null,
@@ -193,7 +193,7 @@ describe("a tombstone", () => {
     expect(encode(deletable, { value: "abc" }).key).toEqual(Buffer.from("a"));
   });
 
-  it.each([{ value: null }, { value: null, key: null }, { value: null, key: undefined }])(
+  test.each([{ value: null }, { value: null, key: null }, { value: null, key: undefined }])(
     "is refused without a key: %j",
     (record) => {
       expect(refusalOf(deletable, record)).toMatchObject({ part: "key" });
@@ -204,7 +204,7 @@ describe("a tombstone", () => {
 describe("headers to be sent", () => {
   const headersOf = (headers: unknown) => encode(texts, { value: "a", headers }).headers;
 
-  it("are one entry each, in order, an array once for each value", () => {
+  test("are one entry each, in order, an array once for each value", () => {
     expect(headersOf({ a: "1", b: ["2", Buffer.of(3), "4"], c: Buffer.of(5) })).toEqual([
       { a: "1" },
       { b: "2" },
@@ -214,16 +214,16 @@ describe("headers to be sent", () => {
     ]);
   });
 
-  it("are none where there is none", () => {
+  test("are none where there is none", () => {
     expect(headersOf({})).toBeUndefined();
     expect(headersOf({ a: [] })).toBeUndefined();
   });
 
-  it("count in the size, as bytes", () => {
+  test("count in the size, as bytes", () => {
     expect(encode(texts, { value: "a", headers: { é: "é", b: Buffer.of(1, 2) } }).size).toBe(1 + 4 + 3);
   });
 
-  it("may have any name, __proto__ and numbers among them", () => {
+  test("may have any name, __proto__ and numbers among them", () => {
     const headers = headersOf({ ["__proto__"]: "p", constructor: "c", "1": "n", "": "e" });
     expect(headers?.map((header) => Object.entries(header))).toEqual([
       [["1", "n"]],
@@ -233,11 +233,11 @@ describe("headers to be sent", () => {
     ]);
   });
 
-  it("keep what the native client would lose: a NUL in a string, and an empty buffer", () => {
+  test("keep what the native client would lose: a NUL in a string, and an empty buffer", () => {
     expect(headersOf({ a: "x\0y", b: Buffer.alloc(0) })).toEqual([{ a: Buffer.from("x\0y") }, { b: "" }]);
   });
 
-  it.each([null, undefined, 1, true, {}, new Date(), ["a", null], [["a"]], new Uint8Array(1), "\uDC00"])(
+  test.each([null, undefined, 1, true, {}, new Date(), ["a", null], [["a"]], new Uint8Array(1), "\uDC00"])(
     "are refused by name for the value %j",
     (value) => {
       const refusal = refusalOf(texts, { value: "a", headers: { fine: "1", trace: value } });
@@ -246,14 +246,14 @@ describe("headers to be sent", () => {
     },
   );
 
-  it.each([null, "a", 1, [], Buffer.of(1), new Map([["a", "1"]])])(
+  test.each([null, "a", 1, [], Buffer.of(1), new Map([["a", "1"]])])(
     "are refused where they are %s",
     (headers) => {
       expect(refusalOf(texts, { value: "a", headers })).toMatchObject({ part: "headers" });
     },
   );
 
-  it("are refused for a name that the native client would cut off", () => {
+  test("are refused for a name that the native client would cut off", () => {
     expect(refusalOf(texts, { value: "a", headers: { "a\0b": "1" } }).message).toContain("NUL");
   });
 });
@@ -267,7 +267,7 @@ describe("headers with a schema", () => {
     }),
   });
 
-  it("are encoded by it", () => {
+  test("are encoded by it", () => {
     expect(encode(traced, { value: "a", headers: { trace: "t", attempt: 2, other: "x" } }).headers).toEqual([
       { trace: "t" },
       { attempt: "2" },
@@ -278,14 +278,14 @@ describe("headers with a schema", () => {
     ]);
   });
 
-  it("are refused with their path, and where they are missing", () => {
+  test("are refused with their path, and where they are missing", () => {
     expect(refusalOf(traced, { value: "a", headers: { trace: 1 } }).message).toMatch(
       /^traced: headers\.trace: /,
     );
     expect(refusalOf(traced, { value: "a" }).message).toMatch(/^traced: headers\.trace: /);
   });
 
-  it("must come out as strings", () => {
+  test("must come out as strings", () => {
     const loose = defineTopic("loose", {
       value: string(),
       headers: z.record(z.string(), z.unknown()) as never,
@@ -297,7 +297,7 @@ describe("headers with a schema", () => {
 });
 
 describe("a serde of the user's", () => {
-  it("is given the value and one frozen context, as a method", () => {
+  test("is given the value and one frozen context, as a method", () => {
     const seen: SerdeContext[] = [];
     class Reversed implements Serde<string> {
       readonly #suffix = "!";
@@ -323,7 +323,7 @@ describe("a serde of the user's", () => {
     expect(Object.isFrozen(seen[0])).toBe(true);
   });
 
-  it("may throw anything, which stays the cause", () => {
+  test("may throw anything, which stays the cause", () => {
     for (const cause of [new Error("broken"), "broken", null, undefined]) {
       const serialize = (): never => {
         throw cause as Error;
@@ -336,7 +336,7 @@ describe("a serde of the user's", () => {
     }
   });
 
-  it.each([undefined, null, "text", new Uint8Array(1), {}])("must give a Buffer, not %s", (given) => {
+  test.each([undefined, null, "text", new Uint8Array(1), {}])("must give a Buffer, not %s", (given) => {
     const serde = { serialize: () => given, deserialize: () => "" } as unknown as Serde<string>;
     expect(refusalOf(defineTopic("t", { value: serde }), { value: "a" }).message).toContain(
       "serialize must give a Buffer",
@@ -352,7 +352,7 @@ describe("a serde of the user's", () => {
     return expect(encoded).rejects.toThrow("t: key: the serde gave");
   });
 
-  it("may be asynchronous, for the value, the key or both", async () => {
+  test("may be asynchronous, for the value, the key or both", async () => {
     const slow: Serde<string> = {
       serialize: async (value) => Promise.resolve(Buffer.from(value)),
       deserialize: async (given) => Promise.resolve(given.toString()),
@@ -371,7 +371,7 @@ describe("a serde of the user's", () => {
     }
   });
 
-  it("may be asynchronous while the caller changes the record: what was given is sent", async () => {
+  test("may be asynchronous while the caller changes the record: what was given is sent", async () => {
     const later = z.object({ id: z.number(), name: z.string() }).refine(async () => Promise.resolve(true));
     const topic = defineTopic("later", { value: later, keyOf: ({ id }) => String(id) });
     const record = {
@@ -393,7 +393,7 @@ describe("a serde of the user's", () => {
     });
   });
 
-  it("that rejects gives the record's error, and no unhandled rejection", async () => {
+  test("that rejects gives the record's error, and no unhandled rejection", async () => {
     const failing = (what: string): Serde<string> => ({
       serialize: async () => Promise.reject(new Error(what)),
       deserialize: () => "",
@@ -430,7 +430,7 @@ describe("a serde of the user's", () => {
 });
 
 describe("bytes as values", () => {
-  it("are sent as they are", () => {
+  test("are sent as they are", () => {
     const given = Buffer.from([0, 255]);
     expect(encode(defineTopic("t", { value: bytes() }), { value: given }).value).toBe(given);
   });

@@ -1,7 +1,7 @@
 import { type } from "arktype";
 import fc from "fast-check";
 import * as v from "valibot";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import * as mini from "zod/mini";
 import { json } from "../../../src/serde/json.js";
@@ -33,32 +33,32 @@ const bigint = z.codec(z.string().regex(/^-?\d+$/), z.bigint(), { decode: BigInt
 describe("json", () => {
   const student = json(z.object({ id: z.number().int(), name: z.string() }));
 
-  it("writes what the schema describes, and leaves out what it does not name", () => {
+  test("writes what the schema describes, and leaves out what it does not name", () => {
     const given = Object.freeze({ id: 1, name: "Samwel", password: "secret" });
     expect(sent(student, given)).toBe('{"id":1,"name":"Samwel"}');
   });
 
-  it("gives the value, not a promise", () => {
+  test("gives the value, not a promise", () => {
     expect(read(student, '{"id":1,"name":"é"}')).toEqual({ id: 1, name: "é" });
   });
 
-  it("names the fields that are wrong, in both directions", () => {
+  test("names the fields that are wrong, in both directions", () => {
     expect(() => untyped(student).serialize({ id: "1" }, context)).toThrow(/id: .*number.*; name: .*string/);
     expect(() => read(student, '{"id":1.5,"name":null}')).toThrow(/id: .*int.*; name: .*string/);
   });
 
-  it.each(["", "{", "undefined", '{"id":1}x', "\uFEFF{}"])(
+  test.each(["", "{", "undefined", '{"id":1}x', "\uFEFF{}"])(
     "refuses to read %j, which is not JSON",
     (text) => {
       expect(() => read(student, text)).toThrow(/^not JSON: /);
     },
   );
 
-  it("refuses to read bytes that are not UTF-8", () => {
+  test("refuses to read bytes that are not UTF-8", () => {
     expect(() => student.deserialize(Buffer.from([0x22, 0xff, 0x22]), context)).toThrow(/not UTF-8/);
   });
 
-  it("gives back every value of a schema with codecs", () => {
+  test("gives back every value of a schema with codecs", () => {
     const schema = z.object({
       at: isoDate,
       amount: bigint,
@@ -104,7 +104,7 @@ describe("json", () => {
     );
   });
 
-  it("gives back every JSON value of z.json()", () => {
+  test("gives back every JSON value of z.json()", () => {
     const serde = json(z.json());
     fc.assert(
       fc.property(fc.jsonValue({ noUnicodeString: false }), (given) => {
@@ -115,7 +115,7 @@ describe("json", () => {
     );
   });
 
-  it("refuses an application value that its codec cannot write, naming the field", () => {
+  test("refuses an application value that its codec cannot write, naming the field", () => {
     const serde = untyped(json(z.object({ at: isoDate, n: z.object({ amount: bigint }) })));
     expect(() => serde.serialize({ at: "2026-01-01T00:00:00Z", n: { amount: 1 } }, context)).toThrow(
       /at: Invalid input: expected date, received string; n\.amount: Invalid input: expected bigint/,
@@ -123,7 +123,7 @@ describe("json", () => {
     expect(() => serde.serialize({ at: new Date(NaN), n: { amount: 1n } }, context)).toThrow(/at: /);
   });
 
-  it("uses the schema's own message in both directions", () => {
+  test("uses the schema's own message in both directions", () => {
     const serde = untyped(
       json(z.object({ at: isoDate.refine((date) => date.getTime() > 0, "must be after 1970") })),
     );
@@ -132,7 +132,7 @@ describe("json", () => {
     expect(() => plain.serialize({ a: 1, b: "" }, context)).toThrow("a: a text, please");
   });
 
-  it("does not fill in a default or a catch on the way out, but on the way in", () => {
+  test("does not fill in a default or a catch on the way out, but on the way in", () => {
     const serde = json(z.object({ a: z.string().default("x"), b: z.number().catch(0) }));
     expect(sent(serde, { a: "y", b: 1 })).toBe('{"a":"y","b":1}');
     expect(() => untyped(serde).serialize({ b: 1 }, context)).toThrow(/a: /);
@@ -140,14 +140,14 @@ describe("json", () => {
     expect(read(serde, '{"b":"1"}')).toEqual({ a: "x", b: 0 });
   });
 
-  it("does not freeze what it is given", () => {
+  test("does not freeze what it is given", () => {
     const tags = { list: ["a"] };
     const serde = json(z.object({ tags: z.unknown().readonly() }).readonly());
     expect(sent(serde, { tags })).toBe('{"tags":{"list":["a"]}}');
     expect(Object.isFrozen(tags)).toBe(false);
   });
 
-  it("works with zod mini", () => {
+  test("works with zod mini", () => {
     const serde = json(
       mini.object({
         at: mini.codec(mini.string(), mini.date(), {
@@ -161,13 +161,13 @@ describe("json", () => {
     expect(() => untyped(serde).serialize({ at: "x" }, context)).toThrow(/^at: /);
   });
 
-  it("keeps every digit of an integer that travels as a string; one that is too large for a number is refused by z.int()", () => {
+  test("keeps every digit of an integer that travels as a string; one that is too large for a number is refused by z.int()", () => {
     expect(read(json(bigint), '"9007199254740993"')).toBe(9_007_199_254_740_993n);
     expect(() => read(json(z.int()), "9007199254740993")).toThrow("Too big");
     expect(read(json(z.number()), "9007199254740993")).toBe(2 ** 53);
   });
 
-  it("works with recursive schemas", () => {
+  test("works with recursive schemas", () => {
     const category = z.object({
       name: z.string(),
       get children() {
@@ -182,7 +182,7 @@ describe("json", () => {
 
 describe("what no schema proves", () => {
   const anything = untyped(json(z.object({ a: z.unknown() })));
-  it.each([
+  test.each([
     ["a: NaN is not JSON", NaN],
     ["a: Infinity is not JSON", Infinity],
     ["a: a bigint is not JSON", 1n],
@@ -201,7 +201,7 @@ describe("what no schema proves", () => {
     expect(() => anything.serialize({ a }, context)).toThrow(message);
   });
 
-  it("passes where it is JSON", () => {
+  test("passes where it is JSON", () => {
     class Point {
       readonly x = 1;
     }
@@ -210,7 +210,7 @@ describe("what no schema proves", () => {
     );
   });
 
-  it("is refused where it holds itself", () => {
+  test("is refused where it holds itself", () => {
     const a: Record<string, unknown> = {};
     a["a"] = a;
     expect(() => anything.serialize({ a }, context)).toThrow();
@@ -218,7 +218,7 @@ describe("what no schema proves", () => {
 });
 
 describe("schemas of other vendors", () => {
-  it("work with valibot", () => {
+  test("work with valibot", () => {
     const serde = json(v.object({ id: v.number(), note: v.optional(v.string()) }));
     expect(read(serde, sent(serde, { id: 1 }))).toEqual({ id: 1 });
     expect(sent(serde, { id: 1, extra: 2 } as { id: number })).toBe('{"id":1}');
@@ -229,13 +229,13 @@ describe("schemas of other vendors", () => {
     expect(() => read(serde, "{}")).toThrow(/^id: /);
   });
 
-  it("work with arktype, whose schemas are functions", () => {
+  test("work with arktype, whose schemas are functions", () => {
     const serde = json(type({ id: "number.integer", "tags?": "string[]" }));
     expect(read(serde, sent(serde, { id: 1, tags: ["a"] }))).toEqual({ id: 1, tags: ["a"] });
     expect(() => read(serde, '{"id":1,"tags":[1]}')).toThrow(/^tags\[0\]: /);
   });
 
-  it("may be asynchronous", async () => {
+  test("may be asynchronous", async () => {
     const serde = json(
       v.objectAsync({
         id: v.pipeAsync(
@@ -252,7 +252,7 @@ describe("schemas of other vendors", () => {
 });
 
 describe("asynchronous zod schemas", () => {
-  it("are awaited in both directions, with and without a codec", async () => {
+  test("are awaited in both directions, with and without a codec", async () => {
     for (const at of [isoDate, z.iso.datetime()]) {
       const serde = untyped(json(z.object({ at }).refine(async () => Promise.resolve(true))));
       const given = { at: at === isoDate ? new Date(0) : new Date(0).toISOString() };
@@ -265,7 +265,7 @@ describe("asynchronous zod schemas", () => {
     }
   });
 
-  it("may have asynchronous codecs", async () => {
+  test("may have asynchronous codecs", async () => {
     const serde = json(
       z.object({
         at: z.codec(z.string(), z.date(), {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { bytes } from "../../../src/serde/bytes.js";
 import { double, integer, long } from "../../../src/serde/numbers.js";
 import type { Serde, SerdeContext } from "../../../src/serde/serde.js";
@@ -11,7 +11,7 @@ const read = <T>(serde: Serde<T>, text: string): T =>
 const untyped = <T>(serde: Serde<T>) => serde as Serde<unknown>;
 
 describe("integer", () => {
-  it.each([
+  test.each([
     [0, "00000000"],
     [1, "00000001"],
     [-1, "ffffffff"],
@@ -23,7 +23,7 @@ describe("integer", () => {
     expect(read(integer(), text)).toBe(value);
   });
 
-  it.each([2_147_483_648, -2_147_483_649, 1.5, NaN, Infinity, "1", null, undefined, 1n, {}, Symbol("s")])(
+  test.each([2_147_483_648, -2_147_483_649, 1.5, NaN, Infinity, "1", null, undefined, 1n, {}, Symbol("s")])(
     "refuses to write %s",
     (value) => {
       expect(() => untyped(integer()).serialize(value, context)).toThrow(
@@ -32,7 +32,7 @@ describe("integer", () => {
     },
   );
 
-  it.each(["", "000000", "0000000000"])("refuses to read the bytes %j", (text) => {
+  test.each(["", "000000", "0000000000"])("refuses to read the bytes %j", (text) => {
     expect(() => read(integer(), text)).toThrow(/an integer is 4 bytes/);
   });
 });
@@ -40,7 +40,7 @@ describe("integer", () => {
 describe("long", () => {
   const greatest = 9_223_372_036_854_775_807n;
 
-  it.each([
+  test.each([
     [0n, "0000000000000000"],
     [1n, "0000000000000001"],
     [-1n, "ffffffffffffffff"],
@@ -53,7 +53,7 @@ describe("long", () => {
     expect(read(long(), text)).toBe(value);
   });
 
-  it.each([
+  test.each([
     [greatest + 1n, "9223372036854775808n"],
     [-greatest - 2n, "-9223372036854775809n"],
     [1, "1"],
@@ -66,13 +66,13 @@ describe("long", () => {
     );
   });
 
-  it.each(["", "00000000", "000000000000000000"])("refuses to read the bytes %j", (text) => {
+  test.each(["", "00000000", "000000000000000000"])("refuses to read the bytes %j", (text) => {
     expect(() => read(long(), text)).toThrow(/a long is 8 bytes/);
   });
 });
 
 describe("double", () => {
-  it.each([
+  test.each([
     [0, "0000000000000000"],
     [-0, "8000000000000000"],
     [1, "3ff0000000000000"],
@@ -85,20 +85,20 @@ describe("double", () => {
     expect(read(double(), text)).toBe(value);
   });
 
-  it("refuses what is no number, and other lengths", () => {
+  test("refuses what is no number, and other lengths", () => {
     expect(() => untyped(double()).serialize("1", context)).toThrow(/expected a number, got a string/);
     expect(() => read(double(), "00000000")).toThrow(/a double is 8 bytes, these are 4/);
   });
 });
 
 describe("bytes", () => {
-  it("hands them on as they are", () => {
+  test("hands them on as they are", () => {
     const given = Buffer.from([0, 255]);
     expect(bytes().serialize(given, context)).toBe(given);
     expect(bytes().deserialize(given, context)).toBe(given);
   });
 
-  it("refuses what is no Buffer", () => {
+  test("refuses what is no Buffer", () => {
     expect(() => untyped(bytes()).serialize("a", context)).toThrow("expected a Buffer, got a string");
     expect(() => untyped(bytes()).serialize(new Uint8Array(1), context)).toThrow(
       "expected a Buffer, got a Uint8Array",

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { schemaCodec } from "../../../src/serde/schema.js";
 
@@ -28,7 +28,7 @@ describe("an asynchronous zod schema", () => {
   const onlyReturns = { decode: () => rejects(), encode: () => rejects() };
   const text = z.string();
 
-  it.each<[string, z.ZodType]>([
+  test.each<[string, z.ZodType]>([
     ["a refinement", text.refine(rejects)],
     ["a refinement that only returns a promise", text.refine(() => rejects())],
     ["a refinement that zod hides", text.superRefine(() => rejects())],
@@ -51,7 +51,7 @@ describe("an asynchronous zod schema", () => {
     expect(unhandled).toEqual([]);
   });
 
-  it("may come to its functions late", async () => {
+  test("may come to its functions late", async () => {
     const codec = codecOf(z.object({ ref: text.refine(rejects).optional() }));
     for (let record = 0; record < 2_000; record++) expect(codec.encode({})).toEqual({ value: {} });
     await expect(codec.encode({ ref: "a" })).rejects.toThrow("the database is down");
@@ -60,7 +60,7 @@ describe("an asynchronous zod schema", () => {
     expect(unhandled).toEqual([]);
   });
 
-  it("is found out in the end, also where nothing tells beforehand", async () => {
+  test("is found out in the end, also where nothing tells beforehand", async () => {
     const codec = codecOf(z.object({ ref: text.refine(() => Promise.resolve(false)).optional() }));
     for (let record = 0; record < 2_000; record++) expect(codec.encode({})).toEqual({ value: {} });
     await expect(codec.encode({ ref: "a" })).resolves.toMatchObject({ issues: [{ path: ["ref"] }] });
@@ -69,7 +69,7 @@ describe("an asynchronous zod schema", () => {
 });
 
 describe("a synchronous zod schema", () => {
-  it("never gives a promise, whether values pass or not, and throws what its functions throw", () => {
+  test("never gives a promise, whether values pass or not, and throws what its functions throw", () => {
     const at = z.codec(z.iso.datetime(), z.date(), {
       decode: (given) => new Date(given),
       encode: (date) => date.toISOString(),
@@ -88,7 +88,7 @@ describe("a synchronous zod schema", () => {
     }
   });
 
-  it("finds what validate finds", () => {
+  test("finds what validate finds", () => {
     const own = { error: "own" };
     const schema = z.object({
       plain: z.number(),

@@ -1,7 +1,7 @@
 import { type } from "arktype";
 import fc from "fast-check";
 import * as v from "valibot";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { ConfigError } from "../../../src/errors.js";
 import type { Serde, SerdeContext } from "../../../src/serde/serde.js";
@@ -14,7 +14,7 @@ const read = <T>(serde: Serde<T>, text: string, encoding: BufferEncoding = "utf8
 const untyped = <T>(serde: Serde<T>) => serde as Serde<unknown>;
 
 describe("string", () => {
-  it("gives back every string that has UTF-8", () => {
+  test("gives back every string that has UTF-8", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary" }), (text) => {
         expect(string().deserialize(string().serialize(text, context) as Buffer, context)).toBe(text);
@@ -22,18 +22,18 @@ describe("string", () => {
     );
   });
 
-  it("reads the replacement character itself", () => {
+  test("reads the replacement character itself", () => {
     expect(read(string(), "efbfbd", "hex")).toBe("\uFFFD");
   });
 
-  it.each(["ff", "c3", "eda080", "c080", "61ffefbfbd"])(
+  test.each(["ff", "c3", "eda080", "c080", "61ffefbfbd"])(
     "refuses the bytes %s, which are not UTF-8",
     (text) => {
       expect(() => read(string(), text, "hex")).toThrow(/not UTF-8/);
     },
   );
 
-  it("refuses half of a surrogate pair and what is no string", () => {
+  test("refuses half of a surrogate pair and what is no string", () => {
     expect(() => string().serialize("a\uD800", context)).toThrow(/surrogate/);
     expect(() => untyped(string()).serialize(1, context)).toThrow("expected a string, got 1");
     expect(() => untyped(string()).serialize({}, context)).toThrow("expected a string, got an object");
@@ -43,13 +43,13 @@ describe("string", () => {
 describe("string of a schema", () => {
   const id = "0b2cd8f4-9a05-4a5a-8c5a-0c2b7c1a9f10";
 
-  it("is the text itself, as Java's StringSerializer writes it, and not JSON", () => {
+  test("is the text itself, as Java's StringSerializer writes it, and not JSON", () => {
     const serde = string(z.uuid());
     expect(sent(serde, id)).toBe(id);
     expect(read(serde, id)).toBe(id);
   });
 
-  it("checks in both directions", () => {
+  test("checks in both directions", () => {
     const serde = string(z.uuid());
     expect(() => serde.serialize("1", context)).toThrow(/Invalid UUID/);
     expect(() => read(serde, `"${id}"`)).toThrow(/Invalid UUID/);
@@ -58,7 +58,7 @@ describe("string of a schema", () => {
     expect(() => string(z.string()).serialize("a\uD800", context)).toThrow(/surrogate/);
   });
 
-  it("takes whatever is a string on the wire: literals, unions, formats, codecs", () => {
+  test("takes whatever is a string on the wire: literals, unions, formats, codecs", () => {
     expect(read(string(z.enum(["a", "b"])), "a")).toBe("a");
     expect(read(string(z.union([z.literal("a"), z.email()])), "a")).toBe("a");
     expect(read(string(z.templateLiteral(["order-", z.number()])), "order-1")).toBe("order-1");
@@ -67,13 +67,13 @@ describe("string of a schema", () => {
     expect(read(number, "12")).toBe(12n);
   });
 
-  it("takes schemas of other vendors", () => {
+  test("takes schemas of other vendors", () => {
     expect(read(string(v.pipe(v.string(), v.uuid())), id)).toBe(id);
     expect(() => read(string(v.pipe(v.string(), v.uuid())), "1")).toThrow(/Invalid UUID/);
     expect(sent(string(type("'a' | 'b'")), "a")).toBe("a");
   });
 
-  it("costs no promise, unless the schema is asynchronous", async () => {
+  test("costs no promise, unless the schema is asynchronous", async () => {
     const serde = string(z.string().refine(async (text) => Promise.resolve(text !== "no")));
     const bytes = serde.serialize("yes", context);
     expect(bytes).toBeInstanceOf(Promise);
@@ -81,7 +81,7 @@ describe("string of a schema", () => {
     await expect(serde.serialize("no", context)).rejects.toThrow("Invalid input");
   });
 
-  it.each<[string, z.ZodType]>([
+  test.each<[string, z.ZodType]>([
     ["a transform", z.string().transform((text) => text.length)],
     ["a transform that keeps the type", z.string().transform((text) => text.trim())],
     ["a number", z.number()],
@@ -95,7 +95,7 @@ describe("string of a schema", () => {
     expect(() => string(schema as never)).toThrow(/^schema: /);
   });
 
-  it("refuses what is no schema, and what a schema gives that is no string", () => {
+  test("refuses what is no schema, and what a schema gives that is no string", () => {
     expect(() => string({} as never)).toThrow(ConfigError);
     expect(() => untyped(string(z.any())).serialize(1, context)).toThrow("expected a string, got 1");
   });

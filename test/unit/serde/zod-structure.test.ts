@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import * as mini from "zod/mini";
 import { ConfigError } from "../../../src/errors.js";
@@ -38,7 +38,7 @@ describe("a transform that is no codec", () => {
     bad: transform,
   });
 
-  it.each([
+  test.each([
     ["value", "at the top", transform],
     ["value", "preprocess", z.preprocess((given) => given, z.string())],
     ["value", "success", z.success(z.string())],
@@ -94,7 +94,7 @@ describe("a transform that is no codec", () => {
 });
 
 describe("a wire side that is not JSON", () => {
-  it.each([
+  test.each([
     ["value.a", z.object({ a: z.date() })],
     ["value.a", z.object({ a: z.coerce.date() })],
     ["value.a", z.object({ a: z.bigint().optional() })],
@@ -127,7 +127,7 @@ describe("a wire side that is not JSON", () => {
     expect(refusalOf(schema).field).toBe(field);
   });
 
-  it("comes with its cure", () => {
+  test("comes with its cure", () => {
     expect(refusalOf(z.object({ at: z.date() })).message).toMatch(
       /^value\.at: z\.date\(\) is not JSON.*z\.codec\(z\.iso\.datetime/,
     );
@@ -143,7 +143,7 @@ describe("a schema that goes both ways", () => {
     },
   });
 
-  it.each([
+  test.each([
     ["plain", z.object({ a: z.string(), b: z.number(), c: z.boolean().optional(), d: z.null() })],
     ["undefined properties", z.object({ a: z.undefined(), b: z.literal([undefined, "x"]), c: z.void() })],
     ["recursive", category],
@@ -173,7 +173,7 @@ describe("a schema that goes both ways", () => {
     expect(inspect(schema)).toEqual({ encodes: false, opaque: false });
   });
 
-  it.each([
+  test.each([
     ["a codec", z.object({ at: isoDate })],
     ["a codec in a recursive schema", z.lazy(() => z.object({ at: isoDate }))],
     ["stringbool", z.stringbool()],
@@ -205,7 +205,7 @@ describe("a schema that goes both ways", () => {
     expect(inspect(schema)).toEqual({ encodes: true, opaque: false });
   });
 
-  it.each([
+  test.each([
     ["unknown", z.object({ a: z.unknown() })],
     ["any", z.array(z.any())],
     ["custom", z.custom<string>()],
@@ -217,7 +217,7 @@ describe("a schema that goes both ways", () => {
 });
 
 describe("a schema of headers", () => {
-  it.each([
+  test.each([
     ["strings", z.object({ a: z.string(), b: z.string().optional(), c: z.enum(["x"]), d: z.literal("y") })],
     ["a record", z.record(z.string(), z.string())],
     [
@@ -229,7 +229,7 @@ describe("a schema of headers", () => {
     expect(() => inspect(schema, "headers")).not.toThrow();
   });
 
-  it.each([
+  test.each([
     ["value.a", z.object({ a: z.number() })],
     ["value.a", z.object({ a: z.string().nullable() })],
     ["value.a", z.object({ a: z.object({}) })],

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { ConfigError } from "../../../src/errors.js";
 import { string } from "../../../src/serde/string.js";
@@ -12,7 +12,7 @@ const students = defineTopic("students", {
 const value = { id: 1, name: "Samwel" };
 
 describe("recordOf", () => {
-  it("gives a record with the topic's name and key, and the rest as of a first record of now", () => {
+  test("gives a record with the topic's name and key, and the rest as of a first record of now", () => {
     const begin = Date.now();
     const { timestamp, ...record } = recordOf(students, { value });
     expect(record).toEqual({
@@ -28,7 +28,7 @@ describe("recordOf", () => {
     expect(timestamp).toBeLessThanOrEqual(Date.now());
   });
 
-  it("takes what the test is about", () => {
+  test("takes what the test is about", () => {
     const given = { value, key: "other", partition: 3, offset: 17, timestamp: 1 };
     expect(recordOf(students, { ...given, headers: { trace: "é" } })).toEqual({
       ...given,
@@ -38,7 +38,7 @@ describe("recordOf", () => {
     });
   });
 
-  it("has no key where none is given: by null, without keyOf, and for a tombstone", () => {
+  test("has no key where none is given: by null, without keyOf, and for a tombstone", () => {
     expect(recordOf(students, { value, key: null }).key).toBeNull();
     expect(recordOf(defineTopic("t", { value: string() }), { value: "a" }).key).toBeNull();
     const deletable = defineTopic("t", { value: string(), keyOf: (text) => text, tombstones: true });
@@ -46,7 +46,7 @@ describe("recordOf", () => {
     expect(recordOf(deletable, { key: "a", value: null }).key).toBe("a");
   });
 
-  it("has typed headers as a handler sees them, and their text where they are one", () => {
+  test("has typed headers as a handler sees them, and their text where they are one", () => {
     const at = z.codec(z.iso.datetime(), z.date(), {
       decode: (text) => new Date(text),
       encode: (date) => date.toISOString(),
@@ -58,7 +58,7 @@ describe("recordOf", () => {
     expect(record.rawHeaders).toEqual([["trace", Buffer.from("1")]]);
   });
 
-  it.each([
+  test.each([
     ["RecordFields.vaule", { vaule: value }],
     ["offset", { value, offset: -1 }],
     ["partition", { value, partition: 0.5 }],

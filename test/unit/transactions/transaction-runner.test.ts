@@ -1,6 +1,6 @@
 // What a real broker does too rarely to wait for: the addon is played by the test.
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { NativeDeliveryReport, NativeError } from "../../../src/driver/native.js";
 import { KafkaError } from "../../../src/errors.js";
 import { resolveKafkaOptions } from "../../../src/kafka-options.js";
@@ -95,7 +95,7 @@ beforeEach(() => {
 });
 
 describe("a transaction that the native client says has failed, without a report of why", () => {
-  it("is told the reason, and that it is lasting", async () => {
+  test("is told the reason, and that it is lasting", async () => {
     const { runner, addon } = await openTransaction();
     addon.answers.set("out", state);
     addon.onBegin = failing(unauthorized);
@@ -105,7 +105,7 @@ describe("a transaction that the native client says has failed, without a report
     expect(await runner.rollBack(failure)).toMatchObject({ isLasting: true });
   });
 
-  it("is told it when many ask at once, and is rolled back after that: the native client refuses two calls at a time", async () => {
+  test("is told it when many ask at once, and is rolled back after that: the native client refuses two calls at a time", async () => {
     const { runner, addon } = await openTransaction();
     let underWay = 0;
     const oneAtATime =
@@ -134,7 +134,7 @@ describe("a transaction that the native client says has failed, without a report
     });
   });
 
-  it("says which record it was once the report comes", async () => {
+  test("says which record it was once the report comes", async () => {
     const { runner, addon } = await openTransaction();
     addon.answers.set("out", state);
     addon.onBegin = failing(tooLarge);
@@ -149,7 +149,7 @@ describe("a transaction that the native client says has failed, without a report
     });
   });
 
-  it("takes the report that comes first for the reason", async () => {
+  test("takes the report that comes first for the reason", async () => {
     const { runner, addon } = await openTransaction();
     addon.answers.set("out", state);
     addon.onBegin = failing(unauthorized);
@@ -159,7 +159,7 @@ describe("a transaction that the native client says has failed, without a report
     expect(error).toMatchObject({ code: "RECORD_TOO_LARGE", topic: "big" });
   });
 
-  it("stays one that may succeed the next time where no reason is known", async () => {
+  test("stays one that may succeed the next time where no reason is known", async () => {
     const { runner, addon } = await openTransaction();
     addon.answers.set("out", state);
     addon.onBegin = failing(state);
@@ -172,7 +172,7 @@ describe("a transaction that the native client says has failed, without a report
 });
 
 describe("a refusal that is reported while the transaction is rolled back", () => {
-  it("is known when that is done, and the next transaction has a native client of its own", async () => {
+  test("is known when that is done, and the next transaction has a native client of its own", async () => {
     const { runner, addon } = await openTransaction();
     runner.send("big", encodedRecord());
     addon.onAbort = (callback) => {
@@ -198,7 +198,7 @@ describe("a refusal that is reported while the transaction is rolled back", () =
     expect(addon.isDisconnected).toBe(true);
   });
 
-  it("says nothing of a failure to begin the next one", async () => {
+  test("says nothing of a failure to begin the next one", async () => {
     const { runner, addon } = await openTransaction();
     addon.report(tooLarge, "big");
     const failure = new TransactionFailure("commit", "abort", new KafkaError("BROKER", "refused"));
@@ -218,7 +218,7 @@ describe("a refusal that is reported while the transaction is rolled back", () =
     });
   });
 
-  it("is not waited for where nothing was refused: the native client stays", async () => {
+  test("is not waited for where nothing was refused: the native client stays", async () => {
     const { runner, addon } = await openTransaction();
     runner.send("out", encodedRecord());
     await runner.abort();
@@ -228,7 +228,7 @@ describe("a refusal that is reported while the transaction is rolled back", () =
 });
 
 describe("a partition that the native client does not know", () => {
-  it("is looked up once, and what was sent meanwhile stays in order", async () => {
+  test("is looked up once, and what was sent meanwhile stays in order", async () => {
     const { runner, addon } = await openTransaction();
     addon.answers.set("grown", unknownPartition);
     runner.send("grown", encodedRecord());
@@ -240,7 +240,7 @@ describe("a partition that the native client does not know", () => {
     expect(addon.taken).toEqual(["grown", "other"]);
   });
 
-  it("fails the transaction for good where it is not there", async () => {
+  test("fails the transaction for good where it is not there", async () => {
     const { runner, addon } = await openTransaction();
     addon.answers.set("grown", unknownPartition);
     runner.send("grown", encodedRecord());
@@ -260,7 +260,7 @@ describe("a call that takes longer than its time", () => {
     vi.useRealTimers();
   });
 
-  it("has not failed where the process was stopped and its answer is waiting", async () => {
+  test("has not failed where the process was stopped and its answer is waiting", async () => {
     const { runner, addon } = await openTransaction();
     let answer: () => void = () => undefined;
     addon.onCommit = (callback) => {
@@ -277,7 +277,7 @@ describe("a call that takes longer than its time", () => {
     await committed;
   });
 
-  it("is given up where there is no answer either", async () => {
+  test("is given up where there is no answer either", async () => {
     const { runner, addon } = await openTransaction();
     addon.onCommit = () => undefined;
     const failure = failureOf(runner.commit());
