@@ -103,7 +103,7 @@ export class Committer {
       for (const { partition, offset, generation } of inFlight) {
         this.#unknownSince.delete(partition.topic);
         if (partition.generation !== generation) continue;
-        partition.committed = offset;
+        partition.committedAt(offset);
         if (partition.committable === offset) this.#dirty.delete(partition);
       }
     } else if (error instanceof AuthorizationError) this.#onDenied(error);

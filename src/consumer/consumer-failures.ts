@@ -86,7 +86,7 @@ export class ConsumerFailures implements RecordFailures {
     const committer = this.#committer();
     // From here to the end of the transaction nobody else commits for the partition: an offset from
     // before, arriving after it, would bring the record back.
-    partition.transacting = true;
+    partition.beginTransaction();
     try {
       await committer.quiet();
       this.#transactional ??= this.#writers.transactional(this.policy.options.groupId, this.#memberName);
@@ -100,10 +100,10 @@ export class ConsumerFailures implements RecordFailures {
         isOurs: () => !partition.gone && !native.assignmentLost(),
       });
       if (!isWritten) return undefined;
-      partition.committed = offset;
+      partition.committedAt(offset);
       return { result: undefined };
     } finally {
-      partition.transacting = false;
+      partition.endTransaction();
     }
   }
 }

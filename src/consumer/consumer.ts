@@ -218,14 +218,14 @@ export class Consumer<T extends AnyTopic | AnyTopicPattern> implements AsyncIter
   async seek(place: TopicPartition, target: SeekTarget): Promise<void> {
     const [partition] = this.#owned([place]);
     if (partition === undefined) return;
-    partition.movesPending += 1;
+    partition.hold();
     try {
       const offset = await this.#offsetOf(place, target);
       // It may have gone, and come back as another assignment.
       if (this.#owned([place])[0] !== partition) throw this.#notOurs(place);
       void this.#session.seek(partition, offset);
     } finally {
-      partition.movesPending -= 1;
+      partition.unhold();
       this.#delivery?.offer(partition);
     }
   }

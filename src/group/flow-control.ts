@@ -127,7 +127,7 @@ export class FlowControl {
         continue;
       }
       if (partition.pausedNatively && this.#hasRoom(partition)) {
-        partition.pausedNatively = false;
+        partition.resumeFetching();
         source.resume([partition]);
       }
       if (this.fills(partition)) full.push(partition);
@@ -169,7 +169,7 @@ export class FlowControl {
 
   #hold(partitions: readonly OwnedPartition[], source: FlowSource): void {
     const toHold = partitions.filter(({ pausedNatively }) => !pausedNatively);
-    for (const partition of toHold) partition.pausedNatively = true;
+    for (const partition of toHold) partition.pauseFetching();
     source.pause(toHold);
   }
 
@@ -182,7 +182,7 @@ export class FlowControl {
     let isStarving = false;
     let isHungry = false;
     for (const partition of partitions) {
-      if (partition.movesPending > 0 || !this.#hasRoom(partition)) continue;
+      if (partition.held || !this.#hasRoom(partition)) continue;
       const place = { position: partition.position, end: source.knownEnd(partition) };
       if (!this.#hasMore(partition, place)) continue;
       isStarving = true;

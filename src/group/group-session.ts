@@ -176,12 +176,12 @@ export class GroupSession {
   }
 
   pause(partitions: readonly OwnedPartition[]): void {
-    for (const partition of partitions) partition.paused = true;
+    for (const partition of partitions) partition.pause();
     this.native.pause(partitions.map(topicPartitionOf));
   }
 
   resume(partitions: readonly OwnedPartition[]): void {
-    for (const partition of partitions) partition.paused = false;
+    for (const partition of partitions) partition.resume();
     this.native.resume(partitions.filter(({ pausedNatively }) => !pausedNatively).map(topicPartitionOf));
     // Last, because a handler that is called by it may pause again.
     for (const partition of partitions) this.#events.onRecords(partition);
@@ -233,7 +233,7 @@ export class GroupSession {
       await sleep(10);
     }
     await settlesWithin(this.#changes, leaveTimeoutMs + this.#options.drainTimeoutMs);
-    for (const partition of this.#assignment) partition.gone = true;
+    for (const partition of this.#assignment) partition.end();
     this.#ended = true;
     this.#topics.stop();
     this.#bell.ring();
@@ -324,8 +324,7 @@ export class GroupSession {
       const to = endOfRun(records, from, first);
       const owned = this.#assignment.ownerAt(topic, partition, epoch);
       if (owned !== undefined && !owned.releasing && !owned.seeking) {
-        owned.queue.push(records, from, to);
-        owned.position = (records[to - 1]?.offset ?? first.offset) + 1;
+        owned.receive(records, from, to);
       } else if (owned === undefined && this.#assignment.get(topic, partition) !== undefined) {
         this.#fail(
           new KafkaError("FATAL", `${topic}[${partition}] was fetched across a change of the assignment`),
@@ -405,8 +404,8 @@ export class GroupSession {
       for (const { place, begin } of places) {
         const known = begin !== undefined && begin.offset >= 0 ? begin.offset : undefined;
         const owned = new OwnedPartition(place, this.#delayOf(place.topic), known);
-        // Too late to begin: we take them, because the group waits for it, and give them up at once.
-        owned.releasing = this.#leaving || startOffsets === undefined;
+        // Too late to begin: they are taken, because the group waits for it, and released at once.
+        if (this.#leaving || startOffsets === undefined) owned.release();
         if (begin?.offset === logEnd) {
           // What the native client gives until then may be from behind the end that will be found.
           owned.beginSeek();
@@ -484,7 +483,7 @@ export class GroupSession {
     }
     await this.#exclusively(() => {
       for (const partition of owned) {
-        partition.gone = true;
+        partition.end();
         this.#countLate(partition);
         this.#assignment.end(partition.topic, partition.partition);
       }

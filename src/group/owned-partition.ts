@@ -3,7 +3,7 @@ import type { RawRecord } from "../record.js";
 import { OffsetTracker } from "./offset-tracker.js";
 import { deferred } from "../waiting.js";
 import type { TopicPartition } from "../offsets.js";
-import { RecordQueue } from "./record-queue.js";
+import { type FetchedRecords, RecordQueue } from "./record-queue.js";
 
 /** The longest time a timer takes. */
 const maxTimerMs = 2_147_483_647;
@@ -16,7 +16,10 @@ export interface Delay {
   readonly onDue: (partition: OwnedPartition) => void;
 }
 
-/** A partition while it is ours: what is fetched, what runs, and what may be committed. */
+/**
+ * A partition while it is assigned to this member: what is fetched, what runs, and what may be committed.
+ * Others change it by its verbs alone.
+ */
 export class OwnedPartition implements TopicPartition {
   readonly topic: string;
   readonly partition: number;
@@ -35,26 +38,17 @@ export class OwnedPartition implements TopicPartition {
   #hasMoved = false;
   /** What may be committed until a record has finished since the last move, or since the beginning. */
   #before: number | undefined;
-  /** The offset after the last record fetched; `undefined` before the first. */
-  position: number | undefined;
-  /** What the group has committed, as far as this member knows. */
-  committed: number | undefined;
-  /** Counts the moves. */
-  moves = 0;
-  /** Counts the moves that records have finished after: the outcome of a commit from before one says nothing about what is committed since. */
-  generation = 0;
-  /** It is being given up: nothing of it is handed over any more. */
-  releasing = false;
-  /** Others have it, or may have it: whatever finishes now must not be committed. */
-  gone = false;
-  /** Someone is finding out where to move it to; until then nothing is handed over. */
-  movesPending = 0;
-  /** Paused natively, because too much of it is waiting while other partitions have nothing. */
-  pausedNatively = false;
-  /** No more records are taken for now; those that were taken go on, behind others of their key too. */
-  throttled = false;
-  /** An offset of it is being committed in a transaction: until that has ended, nobody else commits for it. */
-  transacting = false;
+  #position: number | undefined;
+  #committed: number | undefined;
+  #moves = 0;
+  #generation = 0;
+  #releasing = false;
+  #gone = false;
+  /** How many are finding out where to move it to. */
+  #holds = 0;
+  #pausedNatively = false;
+  #throttled = false;
+  #transacting = false;
   readonly #delay: Delay | undefined;
   /** Runs while the next record is kept back until its time comes. */
   #early: NodeJS.Timeout | undefined;
@@ -91,18 +85,63 @@ export class OwnedPartition implements TopicPartition {
   /** The first offset that is not finished, as far as it is known here. */
   get next(): number | undefined {
     return (
-      this.#tracker.committable ?? this.#movedTo ?? this.#before ?? this.committed ?? this.#tracker.first
+      this.#tracker.committable ?? this.#movedTo ?? this.#before ?? this.#committed ?? this.#tracker.first
     );
+  }
+
+  /** The offset after the last record fetched; `undefined` before the first. */
+  get position(): number | undefined {
+    return this.#position;
+  }
+
+  /** What the group has committed, as far as this member knows. */
+  get committed(): number | undefined {
+    return this.#committed;
+  }
+
+  /** Counts the moves. */
+  get moves(): number {
+    return this.#moves;
+  }
+
+  /** Counts the moves that records have finished after: the outcome of a commit from before one says nothing about what is committed since. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** It is being released: nothing of it is delivered any more. */
+  get releasing(): boolean {
+    return this.#releasing;
+  }
+
+  /** Others have it, or may have it: whatever finishes now must not be committed. */
+  get gone(): boolean {
+    return this.#gone;
+  }
+
+  /** Someone is finding out where to move it to; until then nothing is delivered. */
+  get held(): boolean {
+    return this.#holds > 0;
+  }
+
+  /** Paused natively, because too much of it is waiting while other partitions have nothing. */
+  get pausedNatively(): boolean {
+    return this.#pausedNatively;
+  }
+
+  /** No more records are taken for now; those that were taken go on, behind others of their key too. */
+  get throttled(): boolean {
+    return this.#throttled;
+  }
+
+  /** An offset of it is being committed in a transaction: until that has ended, nobody else commits for it. */
+  get transacting(): boolean {
+    return this.#transacting;
   }
 
   /** Paused by the user. */
   get paused(): boolean {
     return this.#paused;
-  }
-
-  set paused(paused: boolean) {
-    this.#paused = paused;
-    if (!paused) for (const end of this.#pausing) end();
   }
 
   /** It moves to another offset as soon as its handlers in flight have finished. */
@@ -122,22 +161,29 @@ export class OwnedPartition implements TopicPartition {
 
   /** Whether records that were taken may be handed over. */
   get goesOn(): boolean {
-    return this.wanted && this.movesPending === 0;
+    return this.wanted && !this.held;
   }
 
   /** Whether there are records to be taken. Only to be asked of one that is `open`. */
   get hasMore(): boolean {
-    return this.queue.length > 0 && !this.throttled;
+    return this.queue.length > 0 && !this.#throttled;
   }
 
   /** Whether more of it is to be fetched, as far as there is room. */
   get wanted(): boolean {
-    return !this.releasing && !this.seeking && !this.paused;
+    return !this.#releasing && !this.seeking && !this.#paused;
+  }
+
+  /** Puts fetched records, from one index to before another, behind those that wait. */
+  receive(records: FetchedRecords, from: number, to: number): void {
+    this.queue.push(records, from, to);
+    const last = records[to - 1];
+    if (last !== undefined) this.#position = last.offset + 1;
   }
 
   /** The next record, which counts as started; `undefined` where there is none to hand over. */
   take(): RawRecord | undefined {
-    if (!this.open || this.throttled) return undefined;
+    if (!this.open || this.#throttled) return undefined;
     if (this.#delay !== undefined && this.#isEarly(this.#delay)) return undefined;
     const record = this.queue.shift();
     if (record !== undefined) this.#tracker.start(record.offset);
@@ -149,15 +195,15 @@ export class OwnedPartition implements TopicPartition {
     this.#tracker.finish(offset);
     if (this.#hasMoved && this.#tracker.committable !== undefined) {
       this.#hasMoved = false;
-      this.committed = undefined;
-      this.generation += 1;
+      this.#committed = undefined;
+      this.#generation += 1;
     }
     if (this.#queueing.size > 0) this.#queueing.get(this.#tracker.first ?? -1)?.();
   }
 
   /** Waits `ms` milliseconds with a record in hand; less where the partition is given up or moves. */
   async wait(ms: number): Promise<void> {
-    if (this.releasing || this.seeking) return;
+    if (this.#releasing || this.seeking) return;
     await new Promise<void>((resolve) => {
       const end = (): void => {
         clearTimeout(timer);
@@ -171,7 +217,7 @@ export class OwnedPartition implements TopicPartition {
 
   /** Waits with a record in hand until the user resumes the partition, or it is given up or moves. */
   async untilResumed(): Promise<void> {
-    while (this.#paused && !this.releasing && !this.seeking) {
+    while (this.#paused && !this.#releasing && !this.seeking) {
       const { promise, resolve } = deferred();
       this.#pausing.add(resolve);
       await promise;
@@ -190,7 +236,7 @@ export class OwnedPartition implements TopicPartition {
   /** Waits until every record before this one is finished: `false` where the partition is given up or moves before that. */
   async untilFirst(offset: number): Promise<boolean> {
     if (this.#tracker.first === offset) return true;
-    if (this.releasing || this.seeking) return false;
+    if (this.#releasing || this.seeking) return false;
     await new Promise<void>((resolve) => {
       this.#queueing.set(offset, resolve);
     });
@@ -218,20 +264,76 @@ export class OwnedPartition implements TopicPartition {
     });
   }
 
+  /** The user pauses it: nothing of it is delivered until `resume`. */
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+    for (const end of this.#pausing) end();
+  }
+
+  /** Nothing is fetched until `resumeFetching`, for want of memory. */
+  pauseFetching(): void {
+    this.#pausedNatively = true;
+  }
+
+  resumeFetching(): void {
+    this.#pausedNatively = false;
+  }
+
+  /** No more records are taken until `unthrottle`. */
+  throttle(): void {
+    this.#throttled = true;
+  }
+
+  unthrottle(): void {
+    this.#throttled = false;
+  }
+
+  /** Nothing is delivered until as many `unhold` have followed: it is being found out where to move it to. */
+  hold(): void {
+    this.#holds += 1;
+  }
+
+  unhold(): void {
+    this.#holds -= 1;
+  }
+
+  /** The group has committed this offset; `undefined` where that is not known any more. */
+  committedAt(offset: number | undefined): void {
+    this.#committed = offset;
+  }
+
+  /** A transaction commits an offset of it, until `endTransaction`: nobody else commits for it meanwhile. */
+  beginTransaction(): void {
+    this.#transacting = true;
+  }
+
+  endTransaction(): void {
+    this.#transacting = false;
+  }
+
   abort(reason: Error): void {
     this.#abort.abort(reason);
   }
 
-  /** Nothing of it is handed over any more; what was fetched is dropped. */
+  /** Nothing of it is delivered any more; what was fetched is dropped. */
   release(): void {
-    this.releasing = true;
+    this.#releasing = true;
     this.#dropQueue();
+  }
+
+  /** The assignment of it ends: others may have it, and nothing that finishes from here on counts. */
+  end(): void {
+    this.#gone = true;
   }
 
   /** Others have it, or may have it: nothing that finishes of it counts, and its handlers are told so. */
   lose(message: string): void {
     this.release();
-    this.gone = true;
+    this.end();
     this.abort(new KafkaError("BROKER", message, this));
   }
 
@@ -257,14 +359,14 @@ export class OwnedPartition implements TopicPartition {
   moveTo(offset: number, rollback = false): void {
     this.queue.clear();
     if (!rollback) this.#before = this.committable;
-    else if (this.committed !== undefined) this.#before = undefined;
+    else if (this.#committed !== undefined) this.#before = undefined;
     else this.#before = this.#begin;
-    if (rollback) this.committed = undefined;
+    if (rollback) this.#committed = undefined;
     this.#tracker = new OffsetTracker();
     this.#hasMoved = true;
-    this.position = offset;
+    this.#position = offset;
     this.#movedTo = offset;
-    this.moves += 1;
+    this.#moves += 1;
     this.#seeks -= 1;
   }
 

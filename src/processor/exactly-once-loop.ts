@@ -146,7 +146,7 @@ export class ExactlyOnceLoop {
     this.#held.drop(partition);
     if (partition.gone || this.#stale.has(partition)) return;
     this.#stale.add(partition);
-    partition.movesPending += 1;
+    partition.hold();
     partition.queue.clear();
     this.#toRewind.add(partition);
     this.#dropStale();
@@ -344,7 +344,7 @@ export class ExactlyOnceLoop {
       this.#runner.commitWith(offsets, this.#session.native, this.#lost),
     );
     this.#failures = 0;
-    for (const partition of this.#inTransaction.take()) partition.committed = partition.committable;
+    for (const partition of this.#inTransaction.take()) partition.committedAt(partition.committable);
   }
 
   /** What of the transaction may not be ours any more, if there is anything. */
@@ -409,10 +409,10 @@ export class ExactlyOnceLoop {
           const found = committed.find(
             (each) => each.topic === partition.topic && each.partition === partition.partition,
           );
-          if (found !== undefined && found.offset >= 0) partition.committed = found.offset;
+          if (found !== undefined && found.offset >= 0) partition.committedAt(found.offset);
           const offset = partition.committed ?? this.#firstOffsets.get(partition);
           this.#stale.delete(partition);
-          partition.movesPending -= 1;
+          partition.unhold();
           const moved =
             offset === undefined ? Promise.resolve() : this.#session.seek(partition, offset, true);
           void moved.then(() => {
@@ -506,7 +506,7 @@ export class ExactlyOnceLoop {
     const first = partition.queue.peek();
     if (first !== undefined && !this.#firstOffsets.has(partition))
       this.#firstOffsets.set(partition, first.offset);
-    partition.throttled = this.#isTooFull(partition);
+    this.#setThrottle(partition, this.#isTooFull(partition));
     this.#delivery?.offer(partition);
   }
 
@@ -543,8 +543,13 @@ export class ExactlyOnceLoop {
   #throttleOne(partition: OwnedPartition): void {
     const isFull = this.#isTooFull(partition);
     if (isFull === partition.throttled) return;
-    partition.throttled = isFull;
+    this.#setThrottle(partition, isFull);
     if (!isFull) this.#delivery?.offer(partition);
+  }
+
+  #setThrottle(partition: OwnedPartition, isFull: boolean): void {
+    if (isFull) partition.throttle();
+    else partition.unthrottle();
   }
 
   #isTooFull(partition: OwnedPartition): boolean {

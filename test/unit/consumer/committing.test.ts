@@ -115,7 +115,7 @@ test("commits nothing for a partition that others have", async () => {
   const committer = committerOf((offsets) => sent.push(offsets));
   const partition = partitionWith(5);
   handle(partition, committer, 2);
-  partition.gone = true;
+  partition.end();
   handle(partition, committer, 1);
   await committer.flush([partition], 1_000);
   await vi.advanceTimersByTimeAsync(1_000);
@@ -226,7 +226,7 @@ test("no schedule of completions, failures, revokes and seeks commits past an un
       };
       const giveUp = (): void => {
         partition.release();
-        partition.gone = true;
+        partition.end();
         // Handlers that were not waited for finish later, and it must not matter.
         const late = partition;
         for (const offset of running) {
@@ -283,11 +283,11 @@ test("waits for a transaction that commits in its place, and no longer", async (
   const committer = committerOf(() => {});
   const partition = partitionWith(10);
   handle(partition, committer, 3);
-  partition.transacting = true;
+  partition.beginTransaction();
   const flushing = committer.flush([partition], 10_000);
   await vi.advanceTimersByTimeAsync(500);
-  partition.committed = 3;
-  partition.transacting = false;
+  partition.committedAt(3);
+  partition.endTransaction();
   await vi.advanceTimersByTimeAsync(100);
   expect(await flushing).toBeUndefined();
 });
@@ -297,7 +297,7 @@ test("says which partition was lost before what is finished in it was committed"
   const partition = partitionWith(10);
   handle(partition, committer, 3);
   const flushing = committer.flush([partition], 10_000);
-  partition.gone = true;
+  partition.end();
   committer.settle(refusal);
   await vi.advanceTimersByTimeAsync(300);
   expect(await flushing).toBe(partition);

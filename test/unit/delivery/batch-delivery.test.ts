@@ -75,7 +75,7 @@ test("a pause while a serde works: what was taken is not handed over, and comes 
   feed(0, range(3));
   const [partition] = partitions;
   if (partition === undefined) return;
-  partition.paused = true;
+  partition.pause();
   decoding.resolve(undefined);
   await settled();
   expect(batches).toEqual([]);
@@ -97,7 +97,7 @@ test("across partitions: a pause while a serde works leaves the other partitions
   feed(0, [0]);
   feed(1, [4]);
   feed(2, [7, 8]);
-  if (partitions[0] !== undefined) partitions[0].paused = true;
+  if (partitions[0] !== undefined) partitions[0].pause();
   decoding.resolve(undefined);
   await settled();
   expect(batches).toEqual(["2:7 2:8"]);

@@ -152,11 +152,11 @@ describe.each(["partition", "key", "none"] as const)("order: %s", (order) => {
   test("a pause while a record is decoded: it is handed over once the partition is resumed", async () => {
     const { partition, decoding, handled } = decodingOne(order);
     if (partition === undefined) return;
-    partition.paused = true;
+    partition.pause();
     decoding.resolve("decoded");
     await settled();
     expect(handled).toEqual([]);
-    partition.paused = false;
+    partition.resume();
     await settled();
     expect(handled).toEqual(["decoded"]);
     expect(partition.committable).toBe(1);
@@ -166,7 +166,7 @@ describe.each(["partition", "key", "none"] as const)("order: %s", (order) => {
     const { partition, decoding, delivery, handled, feedOther } = decodingOne(order);
     if (partition === undefined) return;
     expect(delivery.oldest()).toMatchObject({ offset: 0 });
-    partition.paused = true;
+    partition.pause();
     decoding.resolve("decoded");
     await settled();
     expect(delivery.oldest()).toBeUndefined();
@@ -174,7 +174,7 @@ describe.each(["partition", "key", "none"] as const)("order: %s", (order) => {
     feedOther();
     await settled();
     expect(handled).toEqual(["other"]);
-    partition.paused = false;
+    partition.resume();
     await settled();
     expect(handled).toEqual(["other", "decoded"]);
   });
@@ -193,13 +193,13 @@ describe.each(["partition", "key", "none"] as const)("order: %s", (order) => {
     feed(0, ["a"]);
     const [partition] = partitions;
     if (partition === undefined) return;
-    partition.paused = true;
+    partition.pause();
     await sleep(20);
     second = 1_000;
     expect(delivery.oldest()).toBeUndefined();
     feed(1, ["b"]);
     expect(calls).toEqual(["0/1", "1/1"]);
-    partition.paused = false;
+    partition.resume();
     await settled();
     expect(calls).toEqual(["0/1", "1/1", "0/2"]);
     expect(delivery.oldest()).toMatchObject({ offset: 0, seconds: 0 });
@@ -217,16 +217,16 @@ describe.each(["partition", "key", "none"] as const)("order: %s", (order) => {
     feed(0, ["a"]);
     const [partition] = partitions;
     if (partition === undefined) return;
-    partition.paused = true;
+    partition.pause();
     decoding.resolve();
     await settled();
-    partition.paused = false;
+    partition.resume();
     // Between the end of a pause and what it wakes there are other microtasks.
-    queueMicrotask(() => (partition.paused = true));
+    queueMicrotask(() => partition.pause());
     await settled();
     feed(0, ["a", "b"]);
     expect(handled).toEqual([]);
-    partition.paused = false;
+    partition.resume();
     delivery.offer(partition);
     await settled();
     expect(order === "partition" ? handled : handled.toSorted()).toEqual([0, 1, 2]);
@@ -237,7 +237,8 @@ describe.each(["partition", "key", "none"] as const)("order: %s", (order) => {
     for (const isPaused of [false, true]) {
       const { partition, decoding, handled } = decodingOne(order);
       if (partition === undefined) return;
-      partition.paused = isPaused;
+      if (isPaused) partition.pause();
+      else partition.resume();
       decoding.resolve("decoded");
       partition.beginSeek();
       await settled();
@@ -270,7 +271,7 @@ describe.each(["partition", "key", "none"] as const)("order: %s", (order) => {
     const [partition] = partitions;
     if (partition === undefined) return;
     partition.release();
-    partition.gone = true;
+    partition.end();
     partition.abort(new Error("lost"));
     decoding.resolve("decoded");
     await expect.poll(() => partition.active).toBe(0);
@@ -359,11 +360,11 @@ test("a pause keeps records that wait behind others of their key, and resume han
   feed(0, ["a", "a", "a"]);
   const [partition] = partitions;
   if (partition === undefined) return;
-  partition.paused = true;
+  partition.pause();
   calls[0]?.done.resolve();
   await settled();
   expect(calls).toHaveLength(1);
-  partition.paused = false;
+  partition.resume();
   delivery.offer(partition);
   calls[1]?.done.resolve();
   await settled();
@@ -497,12 +498,12 @@ test("order: key, while no more records are taken, those behind others of their 
   expect(handled).toEqual([2]);
   const [partition] = partitions;
   if (partition === undefined) throw new Error("there is none");
-  partition.throttled = true;
+  partition.throttle();
   feed(0, ["a", "c"]);
   slow.resolve();
   await settled();
   expect(handled).toEqual([2, 0, 1]);
-  partition.throttled = false;
+  partition.unthrottle();
   delivery.offer(partition);
   await settled();
   expect(handled.toSorted()).toEqual([0, 1, 2, 3, 4]);
@@ -526,9 +527,9 @@ test("a failed record that waits for a place gives it up with its partition", as
   );
   const [failing, busy] = partitions;
   if (failing === undefined || busy === undefined) return;
-  busy.paused = true;
+  busy.pause();
   feed(1, ["b"]);
-  busy.paused = false;
+  busy.resume();
   feed(0, ["a"]);
   feed(1, ["c"]);
   await sleep(20);

@@ -49,14 +49,14 @@ test("a pause while a record is decoded: it comes again once the partition is re
     },
   });
   await settled();
-  partition.paused = true;
+  partition.pause();
   decoding.resolve("decoded");
   expect(await Promise.race([next, settled()])).toBeUndefined();
   expect(rewound).toEqual([0]);
   // Nothing is in hand that could take too long.
   expect(iterator.oldest()).toBeUndefined();
   expect(partition.active).toBe(0);
-  partition.paused = false;
+  partition.resume();
   iterator.offer(partition);
   expect(await next).toEqual({ done: false, value: "decoded" });
   expect(await iterator.next()).toEqual({ done: false, value: 1 });
@@ -68,7 +68,7 @@ test("a pause while a record is decoded leaves the other partitions their turn",
   const other = new OwnedPartition({ topic: "topic", partition: 1 });
   other.queue.push([rawRecord(5, { partition: 1 })], 0, 1);
   iterator.offer(other);
-  partition.paused = true;
+  partition.pause();
   decoding.resolve("decoded");
   expect(await next).toEqual({ done: false, value: 5 });
 });
@@ -94,7 +94,7 @@ test("a partition that is lost while a record turns out not to decode does not s
   const { partition, decoding, errors } = setUp({ failures });
   await settled();
   partition.release();
-  partition.gone = true;
+  partition.end();
   partition.abort(new Error("lost"));
   decoding.reject(new Error("not JSON"));
   await settled();
@@ -113,12 +113,12 @@ test("a record that turns out not to decode in a paused partition is dealt with 
   } as unknown as RecordFailures;
   const { partition, decoding, next, iterator } = setUp({ failures });
   await settled();
-  partition.paused = true;
+  partition.pause();
   decoding.reject(new Error("not JSON"));
   await settled();
   expect(skipped).toEqual([0]);
   expect(partition.committable).toBe(1);
-  partition.paused = false;
+  partition.resume();
   iterator.offer(partition);
   expect(await next).toEqual({ done: false, value: 1 });
 });

@@ -23,14 +23,19 @@ beforeEach(() => {
   natively.clear();
   full = new OwnedPartition({ topic: "topic", partition: 0 });
   other = new OwnedPartition({ topic: "topic", partition: 1 });
-  full.queue.push(rawRecords(2_000), 0, 2_000);
-  full.position = 2_000;
+  full.receive(rawRecords(2_000), 0, 2_000);
   ends.set(0, 1_000_000);
 });
 
+/** Everything before `position` was fetched, and nothing of it waits. */
+function fetchedUpTo(partition: OwnedPartition, position: number): void {
+  partition.receive(rawRecords(1, position - 1), 0, 1);
+  partition.queue.clear();
+}
+
 test("stops fetching when a partition is full and the others have nothing more to give", () => {
   const flow = new FlowControl(2 ** 25);
-  other.position = 10;
+  fetchedUpTo(other, 10);
   ends.set(1, 10);
   expect(flow.wantsMore([full, other], source, 0)).toBe(false);
   expect(natively).toEqual(new Set());
@@ -38,7 +43,7 @@ test("stops fetching when a partition is full and the others have nothing more t
 
 test("pauses a full partition natively where another one starves behind it, and resumes it when it has room", () => {
   const flow = new FlowControl(2 ** 25);
-  other.position = 10;
+  fetchedUpTo(other, 10);
   ends.set(1, 11);
   expect(flow.wantsMore([full, other], source, 0)).toBe(true);
   expect(natively).toEqual(new Set([0]));
@@ -116,8 +121,7 @@ test("while every handler is at work it fetches no more than they need next", ()
   const flow = new FlowControl(2 ** 25, () => isBusy);
   full.queue.clear();
   full.queue.push(rawRecords(700), 0, 700);
-  other.queue.push(rawRecords(299), 0, 299);
-  other.position = 299;
+  other.receive(rawRecords(299), 0, 299);
   ends.set(1, 1_000);
   expect(flow.wantsMore([full, other], source, 0)).toBe(true);
   expect(flow.fetchSize(source, 0)).toBe(100);
@@ -144,15 +148,14 @@ test("while every handler is at work it fetches no more than they need next", ()
 
 test("a partition that has had nothing for long is fetched although every handler is at work", () => {
   const flow = new FlowControl(2 ** 25, () => true);
-  other.position = 10;
+  fetchedUpTo(other, 10);
   ends.set(1, 11);
   expect(flow.wantsMore([full, other], source, 1_000)).toBe(false);
   expect(flow.wantsMore([full, other], source, 2_999)).toBe(false);
   expect(natively).toEqual(new Set());
   expect(flow.wantsMore([full, other], source, 3_000)).toBe(true);
   expect(natively).toEqual(new Set([0]));
-  other.queue.push(rawRecords(1, 10), 0, 1);
-  other.position = 11;
+  other.receive(rawRecords(1, 10), 0, 1);
   expect(flow.wantsMore([full, other], source, 3_001)).toBe(false);
 });
 
@@ -161,13 +164,13 @@ test("what the user has paused does not count as enough", () => {
   full.queue.clear();
   full.queue.push(rawRecords(1_500), 0, 1_500);
   expect(flow.wantsMore([full], source, 0)).toBe(false);
-  full.paused = true;
+  full.pause();
   expect(flow.wantsMore([full], source, 0)).toBe(true);
 });
 
 test("a partition whose log ends with markers, or that nothing is known of, is waited for only once", () => {
   const flow = new FlowControl(2 ** 25);
-  other.position = 10;
+  fetchedUpTo(other, 10);
   ends.set(1, 11);
   const rounds = [0, 1_999, 2_001, 3_999].map((now) => flow.wantsMore([full, other], source, now));
   expect(rounds).toEqual([true, true, true, true]);
@@ -179,7 +182,7 @@ test("a partition whose log ends with markers, or that nothing is known of, is w
 
 test("a partition from which nothing is handed over for now fills, and no further", () => {
   const flow = new FlowControl(2 ** 25);
-  full.movesPending = 1;
+  full.hold();
   expect(flow.wantsMore([full], source, 0)).toBe(false);
   full.queue.clear();
   expect(flow.wantsMore([full], source, 0)).toBe(true);

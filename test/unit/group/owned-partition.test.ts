@@ -36,7 +36,7 @@ test("after a seek the outcome of an earlier commit counts until something has f
   const { generation } = partition;
   move(partition, 5);
   expect(partition.generation).toBe(generation);
-  partition.committed = 100;
+  partition.committedAt(100);
   handle(partition, 5, 6);
   expect(partition.generation).toBe(generation + 1);
   expect(partition.committed).toBeUndefined();
@@ -68,4 +68,36 @@ test("before anything has finished, the first record that was taken is the next 
   expect(partition.next).toBe(7);
   partition.finish(7);
   expect(partition.next).toBe(8);
+});
+
+test("fetched records wait in their order, and the position is behind the last of them", () => {
+  const partition = new OwnedPartition(place);
+  expect(partition.position).toBeUndefined();
+  partition.receive(rawRecords(5, 40), 1, 3);
+  expect(partition.position).toBe(43);
+  expect([partition.take()?.offset, partition.take()?.offset, partition.take()]).toEqual([41, 42, undefined]);
+});
+
+test("nothing is taken while anyone holds it, and only the last one lets it go on", () => {
+  const partition = new OwnedPartition(place);
+  partition.receive(rawRecords(1), 0, 1);
+  partition.hold();
+  partition.hold();
+  expect(partition.take()).toBeUndefined();
+  partition.unhold();
+  expect(partition.held).toBe(true);
+  expect(partition.take()).toBeUndefined();
+  partition.unhold();
+  expect(partition.take()?.offset).toBe(0);
+});
+
+test("throttled it takes nothing more, and goes on with what was taken", () => {
+  const partition = new OwnedPartition(place);
+  partition.receive(rawRecords(2), 0, 2);
+  partition.take();
+  partition.throttle();
+  expect(partition.take()).toBeUndefined();
+  expect(partition.goesOn).toBe(true);
+  partition.unthrottle();
+  expect(partition.take()?.offset).toBe(1);
 });

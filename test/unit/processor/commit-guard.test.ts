@@ -84,7 +84,7 @@ test("a transaction takes what was sent and the offsets, and is committed", asyn
 
 test("is rolled back where a partition went before the offsets were added", async () => {
   const calls = await callsWhere((partition) => {
-    partition.gone = true;
+    partition.end();
   });
   expect(calls).toEqual(["send", "abort"]);
 });
@@ -92,7 +92,7 @@ test("is rolled back where a partition went before the offsets were added", asyn
 test("is rolled back where a partition went while the offsets were added", async () => {
   const calls = await callsWhere((partition) => {
     played.whileOffsetsAreAdded = () => {
-      partition.gone = true;
+      partition.end();
     };
   });
   expect(calls).toEqual(["send", "offsets", "abort"]);

@@ -61,7 +61,7 @@ describe("the claims of a transaction", () => {
     claims.add(partition);
     expect(claims.offsets()).toEqual([{ topic: "t", partition: 0, offset: 2 }]);
     expect(claims.broken()).toBeUndefined();
-    partition.gone = true;
+    partition.end();
     expect(claims.broken()).toBe(partition);
     expect(claims.take()).toEqual([partition]);
     expect(claims.isEmpty()).toBe(true);
