@@ -14,9 +14,9 @@ export function checkKnown(path: string, options: unknown, known: readonly strin
 export function checkInteger(
   path: string,
   value: unknown,
-  { min, max, otherwise }: { readonly min: number; readonly max: number; readonly otherwise: number },
+  { min, max, otherwise }: { readonly min: number; readonly max: number; readonly otherwise?: number },
 ): number {
-  if (value === undefined) return otherwise;
+  if (value === undefined && otherwise !== undefined) return otherwise;
   if (typeof value !== "number" || !Number.isInteger(value) || value < min || value > max)
     throw new ConfigError(path, `expected a whole number from ${min} to ${max}, got ${describe(value)}`);
   return value;
@@ -27,9 +27,9 @@ export function checkOneOf<const Name extends string>(
   path: string,
   value: unknown,
   names: readonly Name[],
-  otherwise: Name,
+  otherwise?: Name,
 ): Name {
-  if (value === undefined) return otherwise;
+  if (value === undefined && otherwise !== undefined) return otherwise;
   const found = names.find((name) => name === value);
   if (found === undefined)
     throw new ConfigError(path, `expected one of ${names.join(", ")}, got ${describe(value)}`);

@@ -1,5 +1,8 @@
-import { checkInteger, checkKnown, checkOneOf, describe } from "../check.js";
+import { checkInteger, describe } from "../check.js";
 import { ConfigError } from "../errors.js";
+import { checkValues } from "../options/check-options.js";
+import { callback, choice, custom, flag, integer, nested, number, requiredCustom } from "../options/kinds.js";
+import type { Checked, OptionSpecs } from "../options/spec.js";
 import type { AnyTopic } from "../topic.js";
 import type { Backoff } from "./retry-delays.js";
 import { deadLetterTopicOf, mayBeMadeFrom, retryTopicOf } from "./topic-names.js";
@@ -97,17 +100,26 @@ export interface ResolvedFailureOptions {
   readonly topics: readonly PolicyTopic[];
 }
 
-/** The names of the options, for those that take them beside their own. */
-export const failureOptionNames = [
-  "retry",
-  "retryTopics",
-  "deadLetter",
-  "onInvalid",
-] as const satisfies readonly (keyof FailureOptions)[];
-
 const dayMs = 86_400_000;
 const maxAttempts = 1_000;
 const maxRetryTopics = 10;
+
+/** The options of a failure policy, for those that take them beside their own. */
+export const failureSpecs = {
+  retry: nested<RetryOptions>()({
+    attempts: integer({ min: 1, max: maxAttempts, default: 5 }),
+    initialDelayMs: integer({ min: 1, max: 3_600_000, default: 200 }),
+    factor: number({ min: 1, max: 100, default: 2 }),
+    maxDelayMs: integer({ min: 1, max: dayMs, absent: "30,000, or `initialDelayMs` where that is more" }),
+    jitter: flag({ default: true }),
+    retryIf: callback<NonNullable<RetryOptions["retryIf"]>>({ absent: "every error but a `PermanentError`" }),
+  }),
+  retryTopics: nested<RetryTopicsOptions>()({
+    delaysMs: requiredCustom<readonly number[]>("list", checkDelays),
+  }),
+  deadLetter: custom<boolean | AnyTopic, true | AnyTopic | undefined>("topic", checkDeadLetter),
+  onInvalid: choice(["fail", "dead-letter", "skip"], { default: "fail" }),
+} satisfies OptionSpecs<FailureOptions>;
 
 /** What is consumed: topics by name, and regular expressions that names fit. */
 export interface PolicySources {
@@ -126,10 +138,9 @@ export function resolveFailureOptions(
   groupId: string,
   sources: PolicySources,
 ): ResolvedFailureOptions | undefined {
-  const retry = resolveRetry(options.retry);
-  const delaysMs = resolveDelays(options.retryTopics);
-  const deadLetter = resolveDeadLetter(options.deadLetter);
-  const onInvalid = checkOneOf("onInvalid", options.onInvalid, ["fail", "dead-letter", "skip"], "fail");
+  const { retry: givenRetry, retryTopics: later, deadLetter, onInvalid } = checkValues(options, failureSpecs);
+  const retry = givenRetry === undefined ? undefined : withMaxDelay(givenRetry);
+  const delaysMs = later?.delaysMs ?? [];
   if (onInvalid === "dead-letter" && deadLetter === undefined)
     throw new ConfigError("onInvalid", '"dead-letter" needs the option deadLetter: true, or a topic');
   if (retry === undefined && delaysMs.length === 0 && deadLetter === undefined && onInvalid === "fail")
@@ -172,60 +183,27 @@ function checkForPattern(delaysMs: readonly number[], deadLetter: true | AnyTopi
     throw new ConfigError("deadLetter", "with a topic pattern, give a topic of yours instead of true");
 }
 
-function resolveRetry(retry: unknown): ResolvedRetry | undefined {
-  if (retry === undefined) return undefined;
-  const names = ["attempts", "initialDelayMs", "factor", "maxDelayMs", "jitter", "retryIf"] as const;
-  checkKnown("retry", retry, names);
-  const options = retry as { readonly [Name in (typeof names)[number]]?: unknown };
-  const initialDelayMs = checkInteger("retry.initialDelayMs", options.initialDelayMs, {
-    min: 1,
-    max: 3_600_000,
-    otherwise: 200,
-  });
-  const maxDelayMs = checkInteger("retry.maxDelayMs", options.maxDelayMs, {
-    min: 1,
-    max: dayMs,
-    otherwise: Math.max(30_000, initialDelayMs),
-  });
+function withMaxDelay(retry: NonNullable<Checked<typeof failureSpecs>["retry"]>): ResolvedRetry {
+  const { initialDelayMs } = retry;
+  const maxDelayMs = retry.maxDelayMs ?? Math.max(30_000, initialDelayMs);
   if (maxDelayMs < initialDelayMs)
     throw new ConfigError("retry.maxDelayMs", `must not be below retry.initialDelayMs (${initialDelayMs})`);
-  const { factor = 2, jitter = true, retryIf } = options;
-  if (typeof factor !== "number" || !(factor >= 1 && factor <= 100))
-    throw new ConfigError("retry.factor", `expected a number from 1 to 100, got ${describe(factor)}`);
-  if (typeof jitter !== "boolean")
-    throw new ConfigError("retry.jitter", `expected true or false, got ${describe(jitter)}`);
-  if (retryIf !== undefined && typeof retryIf !== "function")
-    throw new ConfigError("retry.retryIf", `expected a function, got ${describe(retryIf)}`);
-  return {
-    attempts: checkInteger("retry.attempts", options.attempts, { min: 1, max: maxAttempts, otherwise: 5 }),
-    initialDelayMs,
-    factor,
-    maxDelayMs,
-    jitter,
-    retryIf: retryIf as ResolvedRetry["retryIf"],
-  };
+  return { ...retry, maxDelayMs };
 }
 
-function resolveDelays(retryTopics: unknown): readonly number[] {
-  if (retryTopics === undefined) return [];
-  checkKnown("retryTopics", retryTopics, ["delaysMs"]);
-  const { delaysMs } = retryTopics as { readonly delaysMs?: unknown };
+function checkDelays(path: string, delaysMs: unknown): readonly number[] {
   if (!Array.isArray(delaysMs) || delaysMs.length === 0 || delaysMs.length > maxRetryTopics)
     throw new ConfigError(
-      "retryTopics.delaysMs",
+      path,
       `expected 1 to ${maxRetryTopics} delays, got ${Array.isArray(delaysMs) ? delaysMs.length : describe(delaysMs)}`,
     );
   // By index: a hole in the array is no delay.
   return Array.from({ length: delaysMs.length }, (_, index) =>
-    checkInteger(`retryTopics.delaysMs[${index}]`, (delaysMs as unknown[])[index] ?? null, {
-      min: 1,
-      max: dayMs,
-      otherwise: 0,
-    }),
+    checkInteger(`${path}[${index}]`, (delaysMs as unknown[])[index] ?? null, { min: 1, max: dayMs }),
   );
 }
 
-function resolveDeadLetter(deadLetter: unknown): true | AnyTopic | undefined {
+function checkDeadLetter(path: string, deadLetter: unknown): true | AnyTopic | undefined {
   if (deadLetter === undefined || deadLetter === false) return undefined;
   if (deadLetter === true) return true;
   if (
@@ -236,10 +214,7 @@ function resolveDeadLetter(deadLetter: unknown): true | AnyTopic | undefined {
     "config" in deadLetter
   )
     return deadLetter as AnyTopic;
-  throw new ConfigError(
-    "deadLetter",
-    `expected true, or a topic made with defineTopic, got ${describe(deadLetter)}`,
-  );
+  throw new ConfigError(path, `expected true, or a topic made with defineTopic, got ${describe(deadLetter)}`);
 }
 
 /** A record that fails must not come back by itself, neither to this consumer nor to that of its dead letters. */

@@ -1,8 +1,10 @@
-import { checkInteger, checkKnown, checkOneOf, checkRequiredText, checkText, describe } from "../check.js";
 import type { NativeProperties } from "../driver/native.js";
 import { ConfigError } from "../errors.js";
 import type { TopicPartition } from "../offsets.js";
-import { failureOptionNames, type FailureOptions } from "../failure/options.js";
+import { failureSpecs, type FailureOptions } from "../failure/options.js";
+import { checkOptions } from "../options/check-options.js";
+import { callback, choice, integer, requiredText, text } from "../options/kinds.js";
+import type { Checked, OptionSpecs } from "../options/spec.js";
 
 /**
  * What happened to the partitions of a consumer: `assigned` to it, `revoked` politely (its handlers have
@@ -119,109 +121,115 @@ export interface ResolvedConsumerOptions {
   readonly properties: NativeProperties;
 }
 
-/** The names of the options, for refusing others. */
-export const consumerOptionNames = [
-  "groupId",
-  "from",
-  "groupInstanceId",
-  "groupProtocol",
-  "assignor",
-  "sessionTimeoutMs",
-  "maxPollIntervalMs",
-  "order",
-  "concurrency",
-  "commitIntervalMs",
-  "drainTimeoutMs",
-  "isolationLevel",
-  "maxBufferBytes",
-  "onRebalance",
-  ...failureOptionNames,
-] as const satisfies readonly (keyof ConsumerOptions)[];
-
 const hourMs = 3_600_000;
+
+/** The options of a consumer, for those that take them beside their own. */
+export const consumerSpecs = {
+  groupId: requiredText({ property: "group.id", kafkajs: "groupId" }),
+  from: choice(["earliest", "latest"], {
+    default: "earliest",
+    property: "auto.offset.reset",
+    kafkajs: "fromBeginning",
+  }),
+  groupInstanceId: text({ property: "group.instance.id" }),
+  groupProtocol: choice(["classic", "consumer"], { default: "classic", property: "group.protocol" }),
+  assignor: choice(["cooperative-sticky", "range", "roundrobin"], {
+    absent: "`cooperative-sticky`",
+    property: "partition.assignment.strategy",
+    kafkajs: "partitionAssigners",
+  }),
+  sessionTimeoutMs: integer({
+    min: 1_000,
+    max: hourMs,
+    absent: "45,000, or `maxPollIntervalMs` where that is less",
+    property: "session.timeout.ms",
+    kafkajs: "sessionTimeout",
+  }),
+  maxPollIntervalMs: integer({
+    min: 1_000,
+    max: 24 * hourMs,
+    default: 300_000,
+    property: "max.poll.interval.ms",
+    kafkajs: "rebalanceTimeout",
+  }),
+  order: choice(["partition", "key", "none"], { default: "partition" }),
+  concurrency: integer({
+    min: 1,
+    max: 10_000,
+    absent: "as many as there are assigned partitions",
+    kafkajs: "partitionsConsumedConcurrently",
+  }),
+  commitIntervalMs: integer({
+    min: 10,
+    max: 600_000,
+    default: 1_000,
+    property: "auto.commit.interval.ms",
+    kafkajs: "autoCommitInterval",
+  }),
+  drainTimeoutMs: integer({
+    min: 0,
+    max: hourMs,
+    absent: "30,000, or half of `maxPollIntervalMs` where that is less",
+  }),
+  isolationLevel: choice(["read_committed", "read_uncommitted"], {
+    default: "read_committed",
+    property: "isolation.level",
+    kafkajs: "readUncommitted",
+  }),
+  maxBufferBytes: integer({ min: 2 ** 20, max: 2 ** 30, default: 2 ** 25 }),
+  onRebalance: callback<NonNullable<ConsumerOptions["onRebalance"]>>(),
+  ...failureSpecs,
+} satisfies OptionSpecs<ConsumerOptions>;
+
+type CheckedOptions = Omit<Checked<typeof consumerSpecs>, keyof FailureOptions>;
 
 /** Checks the options of a consumer and fills in the defaults. Names the field that is wrong. */
 export function resolveConsumerOptions(options: ConsumerOptions): ResolvedConsumerOptions {
-  checkKnown("ConsumerOptions", options, consumerOptionNames);
-  const { onRebalance } = options;
-  if (onRebalance !== undefined && typeof onRebalance !== "function")
-    throw new ConfigError("onRebalance", `expected a function, got ${describe(onRebalance)}`);
-  const groupId = checkRequiredText("groupId", options.groupId);
-  const maxPollIntervalMs = checkInteger("maxPollIntervalMs", options.maxPollIntervalMs, {
-    min: 1_000,
-    max: 24 * hourMs,
-    otherwise: 300_000,
-  });
-  const drainTimeoutMs = checkInteger("drainTimeoutMs", options.drainTimeoutMs, {
-    min: 0,
-    max: hourMs,
-    otherwise: Math.min(30_000, maxPollIntervalMs / 2),
-  });
+  return settleConsumerOptions(checkOptions("ConsumerOptions", options, consumerSpecs));
+}
+
+/** Checks how options that are right by themselves go together, and makes native properties of them. */
+export function settleConsumerOptions(options: CheckedOptions): ResolvedConsumerOptions {
+  const { groupId, groupInstanceId, maxPollIntervalMs } = options;
+  const drainTimeoutMs = options.drainTimeoutMs ?? Math.min(30_000, maxPollIntervalMs / 2);
   if (drainTimeoutMs >= maxPollIntervalMs)
     throw new ConfigError("drainTimeoutMs", `must be below maxPollIntervalMs (${maxPollIntervalMs})`);
   return {
     groupId,
-    groupInstanceId: options.groupInstanceId,
+    groupInstanceId,
     maxPollIntervalMs,
     drainTimeoutMs,
-    order: checkOneOf("order", options.order, ["partition", "key", "none"], "partition"),
-    concurrency:
-      options.concurrency === undefined
-        ? undefined
-        : checkInteger("concurrency", options.concurrency, { min: 1, max: 10_000, otherwise: 1 }),
-    commitIntervalMs: checkInteger("commitIntervalMs", options.commitIntervalMs, {
-      min: 10,
-      max: 600_000,
-      otherwise: 1_000,
-    }),
-    maxBufferBytes: checkInteger("maxBufferBytes", options.maxBufferBytes, {
-      min: 2 ** 20,
-      max: 2 ** 30,
-      otherwise: 2 ** 25,
-    }),
-    onRebalance,
+    order: options.order,
+    concurrency: options.concurrency,
+    commitIntervalMs: options.commitIntervalMs,
+    maxBufferBytes: options.maxBufferBytes,
+    onRebalance: options.onRebalance,
     properties: {
       "group.id": groupId,
-      "auto.offset.reset": checkOneOf("from", options.from, ["earliest", "latest"], "earliest"),
-      "isolation.level": checkOneOf(
-        "isolationLevel",
-        options.isolationLevel,
-        ["read_committed", "read_uncommitted"],
-        "read_committed",
-      ),
-      ...membershipOf(options, maxPollIntervalMs),
+      "auto.offset.reset": options.from,
+      "isolation.level": options.isolationLevel,
+      ...(groupInstanceId === undefined ? {} : { "group.instance.id": groupInstanceId }),
+      ...membershipOf(options),
     },
   };
 }
 
-function membershipOf(options: ConsumerOptions, maxPollIntervalMs: number): NativeProperties {
-  const instanceId = checkText("groupInstanceId", options.groupInstanceId);
-  const common: NativeProperties = instanceId === undefined ? {} : { "group.instance.id": instanceId };
-  if (checkOneOf("groupProtocol", options.groupProtocol, ["classic", "consumer"], "classic") === "consumer") {
-    for (const name of ["assignor", "sessionTimeoutMs"] as const) {
+function membershipOf(options: CheckedOptions): NativeProperties {
+  const { maxPollIntervalMs } = options;
+  if (options.groupProtocol === "consumer") {
+    for (const name of ["assignor", "sessionTimeoutMs"] as const)
       if (options[name] !== undefined)
         throw new ConfigError(
           name,
           'is the broker\'s to choose with groupProtocol: "consumer"; leave it out',
         );
-    }
-    return { ...common, "group.protocol": "consumer", "max.poll.interval.ms": maxPollIntervalMs };
+    return { "group.protocol": "consumer", "max.poll.interval.ms": maxPollIntervalMs };
   }
-  const sessionTimeoutMs = checkInteger("sessionTimeoutMs", options.sessionTimeoutMs, {
-    min: 1_000,
-    max: hourMs,
-    otherwise: Math.min(45_000, maxPollIntervalMs),
-  });
+  const sessionTimeoutMs = options.sessionTimeoutMs ?? Math.min(45_000, maxPollIntervalMs);
   if (maxPollIntervalMs < sessionTimeoutMs)
     throw new ConfigError("maxPollIntervalMs", `must not be below sessionTimeoutMs (${sessionTimeoutMs})`);
   return {
-    ...common,
-    "partition.assignment.strategy": checkOneOf(
-      "assignor",
-      options.assignor,
-      ["cooperative-sticky", "range", "roundrobin"],
-      "cooperative-sticky",
-    ),
+    "partition.assignment.strategy": options.assignor ?? "cooperative-sticky",
     "session.timeout.ms": sessionTimeoutMs,
     "heartbeat.interval.ms": Math.min(3_000, Math.floor(sessionTimeoutMs / 3)),
     "max.poll.interval.ms": maxPollIntervalMs,

@@ -1,6 +1,6 @@
 import { describeGroup } from "../admin/describe-group.js";
 import type { AclOperation } from "../admin/descriptions.js";
-import { checkKnown, checkText } from "../check.js";
+import { checkKnown } from "../check.js";
 import type { ClientConfig } from "../driver/client-config.js";
 import { NativeAdmin } from "../driver/native-admin.js";
 import { AuthorizationError, ConfigError, KafkaError } from "../errors.js";
@@ -11,7 +11,7 @@ import {
 } from "../failure/options.js";
 import { retryTransactionalIdPrefix } from "../failure/topic-names.js";
 import type { AnyTopic } from "../topic.js";
-import { checkOptionNames, type CheckOptions } from "./options.js";
+import { type CheckOptions, checkSpecs } from "./options.js";
 import { CheckReport, type Finding } from "./report.js";
 import { checkTimeLimits } from "./time-limits.js";
 import { topicFindings, type TopicUse } from "./topic-findings.js";
@@ -28,9 +28,10 @@ export async function check(
   topics: readonly AnyTopic[],
   options: CheckOptions,
 ): Promise<CheckReport> {
-  checkKnown("CheckOptions", options, checkOptionNames);
-  const groupId = checkText("groupId", options.groupId);
-  const transactionalId = checkText("transactionalId", options.transactionalId);
+  checkKnown("CheckOptions", options, Object.keys(checkSpecs));
+  // How long things may take is a finding where it is wrong, and the rest is for the client itself to check.
+  const groupId = checkSpecs.groupId.check("groupId", options.groupId);
+  const transactionalId = checkSpecs.transactionalId.check("transactionalId", options.transactionalId);
   const failure = resolveFailure(options, groupId, topics);
   const uses = usesOf(topics, options, failure);
   const findings: Finding[] = [...checkTimeLimits(options)];

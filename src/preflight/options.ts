@@ -1,6 +1,8 @@
-import { consumerOptionNames, type ConsumerOptions } from "../group/options.js";
-import type { ProcessorOptions } from "../processor/options.js";
-import { transactionOptionNames, type TransactionOptions } from "../transactions/transaction-options.js";
+import { type ConsumerOptions, consumerSpecs } from "../group/options.js";
+import { custom, text } from "../options/kinds.js";
+import type { OptionSpecs } from "../options/spec.js";
+import { type ProcessorOptions, processorSpecs } from "../processor/options.js";
+import { type TransactionOptions, transactionSpecs } from "../transactions/transaction-options.js";
 import type { AnyTopic } from "../topic.js";
 
 /**
@@ -21,10 +23,15 @@ export interface CheckOptions
   readonly writes?: AnyTopic | readonly AnyTopic[] | undefined;
 }
 
-/** The names of the options, for refusing others. */
-export const checkOptionNames: readonly string[] = [
-  ...consumerOptionNames,
-  ...transactionOptionNames,
-  "maxTransactionRecords",
-  "writes",
-];
+/** The options of a check. */
+export const checkSpecs = {
+  ...consumerSpecs,
+  ...transactionSpecs,
+  groupId: text({ property: "group.id" }),
+  transactionalId: text({ property: "transactional.id" }),
+  maxTransactionRecords: processorSpecs.maxTransactionRecords,
+  writes: custom<AnyTopic | readonly AnyTopic[], AnyTopic | readonly AnyTopic[]>(
+    "topic",
+    (_, given) => (given ?? []) as AnyTopic | readonly AnyTopic[],
+  ),
+} satisfies OptionSpecs<CheckOptions>;

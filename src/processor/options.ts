@@ -1,17 +1,20 @@
-import { checkInteger, checkKnown } from "../check.js";
+import { checkInteger } from "../check.js";
 import {
-  consumerOptionNames,
   type ConsumerOptions,
+  consumerSpecs,
   type ResolvedConsumerOptions,
-  resolveConsumerOptions,
+  settleConsumerOptions,
 } from "../group/options.js";
 import type { NativeProperties } from "../driver/native.js";
 import { ConfigError } from "../errors.js";
+import { checkOptions } from "../options/check-options.js";
+import { integer } from "../options/kinds.js";
+import type { OptionSpecs } from "../options/spec.js";
 import {
   type ResolvedTransactionOptions,
-  resolveTransactionOptions,
-  transactionOptionNames,
+  settleTransactionOptions,
   type TransactionOptions,
+  transactionSpecs,
 } from "../transactions/transaction-options.js";
 
 /**
@@ -45,41 +48,42 @@ export interface ResolvedProcessorOptions {
   readonly maxTransactionRecords: number;
 }
 
+const { isolationLevel: _, ...readingSpecs } = consumerSpecs;
+
+/** The options of a processor. */
+export const processorSpecs = {
+  ...transactionSpecs,
+  ...readingSpecs,
+  commitIntervalMs: integer({
+    min: 1,
+    max: 60_000,
+    default: 100,
+    property: "auto.commit.interval.ms",
+    kafkajs: "autoCommitInterval",
+  }),
+  maxTransactionRecords: integer({ min: 1, max: 1_000_000, default: 10_000 }),
+} satisfies OptionSpecs<ProcessorOptions>;
+
 /** Checks the options and names the field that is wrong. `shared` are the properties passed to `Kafka`. */
 export function resolveProcessorOptions(
   options: ProcessorOptions,
   shared: NativeProperties,
 ): ResolvedProcessorOptions {
-  checkKnown("ProcessorOptions", options, [
-    ...transactionOptionNames,
-    ...consumerOptionNames,
-    "maxTransactionRecords",
-  ]);
-  const { commitIntervalMs, maxTransactionRecords, ...rest } = options;
-  if ("isolationLevel" in rest)
+  if (typeof options === "object" && (options as unknown) !== null && "isolationLevel" in options)
     throw new ConfigError(
       "isolationLevel",
       "a processor reads read_committed, or it would not be exactly once",
     );
-  const given = new Set<string>(transactionOptionNames);
-  const pick = (wanted: boolean): object =>
-    Object.fromEntries(Object.entries(rest).filter(([name]) => given.has(name) === wanted));
-  const transaction = resolveTransactionOptions(pick(true) as TransactionOptions, {
-    "connections.max.idle.ms": maxIdleMs,
-    ...shared,
-  });
+  const given = checkOptions("ProcessorOptions", options, processorSpecs);
+  const transaction = settleTransactionOptions(given, { "connections.max.idle.ms": maxIdleMs, ...shared });
   return {
     transaction,
-    consumer: resolveConsumerOptions(pick(false) as ConsumerOptions),
-    commitIntervalMs: checkInteger("commitIntervalMs", commitIntervalMs, {
+    consumer: settleConsumerOptions({ ...given, isolationLevel: "read_committed" }),
+    // It must end before the transaction does.
+    commitIntervalMs: checkInteger("commitIntervalMs", given.commitIntervalMs, {
       min: 1,
       max: Math.min(60_000, transaction.transactionTimeoutMs - 1),
-      otherwise: 100,
     }),
-    maxTransactionRecords: checkInteger("maxTransactionRecords", maxTransactionRecords, {
-      min: 1,
-      max: 1_000_000,
-      otherwise: 10_000,
-    }),
+    maxTransactionRecords: given.maxTransactionRecords,
   };
 }

@@ -1,6 +1,9 @@
-import { checkInteger, checkKnown, checkOneOf, describe } from "../check.js";
+import { checkInteger, checkOneOf, describe } from "../check.js";
 import type { NativeProperties } from "../driver/native.js";
 import { ConfigError } from "../errors.js";
+import { checkOptions } from "../options/check-options.js";
+import { choice, custom, integer } from "../options/kinds.js";
+import type { OptionSpecs } from "../options/spec.js";
 import { oneInFlight } from "./one-in-flight.js";
 
 /**
@@ -122,7 +125,8 @@ export interface ResolvedProducerOptions {
   readonly bulkProperties: NativeProperties;
 }
 
-const partitioners = [
+/** The names of partitioners. */
+export const partitioners = [
   "murmur2_random",
   "murmur2",
   "consistent_random",
@@ -132,21 +136,71 @@ const partitioners = [
   "random",
 ] as const satisfies readonly PartitionerName[];
 
-const names = [
-  "deliveryTimeoutMs",
-  "requestTimeoutMs",
-  "retries",
-  "lingerMs",
-  "compression",
-  "partitioner",
-  "maxRecordBytes",
-  "maxBatchBytes",
-  "maxBatchRecords",
-  "maxInFlightRecords",
-  "maxInFlightBytes",
-  "maxWaitingRecords",
-  "closeTimeoutMs",
-] as const satisfies readonly (keyof ProducerOptions)[];
+/** How batches are compressed. */
+export const compressionSpec = choice(["none", "gzip", "snappy", "lz4", "zstd"], {
+  default: "none",
+  property: "compression.type",
+  kafkajs: "compression",
+});
+
+/** The options of a producer. */
+export const producerSpecs = {
+  deliveryTimeoutMs: integer({
+    min: 100,
+    max: 86_400_000,
+    default: 120_000,
+    property: "delivery.timeout.ms",
+    kafkajs: "timeout",
+  }),
+  requestTimeoutMs: integer({
+    min: 10,
+    max: 300_000,
+    absent: "30,000, or what `deliveryTimeoutMs` leaves",
+    property: "request.timeout.ms",
+    kafkajs: "requestTimeout",
+  }),
+  retries: integer({
+    min: 1,
+    max: 2_147_483_647,
+    default: 2_147_483_647,
+    property: "retries",
+    kafkajs: "retry.retries",
+  }),
+  lingerMs: integer({ min: 0, max: 900_000, absent: "0, and 2 under load", property: "linger.ms" }),
+  compression: compressionSpec,
+  partitioner: custom<PartitionerName | PartitionerFunction, PartitionerName | PartitionerFunction>(
+    "choice",
+    checkPartitioner,
+    { words: partitioners, default: "murmur2_random", property: "partitioner", kafkajs: "createPartitioner" },
+  ),
+  maxRecordBytes: integer({
+    min: 1_000,
+    max: 1_000_000_000,
+    default: 1_000_000,
+    property: "message.max.bytes",
+  }),
+  maxBatchBytes: integer({
+    min: 1,
+    max: 1_000_000_000,
+    absent: "1,000,000, or `maxRecordBytes` where that is less",
+    property: "batch.size",
+  }),
+  maxBatchRecords: integer({ min: 1, max: 1_000_000, default: 10_000, property: "batch.num.messages" }),
+  maxInFlightRecords: integer({
+    min: 1,
+    max: 1_000_000,
+    default: 20_000,
+    property: "queue.buffering.max.messages",
+  }),
+  maxInFlightBytes: integer({
+    min: 1_000,
+    max: 2_000_000_000,
+    default: 33_554_432,
+    property: "queue.buffering.max.kbytes",
+  }),
+  maxWaitingRecords: integer({ min: 1, max: 100_000_000, default: 1_000_000 }),
+  closeTimeoutMs: integer({ min: 0, max: 86_400_000, default: 30_000 }),
+} satisfies OptionSpecs<ProducerOptions>;
 
 /**
  * How long a topic may be missing before its records fail with `UNKNOWN_TOPIC`: long enough for a broker
@@ -165,12 +219,9 @@ export function resolveProducerOptions(
   options: ProducerOptions,
   shared: NativeProperties,
 ): ResolvedProducerOptions {
-  checkKnown("ProducerOptions", options, names);
-  const integer = (name: keyof ProducerOptions, min: number, max: number, otherwise: number): number =>
-    checkInteger(name, options[name], { min, max, otherwise });
-
-  const deliveryTimeoutMs = integer("deliveryTimeoutMs", 100, 86_400_000, 120_000);
-  const lingerMs = integer("lingerMs", 0, 900_000, 0);
+  const given = checkOptions("ProducerOptions", options, producerSpecs);
+  const { deliveryTimeoutMs, maxRecordBytes, maxInFlightRecords, maxInFlightBytes, partitioner } = given;
+  const { lingerMs = 0 } = given;
   const left = deliveryTimeoutMs - lingerMs;
   if (left < 10) {
     throw new ConfigError(
@@ -178,18 +229,18 @@ export function resolveProducerOptions(
       `must be more than lingerMs (${lingerMs}), got ${deliveryTimeoutMs}`,
     );
   }
-  const requestTimeoutMs = integer("requestTimeoutMs", 10, 300_000, Math.min(30_000, left));
+  const requestTimeoutMs = given.requestTimeoutMs ?? Math.min(30_000, left);
   if (requestTimeoutMs > left) {
     throw new ConfigError(
       "deliveryTimeoutMs",
       `must be at least lingerMs + requestTimeoutMs (${lingerMs} + ${requestTimeoutMs}), got ${deliveryTimeoutMs}`,
     );
   }
-  const maxRecordBytes = integer("maxRecordBytes", 1_000, 1_000_000_000, 1_000_000);
-  const maxBatchBytes = integer("maxBatchBytes", 1, maxRecordBytes, Math.min(1_000_000, maxRecordBytes));
-  const maxInFlightRecords = integer("maxInFlightRecords", 1, 1_000_000, 20_000);
-  const maxInFlightBytes = integer("maxInFlightBytes", 1_000, 2_000_000_000, 33_554_432);
-  const partitioner = resolvePartitioner(options.partitioner);
+  const maxBatchBytes = checkInteger("maxBatchBytes", given.maxBatchBytes, {
+    min: 1,
+    max: maxRecordBytes,
+    otherwise: Math.min(1_000_000, maxRecordBytes),
+  });
 
   const properties: NativeProperties = {
     // As Java's producer: a broker that is back is used within a second, not ten.
@@ -201,28 +252,28 @@ export function resolveProducerOptions(
     acks: -1,
     "delivery.timeout.ms": deliveryTimeoutMs,
     "request.timeout.ms": requestTimeoutMs,
-    retries: integer("retries", 1, 2_147_483_647, 2_147_483_647),
+    retries: given.retries,
     "linger.ms": lingerMs,
-    "compression.type": checkCompression(options.compression),
+    "compression.type": given.compression,
     partitioner: typeof partitioner === "string" ? partitioner : "murmur2_random",
     "message.max.bytes": maxRecordBytes,
     "batch.size": maxBatchBytes,
-    "batch.num.messages": integer("maxBatchRecords", 1, 1_000_000, 10_000),
+    "batch.num.messages": given.maxBatchRecords,
     // The window is kept before the native queue, so that queue never fills.
     "queue.buffering.max.messages": maxInFlightRecords,
     "queue.buffering.max.kbytes": nativeQueueKbytes(maxInFlightBytes, maxRecordBytes),
   };
   return {
     deliveryTimeoutMs,
-    closeTimeoutMs: integer("closeTimeoutMs", 0, 86_400_000, 30_000),
+    closeTimeoutMs: given.closeTimeoutMs,
     maxRecordBytes,
     maxInFlightRecords,
     maxInFlightBytes,
-    maxWaitingRecords: integer("maxWaitingRecords", 1, 100_000_000, 1_000_000),
+    maxWaitingRecords: given.maxWaitingRecords,
     partitioner: typeof partitioner === "string" ? undefined : partitioner,
     properties,
     gatheringProperties:
-      options.lingerMs === undefined ? { ...properties, "linger.ms": gatheringLingerMs } : undefined,
+      given.lingerMs === undefined ? { ...properties, "linger.ms": gatheringLingerMs } : undefined,
     bulkProperties: {
       ...properties,
       ...oneInFlight,
@@ -232,20 +283,12 @@ export function resolveProducerOptions(
   };
 }
 
-export function checkCompression(compression: unknown): Compression {
-  return checkOneOf("compression", compression, ["none", "gzip", "snappy", "lz4", "zstd"], "none");
-}
-
-export function checkPartitioner(partitioner: unknown): PartitionerName {
-  return checkOneOf("partitioner", partitioner, partitioners, "murmur2_random");
-}
-
-function resolvePartitioner(partitioner: unknown): PartitionerName | PartitionerFunction {
+function checkPartitioner(path: string, partitioner: unknown): PartitionerName | PartitionerFunction {
   if (typeof partitioner === "function") return partitioner as PartitionerFunction;
   if (partitioner !== undefined && typeof partitioner !== "string") {
-    throw new ConfigError("partitioner", `expected a name or a function, got ${describe(partitioner)}`);
+    throw new ConfigError(path, `expected a name or a function, got ${describe(partitioner)}`);
   }
-  return checkPartitioner(partitioner);
+  return checkOneOf(path, partitioner, partitioners, "murmur2_random");
 }
 
 /** The native queue's limit of bytes, never below one record: librdkafka takes 1 to 2,147,483,647. */

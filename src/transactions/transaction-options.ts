@@ -1,10 +1,12 @@
-import { checkInteger, checkKnown, checkRequiredText } from "../check.js";
 import type { NativeProperties } from "../driver/native.js";
+import { checkOptions } from "../options/check-options.js";
+import { choice, integer, requiredText } from "../options/kinds.js";
+import type { Checked, OptionSpecs } from "../options/spec.js";
 import {
-  checkCompression,
-  checkPartitioner,
   type Compression,
+  compressionSpec,
   type PartitionerName,
+  partitioners,
 } from "../producer/options.js";
 import { oneInFlight } from "../producer/one-in-flight.js";
 
@@ -51,34 +53,46 @@ export interface ResolvedTransactionOptions {
   readonly properties: NativeProperties;
 }
 
-/** The names of the options, for refusing others. */
-export const transactionOptionNames = [
-  "transactionalId",
-  "transactionTimeoutMs",
-  "lingerMs",
-  "compression",
-  "maxBatchBytes",
-  "partitioner",
-] as const satisfies readonly (keyof TransactionOptions)[];
-
 /** How long a topic may be missing before its records fail, for one that is just being made. */
 const topicPropagationMs = 5_000;
 const maxRecordBytes = 60_000_000;
 /** A request that gets no answer is made again after this long, within the transaction's own time. */
 const requestTimeoutMs = 10_000;
 
+/** The options of transactions, for those that take them beside their own. */
+export const transactionSpecs = {
+  transactionalId: requiredText({ property: "transactional.id", kafkajs: "transactionalId" }),
+  transactionTimeoutMs: integer({
+    min: 1_000,
+    max: 900_000,
+    default: 60_000,
+    property: "transaction.timeout.ms",
+    kafkajs: "transactionTimeout",
+  }),
+  lingerMs: integer({ min: 0, max: 1_000, default: 5, property: "linger.ms" }),
+  compression: compressionSpec,
+  maxBatchBytes: integer({ min: 1, max: maxRecordBytes, default: 1_000_000, property: "batch.size" }),
+  partitioner: choice(partitioners, {
+    default: "murmur2_random",
+    property: "partitioner",
+    kafkajs: "createPartitioner",
+  }),
+} satisfies OptionSpecs<TransactionOptions>;
+
 /** Checks the options and names the field that is wrong. `shared` are the properties passed to `Kafka`. */
 export function resolveTransactionOptions(
   options: TransactionOptions,
   shared: NativeProperties,
 ): ResolvedTransactionOptions {
-  checkKnown("TransactionOptions", options, transactionOptionNames);
-  const transactionalId = checkRequiredText("transactionalId", options.transactionalId);
-  const transactionTimeoutMs = checkInteger("transactionTimeoutMs", options.transactionTimeoutMs, {
-    min: 1_000,
-    max: 900_000,
-    otherwise: 60_000,
-  });
+  return settleTransactionOptions(checkOptions("TransactionOptions", options, transactionSpecs), shared);
+}
+
+/** Makes native properties of options that have been checked. */
+export function settleTransactionOptions(
+  options: Checked<typeof transactionSpecs>,
+  shared: NativeProperties,
+): ResolvedTransactionOptions {
+  const { transactionalId, transactionTimeoutMs } = options;
   return {
     transactionalId,
     transactionTimeoutMs,
@@ -104,14 +118,10 @@ export function resolveTransactionOptions(
       ...oneInFlight,
       // Success needs no report: a commit fails if a delivery did.
       "delivery.report.only.error": true,
-      "linger.ms": checkInteger("lingerMs", options.lingerMs, { min: 0, max: 1_000, otherwise: 5 }),
-      "compression.type": checkCompression(options.compression),
-      "batch.size": checkInteger("maxBatchBytes", options.maxBatchBytes, {
-        min: 1,
-        max: maxRecordBytes,
-        otherwise: 1_000_000,
-      }),
-      partitioner: checkPartitioner(options.partitioner),
+      "linger.ms": options.lingerMs,
+      "compression.type": options.compression,
+      "batch.size": options.maxBatchBytes,
+      partitioner: options.partitioner,
     },
   };
 }

@@ -1,4 +1,4 @@
-import { checkInteger, describe } from "../check.js";
+import { describe } from "../check.js";
 import type { ClientConfig } from "../driver/client-config.js";
 import {
   ClosedError,
@@ -12,11 +12,14 @@ import { type ClientHealth, healthOf } from "../health.js";
 import type { EncodedRecord } from "../record.js";
 import type { ClientTelemetry } from "../telemetry/client-telemetry.js";
 import { deferred, ignoreRejection, settlesWithin } from "../waiting.js";
+import { checkOptions } from "../options/check-options.js";
+import { integer } from "../options/kinds.js";
+import type { OptionSpecs } from "../options/spec.js";
 import { observeTransaction } from "../producer/observed.js";
 import {
-  resolveTransactionOptions,
-  transactionOptionNames,
+  settleTransactionOptions,
   type TransactionOptions,
+  transactionSpecs,
 } from "./transaction-options.js";
 import { TransactionFailure, TransactionRunner } from "./transaction-runner.js";
 import { Encoders, type Transaction, TransactionSends } from "./transaction.js";
@@ -30,6 +33,12 @@ export interface TransactionalProducerOptions extends TransactionOptions {
    */
   readonly closeTimeoutMs?: number | undefined;
 }
+
+/** The options of a transactional producer. */
+export const transactionalProducerSpecs = {
+  ...transactionSpecs,
+  closeTimeoutMs: integer({ min: 0, max: 3_600_000, default: 30_000 }),
+} satisfies OptionSpecs<TransactionalProducerOptions>;
 
 /** What a transaction's callback is told besides the transaction. */
 export interface TransactionContext {
@@ -67,15 +76,11 @@ export class TransactionalProducer {
 
   /** @internal Use {@link Kafka.transactionalProducer}. */
   constructor(config: ClientConfig, options: TransactionalProducerOptions, onClosed: () => void) {
-    const { closeTimeoutMs, ...rest } = checkObject(options);
-    const resolved = resolveTransactionOptions(rest, config.properties);
+    const given = checkOptions("TransactionalProducerOptions", options, transactionalProducerSpecs);
+    const resolved = settleTransactionOptions(given, config.properties);
     this.#transactionalId = resolved.transactionalId;
     this.#transactionTimeoutMs = resolved.transactionTimeoutMs;
-    this.#closeTimeoutMs = checkInteger("closeTimeoutMs", closeTimeoutMs, {
-      min: 0,
-      max: 3_600_000,
-      otherwise: 30_000,
-    });
+    this.#closeTimeoutMs = given.closeTimeoutMs;
     this.#runner = new TransactionRunner(config, resolved);
     this.#telemetry = config.telemetry;
     this.#onClosed = onClosed;
@@ -267,13 +272,4 @@ function rejection(
       signal.removeEventListener("abort", give);
     },
   };
-}
-
-function checkObject(options: TransactionalProducerOptions): TransactionalProducerOptions {
-  if (typeof options !== "object" || (options as unknown) === null)
-    throw new ConfigError(
-      "TransactionalProducerOptions",
-      `expected { ${transactionOptionNames.join(", ")} }, got ${describe(options)}`,
-    );
-  return options;
 }
