@@ -108,7 +108,7 @@ export class Processor<T extends AnyTopic> {
       throw new ConfigError("handler", `expected a function, got ${describe(handler)}`);
     const resolved = resolveBatchOptions(options, this.#options.consumer.order);
     checkFailureUse(this.#failures?.policy, "runBatch");
-    this.#loop.prepareFor(resolved.maxRecords);
+    this.#loop.sessions.prepareFor(resolved.maxRecords);
     const { groupId } = this.#options.consumer;
     const observed = observedBatchHandler(this.#config.telemetry, groupId, this.#collecting(handler));
     await this.#serve(new BatchDelivery(this.#host(), observed, resolved, this.#watch.second));
@@ -116,7 +116,7 @@ export class Processor<T extends AnyTopic> {
 
   /** The partitions assigned to this member now. */
   get assignment(): readonly TopicPartition[] {
-    return this.#loop.partitions.map(({ topic, partition }) => ({ topic, partition }));
+    return this.#loop.sessions.current.partitions.map(({ topic, partition }) => ({ topic, partition }));
   }
 
   /** @internal For {@link Kafka.health}. */
@@ -207,9 +207,9 @@ export class Processor<T extends AnyTopic> {
     this.#delivery?.stop();
     if (this.#delivery !== undefined) {
       const began = Date.now();
-      if (this.#loop.partitions.length === 0) this.#loop.giveUp();
-      else this.#loop.quiesce();
-      await this.#loop.drain(this.#loop.partitions);
+      if (this.#loop.sessions.current.partitions.length === 0) this.#loop.giveUp();
+      else this.#loop.sessions.current.quiesce();
+      await this.#loop.drain(this.#loop.sessions.current.partitions);
       await this.#loop.stop(Math.max(1_000, drainTimeoutMs - (Date.now() - began)));
     }
     this.#watch.stop();
@@ -225,7 +225,7 @@ export class Processor<T extends AnyTopic> {
       },
       failures: this.#failures,
       taken: (partition) => {
-        this.#loop.taken(partition);
+        this.#loop.sessions.current.madeRoom(partition);
       },
       finished: (partition, offset, result) => {
         this.#loop.finished([{ partition, offsets: [offset] }], result as Sent);
@@ -236,11 +236,11 @@ export class Processor<T extends AnyTopic> {
       failed: (error) => {
         this.#failHandling(error);
       },
-      isFull: (partition) => this.#loop.isFull(partition),
+      isFull: (partition) => this.#loop.sessions.current.isFull(partition),
       rewind: (partition) => {
         this.#loop.readAgain(partition);
       },
-      limit: () => this.#options.consumer.concurrency ?? this.#loop.concurrency,
+      limit: () => this.#options.consumer.concurrency ?? this.#loop.sessions.current.concurrency,
     };
   }
 }

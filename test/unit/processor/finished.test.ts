@@ -53,17 +53,17 @@ describe("sends held back", () => {
   });
 });
 
-describe("the claims of a transaction", () => {
+describe("the partitions of a transaction", () => {
   test("give the next offset of each partition, and are broken by one that is gone", () => {
-    const [claims, partition] = [new TransactionPartitions(), partitionWith(3)];
+    const [partitions, partition] = [new TransactionPartitions(), partitionWith(3)];
     partition.finish(0);
     partition.finish(1);
-    claims.add(partition);
-    expect(claims.offsets()).toEqual([{ topic: "t", partition: 0, offset: 2 }]);
-    expect(claims.broken()).toBeUndefined();
+    partitions.add(partition);
+    expect(partitions.offsets()).toEqual([{ topic: "t", partition: 0, offset: 2 }]);
+    expect(partitions.broken()).toBeUndefined();
     partition.end();
-    expect(claims.broken()).toBe(partition);
-    expect(claims.take()).toEqual([partition]);
-    expect(claims.isEmpty()).toBe(true);
+    expect(partitions.broken()).toBe(partition);
+    expect(partitions.take()).toEqual([partition]);
+    expect(partitions.isEmpty()).toBe(true);
   });
 });
