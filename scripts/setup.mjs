@@ -1,9 +1,6 @@
 // Makes a clone ready to run: its dependencies, and the native Kafka client that npm does not build here
 // (.npmrc says why). Safe to run at any time; 0.3 s when there is nothing to do.
 //
-//   node scripts/setup.mjs                      does what is needed
-//   node scripts/setup.mjs --missing-packages   prints the Debian packages a build from source would miss
-//
 // Node's own modules only: it runs before anything is installed.
 import { spawnSync } from "node:child_process";
 import {
@@ -21,18 +18,18 @@ import { createRequire } from "node:module";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { endOf, runWatched } from "./run-watched.mjs";
+import { forBuild, install, installCommand, missing } from "./system-packages.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const native = "@confluentinc/kafka-javascript";
 /** Longer than a set-up takes that builds from source. */
 const maxWaitMs = 15 * 60_000;
 
-if (process.argv.includes("--missing-packages")) {
-  console.log(missingPackages().join(" "));
-} else if (!dependenciesMatchLockfile() || !loads(nativeFolder())) {
+if (!dependenciesMatchLockfile() || !loads(nativeFolder())) {
   waitForMyTurn();
   installDependencies();
-  makeNativeClientLoad();
+  await makeNativeClientLoad();
 }
 
 /** One at a time in a clone: two `npm ci` at once delete each other's files. The others then find it done. */
@@ -86,16 +83,19 @@ function isAbandoned(lock) {
 function installDependencies() {
   if (dependenciesMatchLockfile()) return;
   say("installing the dependencies (npm ci) …");
-  // `npm run` tells which npm it is; starting that one by hand avoids the shell wrapper of Windows.
-  const npm = process.env.npm_execpath;
-  const [command, ...first] = npm?.endsWith(".js") ? [process.execPath, npm] : ["npm"];
-  const options = { cwd: root, stdio: "inherit", shell: command === "npm" && process.platform === "win32" };
-  const { status } = spawnSync(
-    command,
-    [...first, "ci", "--no-audit", "--no-fund", "--loglevel=error"],
-    options,
-  );
+  const { status } = npm(["ci", "--no-audit", "--no-fund", "--loglevel=error"], {
+    cwd: root,
+    stdio: "inherit",
+  });
   if (status !== 0) giveUp("`npm ci` failed; what it printed is above.");
+}
+
+function npm(args, options) {
+  // `npm run` tells which npm it is; starting that one by hand avoids the shell wrapper of Windows.
+  const script = process.env.npm_execpath;
+  const [command, ...first] = script?.endsWith(".js") ? [process.execPath, script] : ["npm"];
+  const shell = command === "npm" && process.platform === "win32";
+  return spawnSync(command, [...first, ...args], { shell, ...options });
 }
 
 /** npm keeps a lockfile of what it really installed; times of files say nothing after a checkout. */
@@ -122,7 +122,7 @@ function nativeFolder() {
   return dirname(createRequire(join(root, "package.json")).resolve(`${native}/package.json`));
 }
 
-function makeNativeClientLoad() {
+async function makeNativeClientLoad() {
   const folder = nativeFolder();
   const build = join(folder, "build");
   const cached = join(cacheRoot(), cacheKey(folder));
@@ -136,18 +136,21 @@ function makeNativeClientLoad() {
   }
 
   say("looking for a prebuilt native client (a minute at most) …");
-  const prebuilt = nodePreGyp(folder, ["install"], {}, 60_000);
+  const prebuilt = await nodePreGyp(folder, ["install"], {
+    what: "looking for a prebuilt native client",
+    timeoutMs: 60_000,
+  });
   if (prebuilt.status === 0 && loads(folder)) {
     return say(`downloaded the native client, ${keep(build, cached)}`);
   }
 
-  const missing = missingPackages();
-  if (missing.length > 0) {
+  const left = await install(missing(forBuild));
+  if (left.length > 0) {
     giveUp(
       "there is no prebuilt native client for this machine, or it cannot be reached.",
       "Building it needs system packages that are missing. On Debian and Ubuntu:",
       "",
-      `  ${process.getuid?.() === 0 ? "" : "sudo "}apt-get install -y ${missing.join(" ")}`,
+      `  ${installCommand(left)}`,
       "",
       "Elsewhere: a C++20 compiler, make, Python 3 and the headers of OpenSSL, zlib, zstd, curl, SASL and lz4.",
       "Then run the same command again.",
@@ -155,9 +158,13 @@ function makeNativeClientLoad() {
   }
   say("building the native client from source, once for this machine (a minute or two) …");
   rmSync(build, { recursive: true, force: true });
-  const built = nodePreGyp(folder, ["install", "--build-from-source"], buildSettings());
+  const built = await nodePreGyp(folder, ["install", "--build-from-source"], {
+    what: "building the native client",
+    nameOf: compiledFile,
+    env: { ...process.env, ...(await buildSettings()) },
+  });
   if (built.status !== 0 || !loads(folder)) {
-    console.error(`${built.stdout}${built.stderr}`.trimEnd().split("\n").slice(-40).join("\n"));
+    console.error(endOf(built.output));
     giveUp("the native client could not be built; the end of what its build printed is above.");
   }
   say(`built the native client, ${keep(build, cached)}`);
@@ -178,26 +185,62 @@ function loads(folder) {
   return spawnSync(process.execPath, [join(folder, "librdkafka.js")], { stdio: "ignore" }).status === 0;
 }
 
-function nodePreGyp(folder, args, settings, timeout) {
+function nodePreGyp(folder, args, options) {
   const tool = createRequire(join(folder, "package.json")).resolve("@mapbox/node-pre-gyp/bin/node-pre-gyp");
-  return spawnSync(process.execPath, [tool, ...args], {
-    cwd: folder,
-    env: { ...process.env, ...settings },
-    encoding: "utf8",
-    maxBuffer: 2 ** 28,
-    timeout,
-    killSignal: "SIGKILL",
-  });
+  return runWatched(process.execPath, [tool, ...args], { cwd: folder, ...options });
 }
 
-function buildSettings() {
-  const nodeFolder = dirname(dirname(process.execPath));
-  const hasHeaders = existsSync(join(nodeFolder, "include", "node", "node.h"));
+/** The source file that a line of a build compiles, without its ending, if it does: gyp names the object file. */
+function compiledFile(line) {
+  return /([\w-]+)\.(?:c|cc|cpp|o)\b[^/]*$/.exec(line)?.[1];
+}
+
+async function buildSettings() {
   return {
     CKJS_LINKING: "dynamic", // a static build downloads its own copies of the libraries
     JOBS: "1", // librdkafka's makefile does not survive more
-    ...(hasHeaders && { npm_config_nodedir: nodeFolder }), // else the headers are downloaded
+    npm_config_nodedir: await nodeHeaders(),
   };
+}
+
+/** The folder with the headers of this Node.js; `undefined` where the build can download them. */
+async function nodeHeaders() {
+  const nextToNode = dirname(dirname(process.execPath));
+  // npm's configuration may name the headers of another version.
+  const found = [nextToNode, process.env.npm_config_nodedir ?? ""].find(hasHeaders);
+  if (found !== undefined || (await answers(process.release.headersUrl))) return found;
+
+  say("nodejs.org cannot be reached: fetching the headers of Node.js from npm …");
+  const folder = join(cacheRoot(), `node-${process.versions.node}`);
+  const name = `node-${process.platform}-${process.arch}@${process.versions.node}`;
+  mkdirSync(folder, { recursive: true });
+  const packed = npm(["pack", name, "--silent"], { cwd: folder, encoding: "utf8" });
+  const unpacked = spawnSync(
+    "tar",
+    ["xzf", packed.stdout.trim(), "--strip-components=1", "package/include"],
+    {
+      cwd: folder,
+    },
+  );
+  rmSync(join(folder, packed.stdout.trim()), { force: true });
+  return unpacked.status === 0 && hasHeaders(folder) ? folder : undefined;
+}
+
+/** Whether the headers of this Node.js are there, or of one with the same binary interface. */
+function hasHeaders(folder) {
+  const version = join(folder, "include", "node", "node_version.h");
+  if (!existsSync(version)) return false;
+  return (
+    /#define NODE_MODULE_VERSION (\d+)/.exec(readFileSync(version, "utf8"))?.[1] === process.versions.modules
+  );
+}
+
+async function answers(url) {
+  try {
+    return (await fetch(url, { method: "HEAD", signal: AbortSignal.timeout(5_000) })).ok;
+  } catch {
+    return false;
+  }
 }
 
 /**
@@ -239,35 +282,6 @@ function cacheKey(folder) {
   const libc = process.report.getReport().header.glibcVersionRuntime === undefined ? "musl" : "glibc";
   const parts = ["kafka-javascript", version, `abi${versions.modules}`, platform, arch];
   return [...parts, ...(platform === "linux" ? [libc] : [])].join("-");
-}
-
-/** What a build from source would not find, as Debian packages. */
-function missingPackages() {
-  const runs = (command) => spawnSync(command, ["--version"], { stdio: "ignore" }).status === 0;
-  const tools = {
-    make: "build-essential",
-    "c++": "build-essential",
-    python3: "python3",
-    "pkg-config": "pkg-config",
-  };
-  const headers = {
-    "openssl/ssl.h": "libssl-dev",
-    "zlib.h": "zlib1g-dev",
-    "zstd.h": "libzstd-dev",
-    "curl/curl.h": "libcurl4-openssl-dev",
-    "sasl/sasl.h": "libsasl2-dev",
-    "lz4frame.h": "liblz4-dev",
-  };
-  const compiles = (header) =>
-    spawnSync("c++", ["-E", "-x", "c++", "-"], {
-      input: `#include <${header}>\n`,
-      stdio: ["pipe", "ignore", "ignore"],
-    }).status === 0;
-  const missing = [
-    ...Object.keys(tools).flatMap((tool) => (runs(tool) ? [] : [tools[tool]])),
-    ...Object.keys(headers).flatMap((header) => (compiles(header) ? [] : [headers[header]])),
-  ];
-  return [...new Set(missing)];
 }
 
 function readJson(path) {

@@ -36,7 +36,7 @@ export async function findOrStartBroker(): Promise<Broker> {
  */
 export async function startBroker(port: number): Promise<Broker> {
   if (dockerAnswers()) return startInDocker(port);
-  const missing = missingForJava();
+  const missing = await missingForJava();
   if (missing.length === 0) {
     const kafka = await startKafka({ port });
     return { brokers: kafka.brokers, runsOn: "Java", close: () => kafka.close() };

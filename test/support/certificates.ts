@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { requireCommands } from "./system-packages.js";
 
 export interface Certificates {
   /** The authority's certificate, for clients to trust. PEM. */
@@ -16,6 +17,7 @@ export interface Certificates {
 
 /** Makes an authority and certificates of its for a broker on loopback and a client, with openssl, in a folder that exists. */
 export async function makeCertificates(folder: string): Promise<Certificates> {
+  await requireCommands("openssl");
   const file = (name: string) => join(folder, name);
   const openssl = (...args: string[]) => promisify(execFile)("openssl", args);
   const days = ["-days", "2"];

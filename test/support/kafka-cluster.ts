@@ -26,7 +26,7 @@ import { existsSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterThisProcess } from "./guard.js";
-import { classArchive, kafkaJars } from "./kafka/jars.js";
+import { classArchive, kafkaJars, requireJava } from "./kafka/jars.js";
 import { KafkaNode, type Properties } from "./kafka/node.js";
 import { freePort } from "./ports.js";
 import { TcpProxy } from "./tcp-proxy.js";
@@ -50,6 +50,7 @@ export interface KafkaClusterOptions {
 
 /** Starts a cluster; resolves when all its nodes serve clients. */
 export async function startKafka(options: KafkaClusterOptions = {}): Promise<KafkaCluster> {
+  await requireJava();
   const jars = kafkaJars();
   const archive = classArchive();
   if (!existsSync(archive)) await archiveClasses(jars, archive);

@@ -8,6 +8,7 @@ import { promisify } from "node:util";
 import { afterThisProcess } from "./guard.js";
 import { cacheFolder } from "./kafka/jars.js";
 import { freePort } from "./ports.js";
+import { requireCommands } from "./system-packages.js";
 
 const version = "2.6.13.Final";
 const name = `apicurio-registry-app-${version}`;
@@ -69,6 +70,7 @@ async function answers(url: string): Promise<boolean> {
 /** The folder with the server's jar. */
 async function installed(): Promise<string> {
   const folder = join(cacheFolder(), name);
+  await requireCommands("java", ...(existsSync(folder) ? [] : ["mvn"]));
   if (existsSync(folder)) return folder;
   const unfinished = `${folder}.${process.pid}`;
   mkdirSync(unfinished, { recursive: true });

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { missingCommands, requireCommands } from "../system-packages.js";
 
 const pom = fileURLToPath(new URL("./pom.xml", import.meta.url));
 
@@ -11,10 +12,17 @@ const pom = fileURLToPath(new URL("./pom.xml", import.meta.url));
 export const kafkaVersion =
   /<kafka\.version>(.*)<\/kafka\.version>/.exec(readFileSync(pom, "utf8"))?.[1] ?? "";
 
-/** What has to be installed before {@link kafkaJars} can work; nothing when it can. */
-export function missingForJava(): string[] {
-  const works = (command: string) => spawnSync(command, ["-version"], { stdio: "ignore" }).status === 0;
-  return ["java", ...(existsSync(installed()) ? [] : ["mvn"])].filter((command) => !works(command));
+/**
+ * What has to be installed before {@link kafkaJars} can work, after the system's packages were installed where that
+ * needs no password; nothing when it can.
+ */
+export function missingForJava(): Promise<string[]> {
+  return missingCommands(...neededCommands());
+}
+
+/** @throws Error that says what to install, where {@link missingForJava} finds something. */
+export function requireJava(): Promise<void> {
+  return requireCommands(...neededCommands());
 }
 
 /** The folder with the jars of the server and its tools, fetched by Maven the first time (about 10 s, 54 MB). */
@@ -49,6 +57,9 @@ export function cacheFolder(): string {
   const caches = process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache");
   return process.env["TYPED_KAFKA_CACHE"] ?? join(caches, "typed-kafka");
 }
+
+/** Maven has nothing to do where the jars are there. */
+const neededCommands = () => ["java", ...(existsSync(installed()) ? [] : ["mvn"])];
 
 function installed(): string {
   return join(cacheFolder(), `kafka-${kafkaVersion}-${shortHash(readFileSync(pom, "utf8"))}`);
