@@ -33,39 +33,41 @@ export async function latestStartOffsets(
 ): Promise<readonly NativeOffset[]> {
   const fresh = await uncommitted(source, partitions, isOver);
   const unknown = new Set(fresh.filter(({ topic }) => !isRetryTopic(topic)));
-  const begins = at(
+  const startOffsets = at(
     fresh.filter(({ topic }) => isRetryTopic(topic)),
     logStart,
   );
   await askEnds(
     source,
     () => (isOver() ? [] : [...unknown]),
-    (place, offset) => {
-      unknown.delete(place);
-      begins.push({ ...place, offset });
+    (partition, offset) => {
+      unknown.delete(partition);
+      startOffsets.push({ ...partition, offset });
     },
     patienceMs,
   );
-  return [...begins, ...at(unknown, logEnd)];
+  return [...startOffsets, ...at(unknown, logEnd)];
 }
 
 /**
  * Asks for the ends of what `wanted` gives, again and again, until it gives nothing more or `withinMs` are over.
  * A partition that cannot be asked, or whose leader says nothing, does not keep those of other leaders.
  */
-export async function askEnds<Place extends TopicPartition>(
+export async function askEnds<Partition extends TopicPartition>(
   source: OffsetSource,
-  wanted: () => readonly Place[],
-  onEnd: (place: Place, offset: number) => void,
+  wanted: () => readonly Partition[],
+  onEnd: (partition: Partition, offset: number) => void,
   withinMs = Infinity,
 ): Promise<void> {
   const deadline = performance.now() + withinMs;
-  const ask = (places: readonly Place[]): Promise<boolean> => askOnce(source, places, onEnd);
+  const ask = (partitions: readonly Partition[]): Promise<boolean> => askOnce(source, partitions, onEnd);
   for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
     if (!(await ask(wanted()))) {
       const limited = limitConcurrency(questionsAtATime);
       const groups = await byLeader(source, wanted);
-      await Promise.all(groups.map((places) => limited(async () => wanted().length > 0 && ask(places))));
+      await Promise.all(
+        groups.map((partitions) => limited(async () => wanted().length > 0 && ask(partitions))),
+      );
     }
     if (wanted().length === 0 || performance.now() + pauseMs > deadline) return;
     await sleep(pauseMs);
@@ -91,18 +93,18 @@ async function uncommitted(
 }
 
 /** One question for all: `false` where nobody knows more, because a single leader refused a partition or said nothing. */
-async function askOnce<Place extends TopicPartition>(
+async function askOnce<Partition extends TopicPartition>(
   source: OffsetSource,
-  places: readonly Place[],
-  onEnd: (place: Place, offset: number) => void,
+  partitions: readonly Partition[],
+  onEnd: (partition: Partition, offset: number) => void,
 ): Promise<boolean> {
-  if (places.length === 0) return true;
+  if (partitions.length === 0) return true;
   try {
-    const ends = await source.ends(places.map(topicPartitionOf), endTimeoutMs);
-    places.forEach((place, index) => {
+    const ends = await source.ends(partitions.map(topicPartitionOf), endTimeoutMs);
+    partitions.forEach((partition, index) => {
       const end = ends[index];
       if (end instanceof KafkaError) throwUnlessPassing(end);
-      else if (end !== undefined && end >= 0) onEnd(place, end);
+      else if (end !== undefined && end >= 0) onEnd(partition, end);
     });
     return true;
   } catch (error) {
@@ -111,31 +113,31 @@ async function askOnce<Place extends TopicPartition>(
   }
 }
 
-async function byLeader<Place extends TopicPartition>(
+async function byLeader<Partition extends TopicPartition>(
   source: OffsetSource,
-  wanted: () => readonly Place[],
-): Promise<readonly (readonly Place[])[]> {
-  const groups = new Map<number | undefined, Place[]>();
-  for (const topic of new Set(wanted().map((place) => place.topic))) {
-    const places = wanted().filter((place) => place.topic === topic);
+  wanted: () => readonly Partition[],
+): Promise<readonly (readonly Partition[])[]> {
+  const groups = new Map<number | undefined, Partition[]>();
+  for (const topic of new Set(wanted().map((partition) => partition.topic))) {
+    const partitions = wanted().filter((partition) => partition.topic === topic);
     let leaders: ReadonlyMap<number, number> | undefined;
     try {
-      if (places.length > 0) leaders = await source.leadersOf(topic, endTimeoutMs);
+      if (partitions.length > 0) leaders = await source.leadersOf(topic, endTimeoutMs);
     } catch (error) {
       throwUnlessPassing(error);
     }
-    for (const place of places) {
-      const leader = leaders?.get(place.partition);
+    for (const partition of partitions) {
+      const leader = leaders?.get(partition.partition);
       const group = groups.get(leader);
-      if (group === undefined) groups.set(leader, [place]);
-      else group.push(place);
+      if (group === undefined) groups.set(leader, [partition]);
+      else group.push(partition);
     }
   }
   return [...groups.values()];
 }
 
-function at(places: Iterable<TopicPartition>, offset: number): NativeOffset[] {
-  return Array.from(places, (place) => ({ ...place, offset }));
+function at(partitions: Iterable<TopicPartition>, offset: number): NativeOffset[] {
+  return Array.from(partitions, (partition) => ({ ...partition, offset }));
 }
 
 /** What is refused now is refused the next time too. */

@@ -1,0 +1,62 @@
+import type { NativeConsumer } from "../driver/native-consumer.js";
+import { topicPartitionOf } from "../offsets.js";
+import { sleep } from "../waiting.js";
+import type { Assignment } from "./assignment.js";
+import type { ChangeQueue } from "./change-queue.js";
+import type { FetchGate } from "./fetch-gate.js";
+import type { OwnedPartition } from "./owned-partition.js";
+
+const seekTimeoutMs = 5_000;
+/** Right after an assignment the native client is still asking for offsets, and refuses to seek for a while. */
+const attempts = 20;
+const firstPauseMs = 100;
+const longestPauseMs = 1_000;
+
+/** What a move needs of its session. */
+export interface MovesHost {
+  readonly native: Pick<NativeConsumer, "seek">;
+  readonly assignment: Assignment<OwnedPartition>;
+  readonly gate: FetchGate;
+  readonly changes: ChangeQueue;
+  /** The partition has moved: its records may be delivered. */
+  readonly onMoved: (partition: OwnedPartition) => void;
+}
+
+/** Moves partitions to other offsets, between fetches and one change at a time. */
+export class Moves {
+  readonly #host: MovesHost;
+
+  constructor(host: MovesHost) {
+    this.#host = host;
+  }
+
+  /**
+   * Moves the partition once its handlers in flight have finished; until then nothing more of it is delivered.
+   * With `rollback`, what was finished does not count. Resolves when it has moved or is assigned no longer.
+   */
+  async move(partition: OwnedPartition, offset: number, rollback: boolean): Promise<void> {
+    partition.beginSeek();
+    await partition.idle();
+    await this.#host.changes.run(() => this.apply(partition, offset, rollback));
+  }
+
+  /** Moves the partition now, of which `beginSeek` was called. To be called within a change. */
+  async apply(partition: OwnedPartition, offset: number, rollback: boolean): Promise<void> {
+    const { native, assignment, gate, onMoved } = this.#host;
+    for (let attempt = 1; ; attempt += 1) {
+      if (partition.releasing || assignment.get(partition.topic, partition.partition) !== partition) return;
+      try {
+        await gate.exclusively(async () => {
+          await native.seek({ ...topicPartitionOf(partition), offset }, seekTimeoutMs);
+          partition.moveTo(offset, rollback);
+          assignment.begin(partition.topic, partition.partition, partition);
+        });
+        onMoved(partition);
+        return;
+      } catch (error) {
+        if (attempt > attempts) throw error;
+        await sleep(Math.min(firstPauseMs * attempt, longestPauseMs));
+      }
+    }
+  }
+}

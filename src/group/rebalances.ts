@@ -1,0 +1,199 @@
+import type { NativeConsumer } from "../driver/native-consumer.js";
+import { logEnd } from "../driver/native-admin.js";
+import type { NativeOffset, NativePartition } from "../driver/native.js";
+import type { Logger } from "../logger.js";
+import { topicPartitionOf } from "../offsets.js";
+import { settlesWithin } from "../waiting.js";
+import type { Assignment } from "./assignment.js";
+import type { ChangeQueue } from "./change-queue.js";
+import type { FetchGate } from "./fetch-gate.js";
+import type { FlowControl } from "./flow-control.js";
+import type { Moves } from "./moves.js";
+import type { ResolvedConsumerOptions } from "./options.js";
+import { type Delay, OwnedPartition } from "./owned-partition.js";
+import type { RebalanceListener } from "./rebalance-listener.js";
+import { askEnds, latestStartOffsets } from "./start-offsets.js";
+
+/** What rebalances need of their session. */
+export interface RebalanceHost {
+  readonly native: Pick<
+    NativeConsumer,
+    "assign" | "assignmentLost" | "committed" | "ends" | "leadersOf" | "resume" | "unassign"
+  >;
+  readonly options: Pick<ResolvedConsumerOptions, "groupId" | "drainTimeoutMs" | "properties">;
+  readonly assignment: Assignment<OwnedPartition>;
+  readonly flow: FlowControl;
+  readonly gate: FetchGate;
+  readonly changes: ChangeQueue;
+  readonly moves: Moves;
+  readonly listener: Pick<RebalanceListener, "tell">;
+  readonly logger: Logger;
+  /** How long the records of this topic are kept back; `undefined` where they are not. */
+  readonly delayOf: (topic: string) => Delay | undefined;
+  /** The member is leaving: what is assigned now is released at once. */
+  readonly isLeaving: () => boolean;
+  /** New partitions, of which nothing was delivered yet. */
+  readonly onAssigned: (partitions: readonly OwnedPartition[]) => void;
+  /** The partitions are about to be released. Resolves once what is in flight is finished and committed, within the time for draining. */
+  readonly onRelease: (partitions: readonly OwnedPartition[]) => Promise<void>;
+  /** The partitions are no longer assigned: nothing that finishes of them counts. */
+  readonly onGone: (partitions: readonly OwnedPartition[]) => void;
+  readonly onError: (error: unknown) => void;
+}
+
+/** Takes and releases partitions as the group says. */
+export class Rebalances {
+  readonly #host: RebalanceHost;
+  #late = 0;
+
+  constructor(host: RebalanceHost) {
+    this.#host = host;
+  }
+
+  /** How many handlers are in flight of partitions that are gone. */
+  get late(): number {
+    return this.#late;
+  }
+
+  /** The group gives partitions, or revokes them. librdkafka waits until they are taken or released. */
+  begin(kind: "assign" | "revoke", partitions: readonly NativePartition[]): void {
+    const { changes, native } = this.#host;
+    // Handlers are to know it now, whatever else is being done.
+    if (kind === "revoke" && native.assignmentLost()) this.#lose(partitions);
+    void changes.run(() => (kind === "assign" ? this.#assign(partitions) : this.#revoke(partitions)));
+  }
+
+  async #assign(partitions: readonly NativePartition[]): Promise<void> {
+    const { assignment, flow, gate, listener, native, onAssigned, onError } = this.#host;
+    const startOffsets = await this.#startOffsets(partitions);
+    const taken: OwnedPartition[] = [];
+    const late: OwnedPartition[] = [];
+    await gate.exclusively(() => {
+      native.assign(partitions.map((partition) => startOf(partition, startOffsets) ?? partition));
+      for (const partition of partitions) {
+        const start = startOf(partition, startOffsets);
+        const owned = this.#take(partition, start);
+        // Too late to begin: they are taken, because the group waits for it, and released at once.
+        if (this.#host.isLeaving() || startOffsets === undefined) owned.release();
+        if (start?.offset === logEnd) {
+          // What the native client gives until then may be from behind the end that will be found.
+          owned.beginSeek();
+          late.push(owned);
+        }
+        taken.push(owned);
+      }
+      flow.watch(taken, performance.now());
+      flow.share(assignment.size);
+    });
+    onAssigned(taken);
+    void listener.tell({ type: "assigned", partitions: partitions.map(topicPartitionOf) });
+    if (late.length > 0) void this.#beginLate(late).catch(onError);
+  }
+
+  #take(partition: NativePartition, start: NativeOffset | undefined): OwnedPartition {
+    const known = start !== undefined && start.offset >= 0 ? start.offset : undefined;
+    const owned = new OwnedPartition(partition, this.#host.delayOf(partition.topic), known);
+    this.#host.assignment.begin(partition.topic, partition.partition, owned);
+    return owned;
+  }
+
+  /** Where to begin in new partitions, if not as the native client would; `undefined` where none of them is to begin. */
+  async #startOffsets(partitions: readonly NativePartition[]): Promise<readonly NativeOffset[] | undefined> {
+    const { delayOf, isLeaving, native, onError, options } = this.#host;
+    if (options.properties["auto.offset.reset"] !== "latest" || partitions.length === 0) return [];
+    const isOver = (): boolean => isLeaving() || native.assignmentLost();
+    try {
+      const startOffsets = await latestStartOffsets(
+        native,
+        partitions,
+        (topic) => delayOf(topic) !== undefined,
+        isOver,
+      );
+      return isOver() ? undefined : startOffsets;
+    } catch (error) {
+      onError(error);
+      return undefined;
+    }
+  }
+
+  /** These begin at their ends as soon as brokers tell where that is; nothing of them is delivered before. */
+  async #beginLate(partitions: readonly OwnedPartition[]): Promise<void> {
+    const { changes, logger, moves, native, onAssigned, options } = this.#host;
+    logger.warn("partitions wait until a broker tells their ends, where they begin", {
+      groupId: options.groupId,
+      partitions: partitions.map(topicPartitionOf),
+    });
+    const unknown = new Set(partitions);
+    await askEnds(
+      native,
+      () => [...unknown].filter(({ releasing }) => !releasing),
+      (partition, end) => {
+        unknown.delete(partition);
+        void changes.run(async () => {
+          partition.beginAt(end);
+          // If the user has moved it meanwhile, it stays there.
+          const moved = partition.moves > 0 ? partition.position : undefined;
+          await moves.apply(partition, moved ?? end, false);
+          if (!partition.releasing) onAssigned([partition]);
+        });
+      },
+    );
+  }
+
+  async #revoke(partitions: readonly NativePartition[]): Promise<void> {
+    const { assignment, flow, gate, listener, native, onGone, onRelease, options } = this.#host;
+    const owned = this.#ownedOf(partitions);
+    for (const partition of owned) partition.release();
+    if (native.assignmentLost()) {
+      this.#lose(partitions);
+      void listener.tell({ type: "lost", partitions: owned.map(topicPartitionOf) });
+    } else {
+      await onRelease(owned);
+      await settlesWithin(
+        listener.tell({ type: "revoked", partitions: owned.map(topicPartitionOf) }),
+        options.drainTimeoutMs,
+      );
+    }
+    await gate.exclusively(() => {
+      for (const partition of owned) {
+        partition.end();
+        this.#countLate(partition);
+        assignment.end(partition.topic, partition.partition);
+      }
+      flow.share(assignment.size);
+      // The native client remembers a pause beyond the assignment, and nobody would end it when one comes back.
+      native.resume(
+        owned.filter(({ pausedNatively, paused }) => pausedNatively || paused).map(topicPartitionOf),
+      );
+      native.unassign(partitions);
+    });
+    onGone(owned);
+  }
+
+  /** Others have these partitions: nothing that finishes of them counts. */
+  #lose(partitions: readonly NativePartition[]): void {
+    for (const partition of this.#ownedOf(partitions))
+      partition.lose("the partition was lost to another member");
+  }
+
+  #ownedOf(partitions: readonly NativePartition[]): readonly OwnedPartition[] {
+    return partitions.flatMap(({ topic, partition }) => this.#host.assignment.get(topic, partition) ?? []);
+  }
+
+  /** Handlers in flight of a partition that is gone take no capacity away from the others. */
+  #countLate(partition: OwnedPartition): void {
+    const { active } = partition;
+    if (active === 0) return;
+    this.#late += active;
+    void partition.idle().then(() => {
+      this.#late -= active;
+    });
+  }
+}
+
+function startOf(
+  { topic, partition }: NativePartition,
+  startOffsets: readonly NativeOffset[] | undefined,
+): NativeOffset | undefined {
+  return startOffsets?.find((start) => start.topic === topic && start.partition === partition);
+}

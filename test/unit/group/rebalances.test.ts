@@ -1,0 +1,214 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { beforeEach, expect, test } from "vitest";
+import { logEnd } from "../../../src/driver/native-admin.js";
+import type { NativeOffset, NativePartition } from "../../../src/driver/native.js";
+import { ConnectionError, AuthorizationError } from "../../../src/errors.js";
+import { Assignment } from "../../../src/group/assignment.js";
+import { ChangeQueue } from "../../../src/group/change-queue.js";
+import { FetchGate } from "../../../src/group/fetch-gate.js";
+import { FlowControl } from "../../../src/group/flow-control.js";
+import { Moves } from "../../../src/group/moves.js";
+import type { OwnedPartition } from "../../../src/group/owned-partition.js";
+import { Rebalances } from "../../../src/group/rebalances.js";
+import { deferred } from "../../../src/waiting.js";
+import { silent } from "../../support/silent.js";
+import { rawRecords } from "./records.js";
+
+const zero = { topic: "topic", partition: 0 };
+const one = { topic: "topic", partition: 1 };
+
+/** What happened, in order. */
+let order: string[];
+let errors: unknown[];
+/** Whether the group has given the partitions to others already. */
+let isLost: boolean;
+let isLeaving: boolean;
+/** What brokers say of committed offsets and ends, by partition. */
+let committed: Map<number, number>;
+let ends: Map<number, number | ConnectionError>;
+let onRelease: () => Promise<void>;
+let given: readonly (NativePartition | NativeOffset)[];
+
+beforeEach(() => {
+  order = [];
+  errors = [];
+  isLost = false;
+  isLeaving = false;
+  committed = new Map();
+  ends = new Map();
+  onRelease = () => Promise.resolve();
+  given = [];
+});
+
+const namesOf = (partitions: readonly NativePartition[]): string =>
+  partitions.map(({ partition }) => partition).join(",");
+
+function member(from: "earliest" | "latest" = "earliest") {
+  const assignment = new Assignment<OwnedPartition>();
+  const gate = new FetchGate(() => undefined);
+  const onError = (error: unknown): void => void errors.push(error);
+  const changes = new ChangeQueue(onError);
+  const native = {
+    assign: (partitions: readonly (NativePartition | NativeOffset)[]) => {
+      order.push(`assign ${namesOf(partitions)}`);
+      given = partitions;
+    },
+    unassign: (partitions: readonly NativePartition[]) => void order.push(`unassign ${namesOf(partitions)}`),
+    assignmentLost: () => isLost,
+    resume: (partitions: readonly NativePartition[]) => {
+      if (partitions.length > 0) order.push(`resume ${namesOf(partitions)}`);
+    },
+    committed: (partitions: readonly NativePartition[]) =>
+      Promise.resolve(partitions.map((each) => ({ ...each, offset: committed.get(each.partition) ?? -1 }))),
+    ends: (partitions: readonly NativePartition[]) =>
+      Promise.resolve(partitions.map(({ partition }) => ends.get(partition) ?? 0)),
+    leadersOf: () => Promise.resolve(new Map<number, number>()),
+    seek: ({ partition, offset }: NativeOffset) => {
+      order.push(`seek ${partition} to ${offset}`);
+      return Promise.resolve();
+    },
+  };
+  const rebalances = new Rebalances({
+    native,
+    options: { groupId: "group", drainTimeoutMs: 50, properties: { "auto.offset.reset": from } },
+    assignment,
+    flow: new FlowControl(2 ** 25),
+    gate,
+    changes,
+    moves: new Moves({ native, assignment, gate, changes, onMoved: () => undefined }),
+    listener: {
+      tell: ({ type, partitions }) => {
+        order.push(`tell ${type} ${namesOf(partitions)}`);
+        return Promise.resolve();
+      },
+    },
+    logger: silent,
+    delayOf: () => undefined,
+    isLeaving: () => isLeaving,
+    onAssigned: (partitions) => void order.push(`assigned ${namesOf(partitions)}`),
+    onRelease: (partitions) => {
+      order.push(`release ${namesOf(partitions)}`);
+      return onRelease();
+    },
+    onGone: (partitions) => void order.push(`gone ${namesOf(partitions)}`),
+    onError,
+  });
+  return { assignment, changes, gate, rebalances };
+}
+
+test("takes what the group gives, and tells of it", async () => {
+  const { assignment, changes, rebalances } = member();
+  rebalances.begin("assign", [zero, one]);
+  await changes.idle;
+  expect(order).toEqual(["assign 0,1", "assigned 0,1", "tell assigned 0,1"]);
+  expect(namesOf([...assignment])).toBe("0,1");
+});
+
+test("an assignment waits for the fetch under way", async () => {
+  const { assignment, changes, gate, rebalances } = member();
+  gate.enter();
+  rebalances.begin("assign", [zero]);
+  await nextTurn();
+  expect(assignment.size).toBe(0);
+  gate.leave();
+  await changes.idle;
+  expect(assignment.size).toBe(1);
+});
+
+test("a revoked partition delivers nothing more, is finished and committed, and is released after that", async () => {
+  const { assignment, changes, rebalances } = member();
+  rebalances.begin("assign", [zero, one]);
+  await changes.idle;
+  const partition = assignment.get("topic", 0);
+  partition?.receive(rawRecords(1), 0, 1);
+  const finishing = deferred();
+  onRelease = () => finishing.promise;
+  order = [];
+  rebalances.begin("revoke", [zero]);
+  await nextTurn();
+  expect(order).toEqual(["release 0"]);
+  expect(partition?.take()).toBeUndefined();
+  expect(partition?.gone).toBe(false);
+  finishing.resolve();
+  await changes.idle;
+  expect(order).toEqual(["release 0", "tell revoked 0", "unassign 0", "gone 0"]);
+  expect(partition?.gone).toBe(true);
+  expect(namesOf([...assignment])).toBe("1");
+});
+
+test("what is lost is not waited for, and its handlers hear of it at once", async () => {
+  const { assignment, changes, rebalances } = member();
+  rebalances.begin("assign", [zero]);
+  await changes.idle;
+  const partition = assignment.get("topic", 0);
+  partition?.enter();
+  order = [];
+  isLost = true;
+  rebalances.begin("revoke", [zero]);
+  expect(partition?.gone).toBe(true);
+  expect(partition?.signal.aborted).toBe(true);
+  await changes.idle;
+  expect(order).toEqual(["tell lost 0", "unassign 0", "gone 0"]);
+  expect(rebalances.late).toBe(1);
+  partition?.leave();
+  await nextTurn();
+  expect(rebalances.late).toBe(0);
+});
+
+test("a pause ends with the assignment, or nobody would end it when the partition comes back", async () => {
+  const { assignment, changes, rebalances } = member();
+  rebalances.begin("assign", [zero, one]);
+  await changes.idle;
+  assignment.get("topic", 0)?.pause();
+  assignment.get("topic", 1)?.pauseFetching();
+  rebalances.begin("revoke", [zero, one]);
+  await changes.idle;
+  expect(order).toContain("resume 0,1");
+});
+
+test("with latest, a partition without a committed offset begins at its end", async () => {
+  const { assignment, changes, rebalances } = member("latest");
+  committed.set(1, 5);
+  ends.set(0, 30);
+  rebalances.begin("assign", [zero, one]);
+  await changes.idle;
+  expect(given).toEqual([{ ...zero, offset: 30 }, one]);
+  expect(assignment.get("topic", 0)?.committable).toBe(30);
+  expect(assignment.get("topic", 1)?.committable).toBeUndefined();
+});
+
+test("with latest, a partition whose end nobody tells begins there as soon as someone does", async () => {
+  const { assignment, changes, rebalances } = member("latest");
+  ends.set(0, new ConnectionError("leader not available"));
+  rebalances.begin("assign", [zero]);
+  await changes.idle;
+  const partition = assignment.get("topic", 0);
+  expect(given).toEqual([{ ...zero, offset: logEnd }]);
+  expect(partition?.seeking).toBe(true);
+  ends.set(0, 12);
+  await expect.poll(() => partition?.position, { timeout: 5_000 }).toBe(12);
+  expect(order).toContain("seek 0 to 12");
+  expect(partition?.committable).toBe(12);
+  expect(partition?.seeking).toBe(false);
+});
+
+test("while leaving, what is assigned is taken and released at once", async () => {
+  const { assignment, changes, rebalances } = member();
+  isLeaving = true;
+  rebalances.begin("assign", [zero]);
+  await changes.idle;
+  expect(order).toContain("assign 0");
+  expect(assignment.get("topic", 0)?.releasing).toBe(true);
+});
+
+test("a refusal to tell where to begin is told, and nothing is delivered", async () => {
+  const { assignment, changes, rebalances } = member("latest");
+  const denied = new AuthorizationError("committed offsets: group authorization failed");
+  committed.get = () => {
+    throw denied;
+  };
+  rebalances.begin("assign", [zero]);
+  await changes.idle;
+  expect(errors).toEqual([denied]);
+  expect(assignment.get("topic", 0)?.releasing).toBe(true);
+});
