@@ -17,6 +17,7 @@ import type { RecordMetadata } from "./record.js";
  * | `UNKNOWN_TOPIC` | the topic does not exist |
  * | `UNKNOWN_PARTITION` | the topic has no such partition |
  * | `RECORD_TOO_LARGE` | a record is over the client's or the broker's limit |
+ * | `RECORD_REFUSED` | a broker takes no such record: its timestamp, a missing key on a compacted topic, a compression; `nativeCode` says which |
  * | `DELIVERY` | some records of a call were not, or may not have been, written |
  * | `TRANSACTION_ABORTED` | the transaction was rolled back; nothing of it is visible |
  * | `TRANSACTION_OUTCOME_UNKNOWN` | whether the transaction committed could not be found out |
@@ -41,6 +42,7 @@ export type KafkaErrorCode =
   | "UNKNOWN_TOPIC"
   | "UNKNOWN_PARTITION"
   | "RECORD_TOO_LARGE"
+  | "RECORD_REFUSED"
   | "DELIVERY"
   | "TRANSACTION_ABORTED"
   | "TRANSACTION_OUTCOME_UNKNOWN"

@@ -17,7 +17,7 @@ import { type GroupDescription, type TopicDescription, topicDescriptionOf } from
 import { AdminConnection } from "./admin-connection.js";
 import { describeGroup } from "./describe-group.js";
 import { failTogether } from "./failures.js";
-import { commitOffsets, committedOffsets, type GroupCall } from "./group-offsets.js";
+import { commitOffsets, committedOffsets, type GroupCall, liveGroupCodes } from "./group-offsets.js";
 import { type EnsuredTopic, differencesOf } from "./topic-differences.js";
 
 /** Options of {@link Kafka.admin}. */
@@ -54,12 +54,6 @@ export interface ResetOffset extends PartitionOffset {
 }
 
 const pollMs = 100;
-/** What a broker says of a commit from outside to a group that lives. */
-const liveGroupCodes: readonly (number | undefined)[] = [
-  nativeCodes.nonEmptyGroup,
-  nativeCodes.unknownMember,
-  nativeCodes.illegalGeneration,
-];
 
 /**
  * Makes, changes and looks at topics and groups; made by {@link Kafka.admin}. Connects when it is first
@@ -424,7 +418,7 @@ function liveGroup(groupId: string, cause?: unknown, group?: GroupDescription): 
     `group ${groupId} is live${state}: stop its members before its offsets are reset`,
     {
       groupId,
-      nativeCode: 68,
+      nativeCode: nativeCodes.nonEmptyGroup,
       ...(cause === undefined ? {} : { cause }),
     },
   );

@@ -7,12 +7,11 @@ import { deferred, sleep } from "../waiting.js";
 
 const pollMs = 20;
 const sliceMs = 2_000;
-/** A coordinator that starts or moves. */
-const coordinatorCodes: readonly (number | undefined)[] = [
-  nativeCodes.coordinatorLoading,
-  nativeCodes.coordinatorNotAvailable,
-  nativeCodes.notCoordinator,
-  nativeCodes.waitingForCoordinator,
+/** What a broker says of a commit from outside to a group that lives. */
+export const liveGroupCodes: readonly (number | undefined)[] = [
+  nativeCodes.nonEmptyGroup,
+  nativeCodes.unknownMember,
+  nativeCodes.illegalGeneration,
 ];
 
 /** What a call for a group needs to know. */
@@ -68,8 +67,9 @@ async function ask<Result>(
     try {
       return await call();
     } catch (error) {
+      // Members of the group are for the caller to stop.
       const passes =
-        error instanceof KafkaError && (error.retriable || coordinatorCodes.includes(error.nativeCode));
+        error instanceof KafkaError && error.retriable && !liveGroupCodes.includes(error.nativeCode);
       if (!passes || stop.aborted || Date.now() >= deadline) throw withGroup(error, groupId);
       await sleep(pollMs, stop);
     }

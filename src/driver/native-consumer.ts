@@ -1,8 +1,9 @@
-import { ClosedError, KafkaError } from "../errors.js";
+import { ClosedError, KafkaError, type KafkaErrorCode } from "../errors.js";
 import type { RawRecord } from "../record.js";
 import { loadBinding } from "./binding.js";
 import { Client } from "./client.js";
 import type { ClientConfig } from "./client-config.js";
+import { errorCodes } from "./error-codes.js";
 import { fromNative, nativeCodes } from "./native-errors.js";
 import type {
   NativeConsumerClient,
@@ -33,6 +34,8 @@ export interface NativeConsumerEvents {
   readonly onFatal: (error: KafkaError) => void;
 }
 
+/** What passes by itself while a client connects, or comes of its being closed. */
+const passingCodes: readonly KafkaErrorCode[] = ["CONNECTION", "TIMEOUT", "CLOSED"];
 /** The protocol's word for the next offset of a log, in place of a time. */
 const logEnd = -1;
 
@@ -113,7 +116,7 @@ export class NativeConsumer {
         // Nothing is subscribed yet, so this brings no records: it lets error events through.
         polling = setInterval(() => {
           this.fetch(1).catch((error: unknown) => {
-            if (!(error instanceof KafkaError) || error.retriable || error.code === "CLOSED") return;
+            if (!(error instanceof KafkaError) || passingCodes.includes(error.code)) return;
             this.#refusal = error;
             this.#events.onWake();
           });
@@ -211,7 +214,7 @@ export class NativeConsumer {
     return results.map((result, index) => {
       if (!(result instanceof Error)) return result.offset ?? -1;
       const { topic, partition } = partitions[index] ?? {};
-      return fromNative(`end of ${topic}[${partition}]`, withCode(result), { topic, partition });
+      return fromNative(`end of ${topic}[${partition}]`, codedError(result), { topic, partition });
     });
   }
 
@@ -322,16 +325,10 @@ export class NativeConsumer {
 
 /** An error of one partition, which the addon tells by its text alone. */
 function codedError(error: Error): NativeError | Error {
-  const known = Object.values(nativeCodes).map(errorOf);
-  return known.find(({ message }) => message === error.message) ?? error;
+  for (const code of errorCodes.keys()) if (errorOf(code).message === error.message) return errorOf(code);
+  return error;
 }
 
 function errorOf(code: number): NativeError {
   return { code, message: loadBinding().err2str(code) };
-}
-
-/** The addon gives the errors of single partitions as librdkafka's text alone. */
-function withCode(error: Error): NativeError | Error {
-  const known = Object.values(nativeCodes).map(errorOf);
-  return known.find(({ message }) => message === error.message) ?? error;
 }

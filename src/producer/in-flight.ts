@@ -43,6 +43,11 @@ export class InFlight {
     return typeof tag === "number" ? this.#calls[tag] : undefined;
   }
 
+  /** The index, in its call, of the record with a tag that is in use. */
+  indexOf(tag: number): number {
+    return this.#indexes[tag] ?? 0;
+  }
+
   /** Frees a tag that is in use and returns its record's place in the call. */
   remove(tag: number): number {
     const index = this.#indexes[tag] ?? 0;

@@ -2,34 +2,6 @@ import { fromNative, nativeCodes } from "../driver/native-errors.js";
 import { nativeErrorText } from "../driver/native-producer.js";
 import { AuthorizationError, KafkaError } from "../errors.js";
 
-/** INVALID_RECORD of the protocol's error table: the broker's own checks, such as a compacted topic's that wants keys. */
-const invalidRecord = 87;
-
-/**
- * What says that a record is not in the log: nothing was sent, or every broker refuses it before appending.
- * Any other error may follow a try whose answer was lost, and the native client does not tell those apart,
- * so the record may have been written.
- */
-const refusals: ReadonlySet<number> = new Set([
-  nativeCodes.queueFull,
-  nativeCodes.state,
-  nativeCodes.invalidArgument,
-  nativeCodes.unknownTopic,
-  nativeCodes.unknownPartition,
-  nativeCodes.unknownTopicOrPartition,
-  nativeCodes.messageTooLarge,
-  nativeCodes.invalidTopic,
-  nativeCodes.topicAuthorization,
-  nativeCodes.clusterAuthorization,
-  nativeCodes.policyViolation,
-  invalidRecord,
-]);
-
-/** What became of a record that was reported with this error code. */
-export function statusOf(code: number): "failed" | "unknown" {
-  return refusals.has(code) ? "failed" : "unknown";
-}
-
 /** The typed error of one record, which says what to do about it. */
 export function recordError(
   code: number,
@@ -68,6 +40,21 @@ function textOf(code: number, deliveryTimeoutMs: number): string {
       return "the topic does not exist: create it, for example with `kafka.admin().ensureTopics([topic])`";
     case nativeCodes.unknownPartition:
       return "the topic has no such partition";
+    case nativeCodes.invalidTimestamp:
+      return "the broker refused the record's timestamp: the topic takes those within `message.timestamp.before.max.ms` and `message.timestamp.after.max.ms` of the broker's clock";
+    case nativeCodes.invalidRecord:
+      return "the broker refused the record: it, or another of its batch, lacks the key that a compacted topic wants, has a timestamp that is not within `message.timestamp.before.max.ms` and `message.timestamp.after.max.ms`, or fails a check of the broker's own";
+    case nativeCodes.invalidDifferentRecord:
+      return "the broker refused another record of the same batch, and so the whole batch: this one was not written, and may be sent again (or, where no record names a timestamp, this machine's clock is far from the broker's)";
+    case nativeCodes.unsupportedCompressionType:
+    case nativeCodes.unsupportedForMessageFormat:
+      return `${nativeErrorText(code)}: the topic does not take batches like this; see its \`compression.type\`, and the option \`compression\``;
+    case nativeCodes.notEnoughReplicas:
+      return "the partition has fewer replicas in sync than `min.insync.replicas`, so its leader takes nothing";
+    case nativeCodes.notEnoughReplicasAfterAppend:
+      return "the record is in the leader's log, but fewer replicas than `min.insync.replicas` have it: it may be lost again";
+    case nativeCodes.recordListTooLarge:
+      return "the broker refused a batch of records as larger than the topic's `segment.bytes`: make batches smaller with the option `maxBatchBytes`";
     case nativeCodes.messageTooLarge:
       return "the broker refused a batch of records as too large: its limit is the topic's `max.message.bytes` (or the broker's `message.max.bytes`); raise it, or where each record fits, make batches smaller with the option `maxBatchBytes`";
     case nativeCodes.unconfirmed:

@@ -1,3 +1,4 @@
+import { nativeCodes } from "../driver/native-errors.js";
 import { DeliveryError, KafkaError, type DeliveryResult } from "../errors.js";
 import type { EncodedRecord, RecordMetadata } from "../record.js";
 import { deferred, type Deferred } from "../waiting.js";
@@ -17,7 +18,10 @@ export class SendCall {
   /** What looking its topic up came to, which the native client had taken for missing: done, or why it could not be. */
   lookUp: "done" | KafkaError | undefined;
   readonly #count: number;
-  /** Emptied once all are handed over or the call has settled: the call itself is held for longer. */
+  /**
+   * Emptied once the call has settled, or once all are handed over and none names a timestamp: the call itself is
+   * held for longer.
+   */
   #records: readonly EncodedRecord[] = [];
   #next = 0;
   #inFlight = 0;
@@ -72,7 +76,13 @@ export class SendCall {
   handedOver(): void {
     this.#next += 1;
     this.#inFlight += 1;
-    if (this.#next === this.#count) this.#records = [];
+    if (this.#next === this.#count && !this.#records.some(namesTimestamp)) this.#records = [];
+  }
+
+  /** Whether the record at this index names a timestamp, so that it may be what a broker refused a batch for. */
+  namesTimestamp(index: number): boolean {
+    const record = this.#records[index];
+    return record !== undefined && namesTimestamp(record);
   }
 
   /** The record of {@link SendCall.peek} was not taken over, so it is not in the log. */
@@ -120,7 +130,8 @@ export class SendCall {
 
   #fail(index: number, status: "failed" | "unknown", error: KafkaError): void {
     if (this.#isSettled) return;
-    this.#firstError ??= error;
+    // Whoever was in a batch with a refused record does not say why.
+    if (this.#firstError === undefined || isBystander(this.#firstError)) this.#firstError = error;
     this.#failures ??= new Map();
     this.#failures.set(index, { status, error });
     this.#settleIfDone();
@@ -179,6 +190,14 @@ export function deliveryError(
     // The same call again would write a second time what is in the log, or may be.
     retriable: error.retriable && results.every(({ status }) => status === "failed"),
   });
+}
+
+function namesTimestamp({ timestamp }: EncodedRecord): boolean {
+  return timestamp !== undefined;
+}
+
+function isBystander({ nativeCode }: KafkaError): boolean {
+  return nativeCode === nativeCodes.invalidDifferentRecord;
 }
 
 function notSent(topic: string, error: KafkaError): KafkaError {

@@ -102,6 +102,11 @@ export class SendQueue {
     call?.lost(this.#inFlight.remove(tag as number), status, errorOf(call.topic));
   }
 
+  /** Whether the record of this tag names a timestamp. */
+  namesTimestamp(tag: unknown): boolean {
+    return this.#inFlight.callOf(tag)?.namesTimestamp(this.#inFlight.indexOf(tag as number)) ?? false;
+  }
+
   /** Calls that have waited since before `time` without a record handed over, by the clock they were made with. */
   waitingSince(time: number): SendCall[] {
     const overdue: SendCall[] = [];

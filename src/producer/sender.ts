@@ -1,4 +1,5 @@
 import type { ClientConfig } from "../driver/client-config.js";
+import { recordStatusOf } from "../driver/error-codes.js";
 import { nativeCodes } from "../driver/native-errors.js";
 import { queued } from "../driver/native-producer.js";
 import type { NativeDeliveryReport } from "../driver/native.js";
@@ -10,7 +11,7 @@ import { SendClients } from "./send-clients.js";
 import { Leaders } from "./leaders.js";
 import type { ResolvedProducerOptions } from "./options.js";
 import { Partitions } from "./partitions.js";
-import { deadError, recordError, statusOf } from "./record-errors.js";
+import { deadError, recordError } from "./record-errors.js";
 import { deliveryError, type SendCall } from "./send-call.js";
 import { SendQueue, turnRecords, type HandOver } from "./send-queue.js";
 
@@ -295,12 +296,19 @@ export class Sender {
     if (code === queued) {
       this.#queue.written(opaque, partition, Math.max(-1, offset), timestamp ?? -1);
     } else {
-      this.#queue.lost(opaque, statusOf(code), (topic) =>
-        this.#errorOf(code, topic, partition < 0 ? undefined : partition),
+      const reason = this.#reasonOf(code, opaque);
+      this.#queue.lost(opaque, recordStatusOf(reason), (topic) =>
+        this.#errorOf(reason, topic, partition < 0 ? undefined : partition),
       );
     }
     if (this.#queue.waiting > 0) this.#pumpSoon();
   };
+
+  /** The native client reports a refused timestamp for every record of the batch, whosever it was. */
+  #reasonOf(code: number, tag: unknown): number {
+    const isAnother = code === nativeCodes.invalidTimestamp && !this.#queue.namesTimestamp(tag);
+    return isAnother ? nativeCodes.invalidDifferentRecord : code;
+  }
 
   readonly #onFatal = (cause: KafkaError): void => {
     if (this.#fatal !== undefined) return;

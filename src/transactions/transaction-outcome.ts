@@ -1,3 +1,4 @@
+import { isRefusedForGood } from "../driver/error-codes.js";
 import { nativeCodes } from "../driver/native-errors.js";
 
 /** The native calls of a transaction. */
@@ -6,7 +7,7 @@ export type TransactionCall = "init" | "begin" | "sendOffsets" | "commit" | "abo
 /**
  * What to do about a call that failed. `repeat`: the same call again. `abort`: roll the transaction back.
  * `renew`: this native producer is done for, a new one with the same transactional id takes over. `fenced`:
- * another live producer owns the transactional id. `stop`: nothing of ours can mend it.
+ * another live producer owns the transactional id. `stop`: somebody has to change something first.
  */
 export type Remedy = "repeat" | "abort" | "renew" | "fenced" | "stop";
 
@@ -26,16 +27,6 @@ export interface CallFailure {
   readonly isOutlived: boolean;
 }
 
-/** What no repeating mends: somebody must change an ACL, a credential or an option. */
-const permanentCodes: ReadonlySet<number> = new Set([
-  nativeCodes.authentication,
-  nativeCodes.saslAuthentication,
-  nativeCodes.topicAuthorization,
-  nativeCodes.groupAuthorization,
-  nativeCodes.clusterAuthorization,
-  nativeCodes.transactionalIdAuthorization,
-  nativeCodes.invalidTransactionTimeout,
-]);
 const fencedCodes: ReadonlySet<number> = new Set([
   nativeCodes.fenced,
   nativeCodes.invalidProducerEpoch,
@@ -47,11 +38,11 @@ export function remedyOf(call: TransactionCall, failure: CallFailure): Remedy {
   const { code, isOutlived } = failure;
   if (failure.isStuck) return "renew";
   if (call === "init") {
-    if (permanentCodes.has(code)) return "stop";
+    if (isPermanent(code)) return "stop";
     return failure.isRetriable && !failure.isFatal ? "repeat" : "renew";
   }
   if (fencedCodes.has(code)) return isOutlived ? "renew" : "fenced";
-  if (failure.isFatal || code === nativeCodes.fatal) return permanentCodes.has(code) ? "stop" : "renew";
+  if (failure.isFatal || code === nativeCodes.fatal) return isPermanent(code) ? "stop" : "renew";
   // What beginning fails with carries no flags.
   if (call === "begin") return "renew";
   if (call === "abort") return failure.isRetriable || code === nativeCodes.timedOut ? "repeat" : "renew";
@@ -65,7 +56,10 @@ export function remedyWhenLate(call: TransactionCall): Exclude<Remedy, "repeat">
   return call === "sendOffsets" ? "abort" : "renew";
 }
 
-/** Whether a transaction that failed with this code would fail again for the same reason. */
+/**
+ * Whether a call that failed with this code would fail again for the same reason: somebody must change a
+ * permission, a credential or an option. A broker that has only just started does not know its topics yet.
+ */
 export function isPermanent(code: number | undefined): boolean {
-  return code !== undefined && permanentCodes.has(code);
+  return code !== nativeCodes.unknownTopicOrPartition && isRefusedForGood(code);
 }

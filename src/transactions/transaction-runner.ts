@@ -1,5 +1,6 @@
 import type { ClientConfig } from "../driver/client-config.js";
 import type { NativeConsumer } from "../driver/native-consumer.js";
+import { isRefusedForGood } from "../driver/error-codes.js";
 import { nativeCodes } from "../driver/native-errors.js";
 import { NativeProducer, queued, transactionFlagsOf } from "../driver/native-producer.js";
 import type { NativeOffset } from "../driver/native.js";
@@ -7,7 +8,7 @@ import { ClosedError, ConfigError, KafkaError, TimeoutError, TransactionAbortedE
 import type { Logger } from "../logger.js";
 import type { EncodedRecord } from "../record.js";
 import { settlesWithin, sleep } from "../waiting.js";
-import { recordError, statusOf, transactionError } from "../producer/record-errors.js";
+import { recordError, transactionError } from "../producer/record-errors.js";
 import { untilReported } from "../producer/reports.js";
 import type { ResolvedTransactionOptions } from "./transaction-options.js";
 import {
@@ -377,11 +378,11 @@ export class TransactionRunner {
 
   #refused(code: number, topic: string, partition: number | undefined): void {
     const known = this.#failure?.error;
-    // What is refused because the transaction had failed before does not say why, and whoever says why of the
-    // whole transaction does not say which record it was.
+    // What is refused because the transaction had failed before, or because another record of its batch was
+    // refused, does not say why, and whoever says why of the whole transaction does not say which record it was.
     const saysMore =
       known === undefined ||
-      (known.nativeCode === nativeCodes.state && code !== nativeCodes.state) ||
+      (saysNoReason(known.nativeCode) && !saysNoReason(code)) ||
       (known.nativeCode === code && known.topic === undefined);
     if (saysMore)
       this.#failure = refusalOf(recordError(code, topic, partition, this.#options.transactionTimeoutMs));
@@ -495,8 +496,10 @@ export class TransactionRunner {
 }
 
 function refusalOf(error: KafkaError): Refusal {
-  const { nativeCode = nativeCodes.state } = error;
-  return { error, isPermanent: nativeCode !== nativeCodes.state && statusOf(nativeCode) === "failed" };
+  return { error, isPermanent: isRefusedForGood(error.nativeCode) };
 }
+
+const saysNoReason = (code: number | undefined): boolean =>
+  code === nativeCodes.state || code === nativeCodes.invalidDifferentRecord;
 
 const noFlags = { isFatal: false, isRetriable: false, isTxnRequiresAbort: false } as const;

@@ -25,7 +25,9 @@ describe("what is done about a call that failed", () => {
     ["init", "retriable", { code: -185, ...retriable }, "repeat"],
     ["init", "no permission for the transactional id", { code: 53, ...fatal }, "stop"],
     ["init", "a timeout that the broker does not allow", { code: 50, ...fatal }, "stop"],
-    ["init", "anything else", { code: 42 }, "renew"],
+    ["init", "a broker that knows no transactions", { code: 35 }, "stop"],
+    ["init", "anything else", { code: 48 }, "renew"],
+    ["init", "another producer was quicker", { code: 90 }, "renew"],
     ["init", "fatal though retriable", { code: -150, ...fatal, ...retriable }, "renew"],
     ["begin", "any, it carries no flags", { code: -172 }, "renew"],
     ["begin", "the producer was fenced", { code: -144 }, "fenced"],
@@ -68,5 +70,9 @@ describe("what is done about a call that failed", () => {
   test("a missing permission does not go away by repeating", () => {
     expect([29, 30, 53].map(isPermanent)).toEqual([true, true, true]);
     expect([-185, 16, 22, undefined].map(isPermanent)).toEqual([false, false, false, false]);
+  });
+
+  test("a broker that has just started does not know its topics yet: offsets of one may be taken later", () => {
+    expect(isPermanent(3)).toBe(false);
   });
 });
