@@ -1,0 +1,77 @@
+import { randomBytes } from "node:crypto";
+import { MemoryShard } from "./memory-shard.js";
+import type { Piece } from "./piece.js";
+import { type Entry, keyOfId, type Write } from "./write.js";
+
+/**
+ * How many shards an entry can be in: each grows and is compacted by itself, so that with ten million entries no
+ * pause is longer than that of a 64th of them.
+ */
+const shardBits = 6;
+
+/** Entries in memory: about 40 bytes each beside their own, in a few large buffers that the collector passes over. */
+export class MemoryPiece implements Piece {
+  readonly #shards: (MemoryShard | undefined)[] = new Array<undefined>(1 << shardBits).fill(undefined);
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  get(id: string): Entry | undefined {
+    const hash = hashOf(id);
+    return this.#shards[shardOf(hash)]?.get(id, hash);
+  }
+
+  has(id: string): boolean {
+    const hash = hashOf(id);
+    return this.#shards[shardOf(hash)]?.has(id, hash) === true;
+  }
+
+  *entries(): IterableIterator<Entry> {
+    for (const shard of this.#shards) if (shard !== undefined) yield* shard.entries();
+  }
+
+  apply(writes: readonly Write[]): undefined {
+    for (const write of writes) this.#apply(write);
+  }
+
+  clear(): undefined {
+    this.#shards.fill(undefined);
+    this.#size = 0;
+  }
+
+  close(): undefined {
+    this.clear();
+  }
+
+  #apply({ id, value, timestamp }: Write): void {
+    const hash = hashOf(id);
+    const index = shardOf(hash);
+    let shard = this.#shards[index];
+    if (value === null) {
+      if (shard?.delete(id, hash) === true) this.#size -= 1;
+      return;
+    }
+    if (shard === undefined) this.#shards[index] = shard = new MemoryShard();
+    if (shard.set(id, hash, keyOfId(id), value, timestamp)) this.#size += 1;
+  }
+}
+
+/** Differs from process to process, so that nobody can choose keys that all meet in one slot. */
+const seed = randomBytes(4).readUInt32LE(0);
+
+/** FNV-1a over the characters, and MurmurHash3's last steps, which spread what FNV leaves together. */
+function hashOf(id: string): number {
+  let hash = seed;
+  for (let index = 0; index < id.length; index += 1)
+    hash = Math.imul(hash ^ id.charCodeAt(index), 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}
+
+/** By the highest bits: the lowest choose the slot within a shard. */
+function shardOf(hash: number): number {
+  return hash >>> (32 - shardBits);
+}

@@ -1,0 +1,97 @@
+import { InvalidRecordError, KafkaError, SerializationError } from "../errors.js";
+import { causeOf, describeFailure, issuesOf, SerdeFailure } from "../serde/failure.js";
+import type { Serde, SerdeContext } from "../serde/serde.js";
+import type { AnyStore } from "./store-definition.js";
+import type { Entry } from "./write.js";
+
+/** Keys and values of a store as bytes, and back. Synchronous, as its methods are. */
+export class StoreCodec {
+  readonly #name: string;
+  readonly #changelog: string;
+  readonly #partition: number;
+  readonly #key: Serde<unknown>;
+  readonly #value: Serde<unknown>;
+  readonly #keyContext: SerdeContext;
+  readonly #valueContext: SerdeContext;
+
+  /** `changelog` is the topic that serdes are told. */
+  constructor({ name, key, value }: AnyStore, changelog: string, partition: number) {
+    this.#partition = partition;
+    this.#name = name;
+    this.#changelog = changelog;
+    this.#key = key as Serde<unknown>;
+    this.#value = value as Serde<unknown>;
+    this.#keyContext = Object.freeze({ topic: changelog, part: "key" });
+    this.#valueContext = Object.freeze({ topic: changelog, part: "value" });
+  }
+
+  /** @throws `SerializationError` */
+  encodeKey(key: unknown): Buffer {
+    return this.#encode("key", this.#key, key, this.#keyContext);
+  }
+
+  /** @throws `SerializationError` */
+  encodeValue(value: unknown): Buffer {
+    return this.#encode("value", this.#value, value, this.#valueContext);
+  }
+
+  /** @throws `InvalidRecordError` */
+  decodeKey(entry: Entry): unknown {
+    return this.#decode("key", this.#key, entry, this.#keyContext);
+  }
+
+  /** @throws `InvalidRecordError` */
+  decodeValue(entry: Entry): unknown {
+    return this.#decode("value", this.#value, entry, this.#valueContext);
+  }
+
+  #encode(part: "key" | "value", serde: Serde<unknown>, given: unknown, context: SerdeContext): Buffer {
+    try {
+      if (given === undefined || given === null)
+        throw new SerdeFailure(
+          `is ${String(given)}${part === "value" ? ": to remove an entry use delete" : ""}`,
+        );
+      const bytes = serde.serialize(given, context);
+      if (bytes instanceof Promise) throw isAsynchronous();
+      if (!Buffer.isBuffer(bytes)) throw new SerdeFailure("the serde gave no Buffer");
+      return bytes;
+    } catch (thrown) {
+      if (thrown instanceof KafkaError) throw thrown;
+      throw new SerializationError(`store ${this.#name}: ${describeFailure(part, thrown)}`, {
+        ...causeOf(thrown),
+        topic: this.#changelog,
+        part,
+        issues: issuesOf(thrown),
+      });
+    }
+  }
+
+  #decode(part: "key" | "value", serde: Serde<unknown>, entry: Entry, context: SerdeContext): unknown {
+    try {
+      const given = serde.deserialize(entry[part], context);
+      if (given instanceof Promise) throw isAsynchronous();
+      return given;
+    } catch (thrown) {
+      if (thrown instanceof KafkaError) throw thrown;
+      throw new InvalidRecordError(
+        `store ${this.#name}: an entry does not fit the definition: ${describeFailure(part, thrown)}. ` +
+          "Read what was written before too, or use a store of another name",
+        {
+          ...causeOf(thrown),
+          topic: this.#changelog,
+          partition: this.#partition,
+          offset: -1,
+          part,
+          issues: issuesOf(thrown),
+          raw: { key: entry.key, value: entry.value, headers: [] },
+        },
+      );
+    }
+  }
+}
+
+function isAsynchronous(): SerdeFailure {
+  return new SerdeFailure(
+    "the serde gives a promise: the methods of a store are synchronous, and so are its serdes",
+  );
+}

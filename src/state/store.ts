@@ -1,0 +1,133 @@
+import { ClosedError, ConfigError } from "../errors.js";
+import { describe } from "../check.js";
+import type { StoreState } from "./store-state.js";
+import type { Changes } from "./task-store.js";
+import { type Entry, idOf } from "./write.js";
+
+/**
+ * A store as a handler sees it: the entries of its record's partition. All methods are synchronous. What it writes is
+ * seen by itself at once, by later handlers when it has succeeded, and by everybody else when its transaction has been
+ * committed; a handler that fails leaves nothing.
+ */
+export interface Store<Value, Key = string> {
+  /**
+   * The value of a key, `undefined` where there is none. It is the caller's own: changing it changes nothing until `set`.
+   * @throws `InvalidRecordError` where the entry, written by an earlier version, does not fit the definition
+   */
+  readonly get: (key: Key) => Value | undefined;
+  /** Whether there is an entry. */
+  readonly has: (key: Key) => boolean;
+  /** Sets the value of a key. @throws `SerializationError` for a key or value that does not fit the definition */
+  readonly set: (key: Key, value: Value) => void;
+  /** Deletes the entry, and tells whether there was one. */
+  readonly delete: (key: Key) => boolean;
+  /** The entries of the partition, in no particular order; those written meanwhile may be among them. */
+  readonly entries: () => IterableIterator<readonly [key: Key, value: Value]>;
+  /** How many entries the partition has. */
+  readonly size: number;
+}
+
+/** What one call of a handler works with. */
+export interface CallScope {
+  /** The timestamp of the record, in milliseconds since the epoch: that of the changelog's records. */
+  readonly timestamp: number;
+  /** With `order: "key"`, the bytes of the record's key: no other may be touched. */
+  readonly onlyKey: Buffer | undefined;
+  /** The handler has returned: its stores are used no more. */
+  hasEnded: boolean;
+}
+
+/** The store of one call of a handler. */
+export class StoreOfCall implements Store<unknown, unknown> {
+  readonly #state: StoreState;
+  readonly #changes: Changes;
+  readonly #scope: CallScope;
+
+  constructor(state: StoreState, changes: Changes, scope: CallScope) {
+    this.#state = state;
+    this.#changes = changes;
+    this.#scope = scope;
+  }
+
+  get = (key: unknown): unknown => {
+    const entry = this.#find(this.#idOf(key));
+    return entry === undefined ? undefined : this.#state.codec.decodeValue(entry);
+  };
+
+  has = (key: unknown): boolean => this.#has(this.#idOf(key));
+
+  set = (key: unknown, value: unknown): void => {
+    checkScope(this.#scope, this.#state.name);
+    const keyBytes = this.#keyOf(key);
+    const bytes = this.#state.codec.encodeValue(value);
+    this.#write(keyBytes, bytes);
+  };
+
+  delete = (key: unknown): boolean => {
+    checkScope(this.#scope, this.#state.name);
+    const keyBytes = this.#keyOf(key);
+    const wasThere = this.#has(idOf(keyBytes));
+    if (wasThere) this.#write(keyBytes, null);
+    return wasThere;
+  };
+
+  *entries(): IterableIterator<readonly [unknown, unknown]> {
+    checkScope(this.#scope, this.#state.name);
+    this.#refuseScan("entries");
+    const { codec } = this.#state;
+    for (const entry of this.#state.entries(this.#changes))
+      yield [codec.decodeKey(entry), codec.decodeValue(entry)];
+  }
+
+  get size(): number {
+    this.#refuseScan("size");
+    return this.#state.size(this.#changes);
+  }
+
+  #write(key: Buffer, value: Buffer | null): void {
+    const id = idOf(key);
+    this.#changes.set(id, { id, key: Buffer.from(key), value, timestamp: this.#scope.timestamp });
+  }
+
+  #idOf(key: unknown): string {
+    checkScope(this.#scope, this.#state.name);
+    return idOf(this.#keyOf(key));
+  }
+
+  #keyOf(key: unknown): Buffer {
+    const bytes = this.#state.codec.encodeKey(key);
+    const { onlyKey } = this.#scope;
+    if (onlyKey !== undefined && !bytes.equals(onlyKey)) throw foreignKey(this.#state.name, key);
+    return bytes;
+  }
+
+  #find(id: string): Entry | undefined {
+    return this.#state.get(id, this.#changes);
+  }
+
+  #has(id: string): boolean {
+    return this.#state.has(id, this.#changes);
+  }
+
+  #refuseScan(what: string): void {
+    if (this.#scope.onlyKey !== undefined)
+      throw new ConfigError(
+        "order",
+        `store ${this.#state.name}: ${what} is about every key, and with order: "key" handlers of other keys run beside this one. Use order: "partition"`,
+      );
+  }
+}
+
+export function checkScope({ hasEnded }: CallScope, store: string): void {
+  if (hasEnded)
+    throw new ClosedError(
+      `store ${store}: its handler has ended; use tx.store within the handler's own call`,
+    );
+}
+
+export function foreignKey(store: string, key: unknown): ConfigError {
+  return new ConfigError(
+    "order",
+    `store ${store}: with order: "key" a handler may touch only its own record's key, not ${describe(key)}: handlers of other keys run beside it. Use order: "partition"`,
+  );
+}

@@ -1,0 +1,217 @@
+import { ConfigError } from "../errors.js";
+import { StoreOfCall, type CallScope, type Store } from "./store.js";
+import { type StoreState } from "./store-state.js";
+import type { AnyStore, StoreDefinition } from "./store-definition.js";
+import { StreamTime } from "./stream-time.js";
+import type { Changes } from "./task-store.js";
+import { type AnyWindowStore, type WindowStoreDefinition } from "./window-definition.js";
+import { windowKey } from "./window-key.js";
+import { WindowState } from "./window-state.js";
+import { type WindowOf, type WindowStore, WindowStoreOfCall } from "./window-store.js";
+import type { Entry, Write } from "./write.js";
+
+/** The store that a definition gives: {@link WindowStore} for windows, else {@link Store}. */
+export type StoreOf<Definition extends AnyStore> = Definition extends AnyWindowStore
+  ? Definition extends WindowStoreDefinition<infer Value, infer Key>
+    ? WindowStore<Value, Key>
+    : WindowStore<unknown, unknown>
+  : Definition extends StoreDefinition<infer Value, infer Key>
+    ? Store<Value, Key>
+    : Store<unknown, unknown>;
+
+/** A window that has closed, in `onWindowClosed`. */
+export interface ClosedWindow<Value = unknown, Key = unknown, Name extends string = string> extends WindowOf<
+  Value,
+  Key
+> {
+  /** The name of the window store. */
+  readonly store: Name;
+}
+
+/** What one call of a handler, or a piece of a task's work, changed. It counts when the call has succeeded. */
+export interface CallChanges {
+  readonly byStore: ReadonlyMap<string, Changes>;
+  /** The stream time after it, in milliseconds since the epoch; -1 before the first record. */
+  readonly streamTime: number;
+}
+
+/** One call of a handler: its stores, until it ends. */
+export interface StateOfCall {
+  /** @throws `ConfigError` for a store that the processor does not list */
+  readonly store: <Definition extends AnyStore>(definition: Definition) => StoreOf<Definition>;
+  /** Ends the call: its stores are used no more. */
+  readonly end: () => CallChanges;
+}
+
+/**
+ * The state of one task: its stores and its time. The loop knows it by what happens to a transaction: a call begins and
+ * its changes count, `commit`, `rollBack`. Pure but for pieces on disk.
+ */
+export class TaskState {
+  readonly #definitions: ReadonlyMap<string, AnyStore>;
+  readonly #stores = new Map<string, StoreState | WindowState>();
+  readonly #time: StreamTime;
+  readonly #onLate: (store: string) => void;
+  /** The stream time of what is in the transaction. */
+  #pendingTime = -1;
+
+  constructor(options: {
+    readonly definitions: readonly AnyStore[];
+    readonly make: (definition: AnyStore, streamTime: () => number) => StoreState | WindowState;
+    /** What the group's committed offsets say; -1 where nothing is known. */
+    readonly streamTime: number;
+    readonly onLate: (store: string) => void;
+  }) {
+    this.#definitions = new Map(options.definitions.map((definition) => [definition.name, definition]));
+    this.#time = new StreamTime(options.streamTime);
+    this.#onLate = options.onLate;
+    for (const definition of options.definitions)
+      this.#stores.set(
+        definition.name,
+        options.make(definition, () => this.#time.now),
+      );
+  }
+
+  get streamTime(): number {
+    return this.#time.now;
+  }
+
+  get stores(): Iterable<StoreState | WindowState> {
+    return this.#stores.values();
+  }
+
+  /** A record of this time is processed next, or the clock stands in for one. Whether stream time has moved. */
+  observe(timestamp: number, limit: number): boolean {
+    return this.#time.observe(timestamp, limit);
+  }
+
+  /** When the next window closes, in stream time; `undefined` where none is open. */
+  get nextClose(): number | undefined {
+    let next: number | undefined;
+    for (const state of this.#stores.values())
+      if (state instanceof WindowState && state.nextClose !== undefined)
+        next = Math.min(next ?? Infinity, state.nextClose);
+    return next;
+  }
+
+  begin(timestamp: number, onlyKey?: Buffer): StateOfCall {
+    const byStore = new Map<string, Changes>();
+    const scope: CallScope = { timestamp, onlyKey, hasEnded: false };
+    const made = new Map<string, Store<unknown, unknown> | WindowStore<unknown, unknown>>();
+    return {
+      store: <Definition extends AnyStore>(definition: Definition) => {
+        let store = made.get(definition.name);
+        if (store === undefined || this.#definitions.get(definition.name) !== definition) {
+          const changes: Changes = new Map();
+          store = this.#storeOf(definition, changes, scope);
+          byStore.set(definition.name, changes);
+          made.set(definition.name, store);
+        }
+        return store as StoreOf<Definition>;
+      },
+      end: () => {
+        scope.hasEnded = true;
+        return { byStore, streamTime: this.#time.now };
+      },
+    };
+  }
+
+  /** What is due at the present stream time: windows that close, in order of their end, and what expires. */
+  due(): { readonly closed: readonly ClosedWindow[]; readonly changes: CallChanges } {
+    const byStore = new Map<string, Changes>();
+    const closed: ClosedWindow[] = [];
+    for (const [name, state] of this.#stores) {
+      let changes: Changes = new Map();
+      if (state instanceof WindowState)
+        for (const entry of state.close(changes)) closed.push(closedWindow(state, entry));
+      else changes = state.expire();
+      if (changes.size > 0) byStore.set(name, changes);
+    }
+    closed.sort((a, b) => a.end - b.end);
+    return { closed, changes: { byStore, streamTime: this.#time.now } };
+  }
+
+  /** A call has succeeded: later ones see what it changed. */
+  finish({ byStore }: CallChanges): void {
+    for (const [name, changes] of byStore) this.#stores.get(name)?.finish(changes);
+  }
+
+  /** What a call changed is in the open transaction. */
+  enter({ byStore, streamTime }: CallChanges): void {
+    for (const [name, changes] of byStore) this.#stores.get(name)?.store.enter(changes);
+    this.#pendingTime = Math.max(this.#pendingTime, streamTime);
+  }
+
+  /** The stream time that belongs to the open transaction's offsets; -1 before the first record. */
+  get pendingTime(): number {
+    return Math.max(this.#pendingTime, this.#time.committed);
+  }
+
+  /** What the changelogs need for the open transaction: the last change of each key. */
+  *changelog(): IterableIterator<{ readonly topic: string; readonly write: Write }> {
+    for (const state of this.#stores.values())
+      for (const write of state.store.pending.values()) yield { topic: state.changelog, write };
+  }
+
+  /** The transaction has been committed. Resolves when pieces on disk have its changes. */
+  commit(): Promise<void> | undefined {
+    this.#time.commit(this.#pendingTime);
+    let applying: Promise<void>[] | undefined;
+    for (const state of this.#stores.values()) {
+      const deleted = state instanceof WindowState ? deletedIn(state.store.pending) : [];
+      const applied = state.store.commit();
+      if (applied === undefined) {
+        if (state instanceof WindowState) state.committed(deleted);
+      } else
+        (applying ??= []).push(
+          applied.then(() => {
+            if (state instanceof WindowState) state.committed(deleted);
+          }),
+        );
+    }
+    return applying === undefined ? undefined : Promise.all(applying).then(() => undefined);
+  }
+
+  /** The transaction, and what finished behind it, is dropped: its records will be delivered again. */
+  rollBack(): void {
+    this.#time.rollBack();
+    this.#pendingTime = -1;
+    for (const state of this.#stores.values()) state.rollBack();
+  }
+
+  /** Begins with what the pieces hold. */
+  restored(): void {
+    for (const state of this.#stores.values()) state.restored();
+  }
+
+  #storeOf(
+    definition: AnyStore,
+    changes: Changes,
+    scope: CallScope,
+  ): Store<unknown, unknown> | WindowStore<unknown, unknown> {
+    const state = this.#stores.get(definition.name);
+    if (state === undefined || this.#definitions.get(definition.name) !== definition)
+      throw new ConfigError(
+        "stores",
+        `${definition.name} is no store of this processor: list it in processor({ stores: [...] })`,
+      );
+    return state instanceof WindowState
+      ? new WindowStoreOfCall(state, changes, scope, this.#onLate)
+      : new StoreOfCall(state, changes, scope);
+  }
+}
+
+function closedWindow({ name, definition, codec }: WindowState, entry: Entry): ClosedWindow {
+  const { key, start, end } = windowKey.decode(definition.window, entry.key);
+  return {
+    store: name,
+    key: codec.decodeKey({ ...entry, key }),
+    start,
+    end,
+    value: codec.decodeValue(entry),
+  };
+}
+
+function deletedIn(pending: ReadonlyMap<string, Write>): string[] {
+  return [...pending.values()].filter(({ value }) => value === null).map(({ id }) => id);
+}
