@@ -11,6 +11,7 @@ const mayImport = {
   options: [],
   serde: ["options"],
   telemetry: ["options", "serde"],
+  table: ["options", "serde", "driver", "reader"],
   state: ["options", "serde", "telemetry", "failure", "driver", "producer", "transactions"],
   failure: ["options", "serde", "telemetry"],
   driver: ["options", "telemetry"],

@@ -1,8 +1,8 @@
 /** How a client that a {@link Kafka} made is doing. */
 export interface ClientHealth {
-  /** What made it: `kafka.consumer`, `processor`, `producer` or `transactionalProducer`. */
-  readonly kind: "consumer" | "processor" | "producer" | "transactionalProducer";
-  /** Its group, or its transactional id; `undefined` for a producer, which has neither. */
+  /** What made it: `kafka.consumer`, `processor`, `producer`, `transactionalProducer` or `table`. */
+  readonly kind: "consumer" | "processor" | "producer" | "transactionalProducer" | "table";
+  /** Its group, its transactional id, or the topic of a table; `undefined` for a producer, which has neither. */
   readonly name: string | undefined;
   /**
    * `idle`: nothing was asked of it yet. `failed`: `error` has ended it for good, and it counts until another one of
@@ -63,14 +63,14 @@ export class ClientsHealth {
 
   add(client: { readonly health: ClientHealth }): void {
     this.#living.add(client);
-    this.#failed.delete(topicPartitionOf(client.health));
+    this.#failed.delete(identityOf(client.health));
   }
 
   /** It is closed. */
   remove(client: { readonly health: ClientHealth }): void {
     this.#living.delete(client);
     const { health } = client;
-    if (health.state === "failed") this.#failed.set(topicPartitionOf(health), health);
+    if (health.state === "failed") this.#failed.set(identityOf(health), health);
   }
 
   list(): readonly ClientHealth[] {
@@ -78,6 +78,6 @@ export class ClientsHealth {
   }
 }
 
-function topicPartitionOf({ kind, name }: ClientHealth): string {
+function identityOf({ kind, name }: ClientHealth): string {
   return `${kind} ${name ?? ""}`;
 }

@@ -87,6 +87,9 @@ export type { HandlerContext } from "./delivery/delivery.js";
 export type { ConsumerOptions, RebalanceEvent } from "./group/options.js";
 export type { TopicPartition } from "./offsets.js";
 
+export { Table, type TableChange, type TableLag } from "./table/table.js";
+export type { TableOptions, WaitOptions } from "./table/options.js";
+
 export { Reader } from "./reader/reader.js";
 export type { ReadOptions, ReadProgress } from "./reader/options.js";
 export { Admin, type AdminOptions, type GroupLag, type ResetOffset, type TopicLike } from "./admin/admin.js";

@@ -24,7 +24,9 @@ import type { ReadOptions } from "./reader/options.js";
 import { Reader } from "./reader/reader.js";
 import type { AnyTopicPattern } from "./topic-pattern.js";
 import { bytes } from "./serde/bytes.js";
-import { type AnyTopic, defineTopic } from "./topic.js";
+import { Table } from "./table/table.js";
+import type { TableOptions } from "./table/options.js";
+import { type AnyTopic, defineTopic, type KeyOf, type ValueOf } from "./topic.js";
 import { deferred } from "./waiting.js";
 
 /**
@@ -96,6 +98,25 @@ export class Kafka {
   read<T extends AnyTopic>(topics: T | readonly T[], options: ReadOptions = {}): Reader<T> {
     const list = Array.isArray(topics) ? (topics as readonly T[]) : [topics as T];
     return this.#add(this.#readers, (onClosed) => new Reader(this.#config, list, options, onClosed));
+  }
+
+  /**
+   * A topic as a map, kept current: the last value of each key, of all partitions. It begins to read at once, joins no
+   * group, and survives outages of the brokers. A tombstone deletes its key: define the topic with `tombstones: true`.
+   *
+   * @throws `ConfigError` for wrong options
+   * @example
+   * ```ts
+   * const courses = kafka.table(courseTopic);
+   * await courses.ready();
+   * courses.get("data-engineering");
+   * ```
+   */
+  table<T extends AnyTopic>(
+    topic: T,
+    options: TableOptions = {},
+  ): Table<KeyOf<T>, Exclude<ValueOf<T>, null>> {
+    return this.#add(this.#others, (onClosed) => new Table(this.#config, topic, options, onClosed));
   }
 
   /** Makes, changes and looks at topics and groups. */

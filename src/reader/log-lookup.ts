@@ -72,6 +72,19 @@ export class LogLookup {
     return planRead(places, { from, to, follow }, { start, end, fromTime, toTime });
   }
 
+  /** The ends of these partitions as of now; brokers that are away are waited for until `signal` aborts. */
+  async ends(places: readonly TopicPartition[], signal: AbortSignal): Promise<ReadonlyMap<string, number>> {
+    for (;;) {
+      signal.throwIfAborted();
+      try {
+        return await this.#offsetsAt(places, logEnd);
+      } catch (error) {
+        if (!isPassing(error) || this.#signal.aborted) throw error;
+        await sleep(250, signal);
+      }
+    }
+  }
+
   /** Partitions that `isKnown` does not know; none where the brokers cannot be asked now. */
   async newPlaces(isKnown: (place: TopicPartition) => boolean): Promise<readonly TopicPartition[]> {
     const added: TopicPartition[] = [];

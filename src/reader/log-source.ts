@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { ClientConfig } from "../driver/client-config.js";
 import { type Fetched, NativeConsumer } from "../driver/native-consumer.js";
+import type { NativeProperties } from "../driver/native.js";
 import { nativeCodes } from "../driver/native-errors.js";
 import {
   AuthenticationError,
@@ -48,7 +49,13 @@ export class LogSource {
   #lookedAt = 0;
   #ending: Promise<void> | undefined;
 
-  constructor(config: ClientConfig, topics: readonly string[], options: ResolvedReadOptions) {
+  /** @param properties - of the native consumer, beside those of every read */
+  constructor(
+    config: ClientConfig,
+    topics: readonly string[],
+    options: ResolvedReadOptions,
+    properties: NativeProperties = {},
+  ) {
     this.#config = config;
     this.#topics = topics;
     this.#options = options;
@@ -62,6 +69,7 @@ export class LogSource {
         "enable.partition.eof": true,
         // Where retention overtakes the read, it goes on with what exists.
         "auto.offset.reset": "earliest",
+        ...properties,
       },
       {
         onWake: () => {
@@ -92,6 +100,21 @@ export class LogSource {
   get arrived(): boolean {
     for (const partition of this.#partitions.values()) if (partition.behind && !partition.done) return false;
     return true;
+  }
+
+  /**
+   * The ends of the partitions as of now: of the stable records under `read_committed`.
+   * @throws the reason of the signal, where it aborts first; and as `start` does
+   */
+  async ends(signal: AbortSignal): Promise<ReadonlyMap<ReadPartition, number>> {
+    const partitions = this.partitions;
+    const ends = await this.#orClosed(this.#lookup.ends(partitions, signal));
+    return new Map(
+      partitions.map((partition) => [
+        partition,
+        ends.get(placeId(partition.topic, partition.partition)) ?? 0,
+      ]),
+    );
   }
 
   /** Connects, finds out what there is to read, and begins to fetch it. */
