@@ -295,7 +295,11 @@ export class Table<Key, Value> implements Iterable<readonly [Key, Value]> {
   }
 
   async #shutDown(): Promise<void> {
-    await this.#source.close(new ClosedError(`the table of ${this.#topic.name} is closed`));
+    const { name } = this.#topic;
+    // Whoever waits is told what stopped the table, or that it was closed.
+    await this.#source.close(
+      this.#failure?.error ?? new ClosedError(`the table of ${name} is closed`, { topic: name }),
+    );
     this.#onClosed();
     if (this.#failure === undefined) this.#ended.resolve();
     else this.#ended.reject(this.#failure.error);
