@@ -81,7 +81,9 @@ export type { TransactionOptions } from "./transactions/transaction-options.js";
 export { Processor } from "./processor/processor.js";
 export type { ProcessorOptions } from "./processor/options.js";
 
-export { Consumer, type PartitionLag, type SeekTarget } from "./consumer/consumer.js";
+export { Consumer } from "./consumer/consumer.js";
+export type { SeekTarget } from "./consumer/seek-target.js";
+export type { PartitionLag } from "./delivery/assigned-partitions.js";
 export type { BatchOptions } from "./delivery/batch-delivery.js";
 export type { HandlerContext } from "./delivery/delivery.js";
 export type { ConsumerOptions, RebalanceEvent } from "./group/options.js";

@@ -50,10 +50,8 @@ export class ConsumerFailures implements RecordFailures {
   }
 
   /** Makes the topics that are missing; resolves to those to subscribe to beside the sources. */
-  prepare = async (native: NativeConsumer, signal: AbortSignal): Promise<readonly string[]> => {
-    await preparePolicyTopics(this.policy, this.#config, native, signal);
-    return this.policy.retryTopics;
-  };
+  prepare = (native: NativeConsumer, signal: AbortSignal): Promise<readonly string[]> =>
+    preparePolicyTopics(this.policy, this.#config, native, signal);
 
   move = async (
     partition: OwnedPartition,

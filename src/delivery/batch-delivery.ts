@@ -1,11 +1,10 @@
 import { checkInteger, checkKnown } from "../check.js";
 import { ConfigError } from "../errors.js";
 import { type Delivery, type DeliveryHost, type HandlerContext, isPromise } from "./delivery.js";
-import type { RawRecord } from "../record.js";
+import { FailedRecord } from "./failed-record.js";
 import type { OwnedPartition } from "../group/owned-partition.js";
 import type { Settled } from "./record-failures.js";
 import { SlotQueue } from "./slot-queue.js";
-import { isOutage, outageDelay } from "./serde-outage.js";
 
 /** Options of {@link Consumer.runBatch}. */
 export interface BatchOptions {
@@ -138,7 +137,7 @@ export class BatchDelivery implements Delivery {
       const first = this.#since.get(partition) ?? now;
       this.#since.set(partition, first);
       since = Math.min(since, first);
-      if (this.#host.isFull(partition)) return true;
+      if (this.#host.session().isFull(partition)) return true;
     }
     const left = since + this.#maxWaitMs - now;
     if (waiting >= this.#maxRecords || left <= 0) return true;
@@ -237,7 +236,7 @@ export class BatchDelivery implements Delivery {
     records: unknown[],
   ): Promise<void> {
     const { partition, offsets } = part;
-    let outages = 0;
+    let failed: FailedRecord | undefined;
     while (records.length < this.#maxRecords) {
       const next = partition.open ? partition.queue.peek() : undefined;
       if (next === undefined) return;
@@ -247,41 +246,36 @@ export class BatchDelivery implements Delivery {
         if (isPromise(record)) record = await record;
       } catch (error) {
         if (records.length > 0) return;
-        if (isOutage(error)) {
-          this.#host.waiting(next, error);
-          outages += 1;
-          // No handler is running meanwhile.
-          call.second = Infinity;
-          await partition.wait(outageDelay(outages));
-          call.second = this.#second();
-          continue;
-        }
-        if (await this.#dispose(partition, next, error)) continue;
+        if (failed?.raw !== next) failed = new FailedRecord(this.#host, partition, next);
+        if (await this.#recover(call, failed, error)) continue;
         return;
       }
       // While an asynchronous serde worked, a seek or a rebalance may have emptied the queue, or a pause closed it.
       if (partition.queue.peek() !== next || partition.take() === undefined) return;
-      this.#host.taken(partition);
+      this.#host.session().madeRoom(partition);
       offsets.push(next.offset);
       records.push(record);
     }
   }
 
   /**
-   * Deals with a record that does not decode and has nothing before it: whether it is finished.
-   * @throws what stops the consumer
+   * Deals with a record that does not decode and is the first of its batch: whether the batch may go on filling.
+   * @throws what stops the client
    */
-  async #dispose(partition: OwnedPartition, raw: RawRecord, error: unknown): Promise<boolean> {
-    const { failures } = this.#host;
-    const outcome = failures?.policy.onFailure({ raw, error, attempt: 0 });
-    if (failures === undefined || outcome === undefined || outcome.action === "fail") throw error;
-    if (outcome.action === "retry" || partition.queue.peek() !== raw || partition.take() === undefined)
-      return false;
-    this.#host.taken(partition);
-    const settled =
-      outcome.action === "skip"
-        ? failures.skip(raw, error)
-        : await failures.move(partition, raw, outcome, error);
+  async #recover(call: Call, failed: FailedRecord, error: unknown): Promise<boolean> {
+    const { partition, raw } = failed;
+    const verdict = failed.decide(error, 0, false);
+    if (verdict === undefined) return false;
+    if (verdict.action === "retry") {
+      // No handler is running meanwhile.
+      call.second = Infinity;
+      await partition.wait(verdict.delayMs);
+      call.second = this.#second();
+      return true;
+    }
+    if (partition.queue.peek() !== raw || partition.take() === undefined) return false;
+    this.#host.session().madeRoom(partition);
+    const settled = await failed.settle(verdict, error);
     if (settled === undefined) return false;
     this.#host.finished(partition, raw.offset, settled.result);
     return true;

@@ -23,7 +23,8 @@ const configs = { "dead-letter": { ...common, "retention.ms": "-1" }, retry: com
 
 /**
  * Makes the topics that the policy writes to where they are missing, with as many partitions and
- * replicas as their source has, and tells the policy how many there are.
+ * replicas as their source has, and tells the policy how many there are. Resolves to the topics to subscribe to beside
+ * the sources: the policy's retry topics.
  *
  * @throws `AuthorizationError`, or the broker's refusal, which name the topics
  */
@@ -32,14 +33,14 @@ export async function preparePolicyTopics(
   config: ClientConfig,
   native: NativeConsumer,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<readonly string[]> {
   const missing: PolicyTopic[] = [];
   for (const topic of policy.topics) {
     const { partitions } = await sizeOf(topic.name, native);
     if (partitions > 0) policy.learnPartitions(topic.name, partitions);
     else missing.push(topic);
   }
-  if (missing.length === 0) return;
+  if (missing.length === 0) return policy.retryTopics;
   config.logger.info("topics of the failure policy are made", { topics: missing.map(({ name }) => name) });
   let fatal: KafkaError | undefined;
   const admin = new NativeAdmin(config, (error) => {
@@ -53,6 +54,7 @@ export async function preparePolicyTopics(
   }
   for (const { name } of missing) policy.learnPartitions(name, await untilThere(name, native, signal));
   if (fatal !== undefined) throw fatal;
+  return policy.retryTopics;
 }
 
 async function create(

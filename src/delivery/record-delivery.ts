@@ -1,11 +1,11 @@
-import type { Outcome } from "../failure/failure-policy.js";
 import type { RawRecord } from "../record.js";
 import { type Delivery, type DeliveryHost, type HandlerContext, isPromise } from "./delivery.js";
+import { FailedRecord } from "./failed-record.js";
 import { KeyOrder } from "./key-order.js";
 import type { OwnedPartition } from "../group/owned-partition.js";
 import type { Settled } from "./record-failures.js";
 import { SlotQueue } from "./slot-queue.js";
-import { isOutage, outageDelay } from "./serde-outage.js";
+import { isOutage } from "./serde-outage.js";
 
 /** How long handlers that finish at once may keep the event loop to themselves. */
 const turnMs = 20;
@@ -189,9 +189,9 @@ export class RecordDelivery implements Delivery {
   }
 
   /**
-   * Deals with a record that failed, until it is finished or comes again (`undefined`). While it waits it has
-   * no slot, so that it holds up nothing but what is behind it in its order.
-   * @throws what stops the consumer
+   * Deals with a record that failed, until it is finished or is to be redelivered (`undefined`). While it waits it has
+   * no slot, so that it holds up only the records behind it in its order.
+   * @throws what stops the client
    */
   async #recover(
     slot: Slot,
@@ -199,30 +199,22 @@ export class RecordDelivery implements Delivery {
     failure: unknown,
     isDecoded: boolean,
   ): Promise<Settled | undefined> {
-    const { failures } = this.#host;
     const { partition } = slot;
     slot.second = undefined;
-    const callsBefore = (): number => failures?.policy.callsBefore(record) ?? 0;
+    const callsBefore = (): number => this.#host.failures?.policy.callsBefore(record) ?? 0;
+    const failed = new FailedRecord(this.#host, partition, record);
     let error = failure;
     let attempt = isDecoded ? callsBefore() + 1 : 0;
-    let outages = 0;
     let hasDecoded = isDecoded;
     for (;;) {
-      if (partition.signal.aborted) throw error;
-      let outcome: Outcome;
-      if (!hasDecoded && isOutage(error)) {
-        this.#host.waiting(record, error);
-        outages += 1;
-        outcome = { action: "retry", delayMs: outageDelay(outages) };
-      } else if (failures === undefined) throw error;
-      else outcome = failures.policy.onFailure({ raw: record, error, attempt });
-      if (outcome.action === "fail") throw outcome.error;
-      if (outcome.action === "skip") return failures?.skip(record, error);
+      const verdict = failed.decide(error, attempt, hasDecoded);
+      if (verdict === undefined) return undefined;
+      if (verdict.action === "skip") return failed.settle(verdict, error);
       this.#slots.delete(slot);
       this.#drive();
-      // What was moved is finished, whether there is a slot for what comes after it or not.
-      if (outcome.action === "move") return failures?.move(partition, record, outcome, error);
-      await partition.wait(outcome.delayMs);
+      // A record that was moved is finished, whether there is a slot for the one after it or not.
+      if (verdict.action === "move") return failed.settle(verdict, error);
+      await partition.wait(verdict.delayMs);
       if (!(await this.#waitForSlot(slot))) return undefined;
       this.#begin(slot, record);
       hasDecoded = false;
@@ -275,7 +267,7 @@ export class RecordDelivery implements Delivery {
 
   #take(partition: OwnedPartition): RawRecord | undefined {
     const record = partition.take();
-    if (record !== undefined) this.#host.taken(partition);
+    if (record !== undefined) this.#host.session().madeRoom(partition);
     return record;
   }
 

@@ -1,10 +1,15 @@
+import type { ClientConfig } from "../driver/client-config.js";
 import type { NativeConsumer } from "../driver/native-consumer.js";
 import type { NativeOffset } from "../driver/native.js";
 import { ConfigError, type KafkaError } from "../errors.js";
 import type { FailurePolicy, Move, Outcome } from "../failure/failure-policy.js";
+import { observedPolicy } from "../failure/observed-policy.js";
+import { type FailureOptions, resolveFailureOptions } from "../failure/options.js";
 import type { Logger } from "../logger.js";
 import type { EncodedRecord, RawRecord } from "../record.js";
 import type { OwnedPartition } from "../group/owned-partition.js";
+import type { AnyTopicPattern } from "../topic-pattern.js";
+import type { AnyTopic } from "../topic.js";
 
 /** What a failed record is finished with, in place of what its handler would have returned. */
 export interface Settled {
@@ -52,7 +57,24 @@ export interface PolicyWriters {
 }
 
 /**
- * Refuses a policy for which the way of handing over has no use.
+ * The failure policy that these options ask for; `undefined` where they ask for none.
+ * @throws `ConfigError` that names the option which is wrong
+ */
+export function failurePolicyOf(
+  config: ClientConfig,
+  options: FailureOptions,
+  groupId: string,
+  topics: readonly (AnyTopic | AnyTopicPattern)[],
+): FailurePolicy | undefined {
+  const resolved = resolveFailureOptions(options, groupId, {
+    topics: topics.flatMap((topic) => ("pattern" in topic ? [] : topic.name)),
+    patterns: topics.flatMap((topic) => ("pattern" in topic ? topic.pattern : [])),
+  });
+  return resolved && observedPolicy(config.telemetry, resolved);
+}
+
+/**
+ * Refuses a policy that the chosen delivery cannot carry out.
  * @throws `ConfigError`
  */
 export function checkFailureUse(policy: FailurePolicy | undefined, way: "runBatch" | "for await"): void {

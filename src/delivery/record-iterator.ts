@@ -2,10 +2,18 @@ import type { RawRecord } from "../record.js";
 import { deferred, type Deferred } from "../waiting.js";
 import type { Delivery, DeliveryHost } from "./delivery.js";
 import type { OwnedPartition } from "../group/owned-partition.js";
-import { isOutage, outageDelay } from "./serde-outage.js";
+import { FailedRecord } from "./failed-record.js";
 
 /** After so many records the next partition has its turn. */
 const turn = 100;
+
+/** The record that the loop's body has, or that is being decoded for it. */
+interface InHand {
+  readonly partition: OwnedPartition;
+  readonly record: RawRecord;
+  /** When it began, as the clock of the client counts; `Infinity` while the record only waits. */
+  second: number;
+}
 
 /**
  * `for await`: hands records out one at a time. Asking for the next one says that the loop's body has
@@ -20,7 +28,7 @@ export class RecordIterator<Record> implements Delivery, AsyncIterableIterator<R
   readonly #ready = new Set<OwnedPartition>();
   #started = false;
   #inTurn = 0;
-  #inHand: { readonly partition: OwnedPartition; readonly record: RawRecord; second: number } | undefined;
+  #inHand: InHand | undefined;
   #waiting: Deferred<void> | undefined;
   /** Calls of `next` that are not answered yet, and the last one. */
   #calls = 0;
@@ -58,10 +66,10 @@ export class RecordIterator<Record> implements Delivery, AsyncIterableIterator<R
   };
 
   /** Makes the next `next()` throw. */
-  fail(error: unknown): void {
+  fail = (error: unknown): void => {
     this.#error ??= { error };
     this.stop();
-  }
+  };
 
   isBusy = (): boolean => this.#inHand !== undefined;
 
@@ -105,73 +113,60 @@ export class RecordIterator<Record> implements Delivery, AsyncIterableIterator<R
         this.#waiting = undefined;
         continue;
       }
-      this.#host.taken(partition);
+      this.#host.session().madeRoom(partition);
       partition.enter();
-      this.#inHand = { partition, record, second: this.#second() };
+      const inHand = { partition, record, second: this.#second() };
+      this.#inHand = inHand;
+      let decoded: unknown;
+      let isPrompt = false;
       try {
-        let decoded = this.#decode(partition, record);
-        if (decoded instanceof Promise) {
-          decoded = await decoded;
-          // The partition may have moved meanwhile, or have been paused, and the others are not to wait for that.
-          if (decoded === gaveUp || partition.paused || isOver(partition)) {
-            this.#putDown();
-            if (!isOver(partition)) this.#host.rewind(partition, record.offset);
-            continue;
-          }
-        }
-        return { done: false, value: decoded as Record };
+        decoded = this.#host.decode(record);
+        isPrompt = !(decoded instanceof Promise);
+        decoded = isPrompt ? decoded : await decoded;
       } catch (error) {
-        // What is ours no longer does not fail here.
-        if (isOver(partition)) this.#putDown();
-        else await this.#recover(partition, record, error);
+        isPrompt = false;
+        decoded = await this.#recover(inHand, error);
       }
+      if (decoded === settled) continue;
+      // While it took its time, the partition may have moved or been paused, and the others are not to wait for that.
+      if (!isPrompt && (decoded === redelivered || partition.paused || isOver(partition))) {
+        this.#putDown();
+        if (!isOver(partition)) this.#host.rewind(partition, record.offset);
+        continue;
+      }
+      return { done: false, value: decoded as Record };
     }
   }
 
-  #decode(partition: OwnedPartition, record: RawRecord): unknown {
-    const again = (error: unknown): Promise<unknown> => this.#decodeAgain(partition, record, error);
-    try {
-      const decoded = this.#host.decode(record);
-      return decoded instanceof Promise ? decoded.catch(again) : decoded;
-    } catch (error) {
-      if (isOutage(error)) return again(error);
-      throw error;
-    }
-  }
-
-  /** Decodes again and again while what the serde needs is away. */
-  async #decodeAgain(partition: OwnedPartition, record: RawRecord, failure: unknown): Promise<unknown> {
-    const inHand = this.#inHand;
+  /** Deals with a record that does not decode: gives it decoded after an outage, or `settled`, or `redelivered`. */
+  async #recover(inHand: InHand, failure: unknown): Promise<unknown> {
+    const { partition, record } = inHand;
+    const failed = new FailedRecord(this.#host, partition, record);
     let error = failure;
-    for (let outages = 1; isOutage(error) && !isOver(partition); outages += 1) {
-      this.#host.waiting(record, error);
-      // The loop's body is not running meanwhile.
-      if (inHand !== undefined) inHand.second = Infinity;
-      await partition.wait(outageDelay(outages));
-      if (partition.releasing || partition.seeking) return gaveUp;
-      if (inHand !== undefined) inHand.second = this.#second();
-      try {
-        return await this.#host.decode(record);
-      } catch (again) {
-        error = again;
-      }
-    }
-    throw error;
-  }
-
-  /** Deals with a record that does not decode: it is finished elsewhere, or the consumer stops. */
-  async #recover(partition: OwnedPartition, record: RawRecord, error: unknown): Promise<void> {
-    const { failures } = this.#host;
     try {
-      const outcome = failures?.policy.onFailure({ raw: record, error, attempt: 0 });
-      if (failures === undefined || outcome === undefined || partition.signal.aborted) throw error;
-      if (outcome.action === "skip") failures.skip(record, error);
-      else if (outcome.action === "move") await failures.move(partition, record, outcome, error);
-      else throw error;
-      this.#finishInHand();
-    } catch (failure) {
+      for (;;) {
+        const verdict = failed.decide(error, 0, false);
+        if (verdict === undefined) return redelivered;
+        if (verdict.action !== "retry") {
+          await failed.settle(verdict, error);
+          this.#finishInHand();
+          return settled;
+        }
+        // The loop's body is not running meanwhile.
+        inHand.second = Infinity;
+        await partition.wait(verdict.delayMs);
+        if (partition.releasing || partition.seeking) return redelivered;
+        inHand.second = this.#second();
+        try {
+          return await this.#host.decode(record);
+        } catch (again) {
+          error = again;
+        }
+      }
+    } catch (stops) {
       this.#putDown();
-      this.#host.failed(failure);
+      this.#host.failed(stops);
+      return settled;
     }
   }
 
@@ -216,10 +211,12 @@ export class RecordIterator<Record> implements Delivery, AsyncIterableIterator<R
   }
 }
 
-/** In place of a record that waited until its partition was given up or moved. */
-const gaveUp = Symbol("gave up");
+/** In place of a decoded record: it was finished without the loop's body, or the client stops because of it. */
+const settled = Symbol("settled");
+/** In place of a decoded record: its partition was revoked or moved while it waited. */
+const redelivered = Symbol("redelivered");
 
-/** Whether what was taken of the partition is no longer to be dealt with. */
+/** Whether records that were taken of the partition no longer count. */
 function isOver({ gone, signal, seeking }: OwnedPartition): boolean {
   return gone || signal.aborted || seeking;
 }

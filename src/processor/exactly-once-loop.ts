@@ -141,11 +141,6 @@ export class ExactlyOnceLoop {
     this.#giveUp.abort(new ClosedError("the processor was closed"));
   }
 
-  /** Waits for the handlers in flight of these partitions, within `drainTimeoutMs`. */
-  async drain(partitions: readonly OwnedPartition[]): Promise<void> {
-    await drainHandlers(partitions, this.#options.consumer, this.#config.logger);
-  }
-
   async #work(): Promise<void> {
     const { signal } = this.#giveUp;
     try {
@@ -263,7 +258,7 @@ export class ExactlyOnceLoop {
   async #release(partitions: readonly OwnedPartition[]): Promise<void> {
     const deadline = Date.now() + this.#options.consumer.drainTimeoutMs;
     await this.#clock.hurryDuring(async () => {
-      await this.drain(partitions);
+      await drainHandlers(partitions, this.#options.consumer, this.#config.logger);
       while (this.#intake.hasUncommitted(partitions) && this.#state !== "dead" && Date.now() < deadline)
         await this.#clock.untilEnd(deadline - Date.now());
     });

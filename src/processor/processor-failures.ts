@@ -21,10 +21,8 @@ export class ProcessorFailures implements RecordFailures {
   }
 
   /** Makes the topics that are missing; resolves to those to subscribe to beside the sources. */
-  prepare = async (native: NativeConsumer, signal: AbortSignal): Promise<readonly string[]> => {
-    await preparePolicyTopics(this.policy, this.#config, native, signal);
-    return this.policy.retryTopics;
-  };
+  prepare = (native: NativeConsumer, signal: AbortSignal): Promise<readonly string[]> =>
+    preparePolicyTopics(this.policy, this.#config, native, signal);
 
   move = (
     _: OwnedPartition,

@@ -7,6 +7,7 @@ import type { RecordFailures } from "../../../src/delivery/record-failures.js";
 import type { RawRecord } from "../../../src/record.js";
 import { deferred } from "../../../src/waiting.js";
 import { rawRecord } from "../group/records.js";
+import { deliveryHost, roomySession } from "./host.js";
 
 function setUp(
   handler: (records: readonly RawRecord[], context: HandlerContext) => unknown,
@@ -21,10 +22,7 @@ function setUp(
   const errors: unknown[] = [];
   const rewound: [number, number][] = [];
   const finished: BatchPart[] = [];
-  const host: DeliveryHost = {
-    decode: (raw) => raw,
-    waiting: () => {},
-    taken: () => {},
+  const host = deliveryHost({
     finished: () => {},
     batchFinished: (parts) => {
       finished.push(...parts);
@@ -34,11 +32,10 @@ function setUp(
       errors.push(error);
       delivery.stop();
     },
-    isFull: () => false,
     rewind: ({ partition }, offset) => void rewound.push([partition, offset]),
     limit: () => count,
     ...overrides,
-  };
+  });
   const delivery = new BatchDelivery(host, handler, { maxRecords, maxWaitMs, acrossPartitions }, () => 0);
   const feed = (partition: number, offsets: readonly number[]): void => {
     const owned = partitions[partition];
@@ -228,7 +225,7 @@ describe("maxWaitMs", () => {
   });
 
   test("is not waited for where as much is waiting as may be", async () => {
-    const { sizes, feed } = waiting({ isFull: () => true });
+    const { sizes, feed } = waiting({ session: () => ({ ...roomySession, isFull: () => true }) });
     feed(0, range(3));
     await settled();
     expect(sizes).toEqual([3]);

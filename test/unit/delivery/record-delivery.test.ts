@@ -8,20 +8,9 @@ import type { RecordFailures } from "../../../src/delivery/record-failures.js";
 import type { RawRecord } from "../../../src/record.js";
 import { deferred, type Deferred } from "../../../src/waiting.js";
 import { rawRecord } from "../group/records.js";
+import { deliveryHost, roomySession } from "./host.js";
 
-const handingOver: DeliveryHost = {
-  decode: (raw) => raw,
-  waiting: () => {},
-  taken: () => {},
-  finished: (partition, offset) => {
-    partition.finish(offset);
-  },
-  batchFinished: () => {},
-  failed: () => {},
-  isFull: () => false,
-  rewind: () => {},
-  limit: () => 10,
-};
+const handingOver = deliveryHost({ limit: () => 10 });
 
 interface Setup {
   readonly delivery: RecordDelivery;
@@ -53,7 +42,7 @@ function setUp(
   const host: DeliveryHost = {
     ...handingOver,
     decode: options.decode ?? ((raw) => raw),
-    taken: options.taken ?? (() => {}),
+    session: () => ({ ...roomySession, madeRoom: options.taken ?? roomySession.madeRoom }),
     failed: (error) => {
       errors.push(error);
       delivery.stop();

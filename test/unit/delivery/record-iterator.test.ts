@@ -6,26 +6,18 @@ import { RecordIterator } from "../../../src/delivery/record-iterator.js";
 import type { RawRecord } from "../../../src/record.js";
 import { deferred } from "../../../src/waiting.js";
 import { rawRecord, rawRecords } from "../group/records.js";
+import { deliveryHost } from "./host.js";
 
 /** An iterator over one partition, whose first record takes until `decoding` to decode. */
 function setUp(overrides: Partial<DeliveryHost> = {}) {
   const partition = new OwnedPartition({ topic: "topic", partition: 0 });
   const decoding = deferred<unknown>();
   const errors: unknown[] = [];
-  const host: DeliveryHost = {
+  const host = deliveryHost({
     decode: ({ offset }) => (offset === 0 ? decoding.promise : offset),
-    waiting: () => {},
-    taken: () => {},
-    finished: (owned, offset) => {
-      owned.finish(offset);
-    },
-    batchFinished: () => {},
     failed: (error) => errors.push(error),
-    isFull: () => false,
-    rewind: () => {},
-    limit: () => 1,
     ...overrides,
-  };
+  });
   const iterator = new RecordIterator<unknown>(host, {
     start: () => Promise.resolve(),
     close: () => Promise.resolve(),

@@ -10,6 +10,7 @@ import { ConnectionError, ConfigError } from "../../../src/errors.js";
 import type { RawRecord } from "../../../src/record.js";
 import { until } from "../../support/consuming.js";
 import { rawRecords } from "../group/records.js";
+import { deliveryHost } from "./host.js";
 
 /** Would put everything aside that it is asked about. */
 const asked: unknown[] = [];
@@ -69,7 +70,7 @@ describe.each(["run", "runBatch", "for await"] as const)("%s, while what a serde
     const handled: number[] = [];
     const failed: unknown[] = [];
     const waiting: number[] = [];
-    const host: DeliveryHost = {
+    const host = deliveryHost({
       decode: (raw) => {
         if (raw.offset !== 1 || outage.error === undefined) return raw;
         if (isAsync) return Promise.reject(outage.error);
@@ -79,22 +80,12 @@ describe.each(["run", "runBatch", "for await"] as const)("%s, while what a serde
         waiting.push(offset);
         second += 10;
       },
-      taken: () => {},
-      finished: (owned, offset) => {
-        owned.finish(offset);
-      },
-      batchFinished: (parts) => {
-        for (const { partition: owned, offsets } of parts) offsets.forEach((offset) => owned.finish(offset));
-      },
       failed: (error) => {
         failed.push(error);
         delivery.stop();
       },
       failures,
-      isFull: () => false,
-      rewind: () => {},
-      limit: () => 1,
-    };
+    });
     const delivery = way[name](host, handled);
     partition.queue.push(rawRecords(3), 0, 3);
     delivery.offer(partition);
@@ -143,20 +134,7 @@ test("what a handler throws is a matter for the policy, whatever it is", async (
   const partition = new OwnedPartition({ topic: "topic", partition: 0 });
   const away = new ConnectionError("the handler's own");
   const waiting: unknown[] = [];
-  const host: DeliveryHost = {
-    decode: (raw) => raw,
-    waiting: (raw) => waiting.push(raw),
-    taken: () => {},
-    finished: (owned, offset) => {
-      owned.finish(offset);
-    },
-    batchFinished: () => {},
-    failed: () => {},
-    failures: skipping,
-    isFull: () => false,
-    rewind: () => {},
-    limit: () => 1,
-  };
+  const host = deliveryHost({ waiting: (raw) => waiting.push(raw), failures: skipping });
   const failing = (): never => {
     throw away;
   };
