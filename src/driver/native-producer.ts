@@ -6,6 +6,7 @@ import { loadBinding } from "./binding.js";
 import { Client } from "./client.js";
 import type { ClientConfig } from "./client-config.js";
 import type { NativeConsumer } from "./native-consumer.js";
+import { isEmbedded } from "./embedded-clusters.js";
 import { nativeCodes } from "./native-errors.js";
 import type {
   NativeDeliveryReport,
@@ -61,7 +62,12 @@ export class NativeProducer {
       config,
       what,
       create: (all) => new Producer(all, null),
-      properties,
+      properties: {
+        // The native client asks for topics before it sends to them, and a broker would make those that are missing.
+        "allow.auto.create.topics": isEmbedded(config.brokers),
+        ...config.properties,
+        ...properties,
+      },
       callbacks: {
         event: {
           delivery_cb: (code, report) => {

@@ -203,8 +203,8 @@ export const producerSpecs = {
 } satisfies OptionSpecs<ProducerOptions>;
 
 /**
- * How long a topic may be missing before its records fail with `UNKNOWN_TOPIC`: long enough for a broker
- * that makes topics at the first record (`auto.create.topics.enable`), and for new ones to spread.
+ * How long a topic may be missing before its records fail with `UNKNOWN_TOPIC`: long enough for one that was made
+ * this moment to be known to every broker.
  */
 const topicPropagationMs = 5_000;
 

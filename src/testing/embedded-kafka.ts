@@ -1,6 +1,7 @@
 import { checkInteger, checkKnown } from "../check.js";
 import { loadBinding } from "../driver/binding.js";
 import { Client } from "../driver/client.js";
+import { registerEmbedded } from "../driver/embedded-clusters.js";
 import { KafkaError } from "../errors.js";
 import { consoleLogger } from "../logger.js";
 
@@ -24,7 +25,8 @@ const startTimeoutMs = 10_000;
 
 /**
  * Starts librdkafka's mock cluster: in this process, in milliseconds, over the real wire protocol,
- * without Java or Docker. Topics come into being when they are first sent to, with 4 partitions.
+ * without Java or Docker. Topics come into being when they are first sent to, with 4 partitions (in another process
+ * with `new Kafka({ librdkafka: { "allow.auto.create.topics": true } })`, else sending fails with `UNKNOWN_TOPIC`).
  *
  * It does not do everything that Kafka does. Not here: `read_committed` (aborted records can show),
  * offsets in transactions and fencing (a processor runs, and the next one begins anew), offsets by time, making
@@ -66,9 +68,14 @@ export async function startEmbeddedKafka(options: EmbeddedKafkaOptions = {}): Pr
     await host.disconnect();
     throw new KafkaError("FATAL", `the embedded cluster started ${brokers.length} of ${count} brokers`);
   }
-  const close = (): Promise<void> => host.disconnect();
+  const addresses = brokers.map(({ host: name, port }) => `${name}:${port}`);
+  const forget = registerEmbedded(addresses);
+  const close = (): Promise<void> => {
+    forget();
+    return host.disconnect();
+  };
   return {
-    brokers: brokers.map(({ host: name, port }) => `${name}:${port}`).join(","),
+    brokers: addresses.join(","),
     close,
     [Symbol.asyncDispose]: close,
   };
