@@ -1,13 +1,12 @@
 import { defineConfig } from "tsup";
+import { entryPoints } from "./scripts/entry-points.mjs";
 
 export default defineConfig({
   entry: {
-    index: "src/index.ts",
-    testing: "src/testing/index.ts",
-    opentelemetry: "src/opentelemetry/index.ts",
-    "schema-registry": "src/schema-registry/index.ts",
+    ...Object.fromEntries(entryPoints.map(({ name, source }) => [name, source])),
     cli: "src/cli/main.ts",
   },
+  // scripts/commonjs.mjs makes CommonJS of the same files.
   format: "esm",
   tsconfig: "tsconfig.build.json",
   target: "node20",

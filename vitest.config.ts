@@ -12,7 +12,8 @@ export default defineConfig({
     pool: "forks",
     coverage: { include: ["src/**"] },
     projects: [
-      { ...fromSource, test: { name: "unit", include: ["test/unit/**/*.test.ts"] } },
+      // They take milliseconds; a machine that is busy with other things may need more than five seconds for one.
+      { ...fromSource, test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 30_000 } },
       {
         ...fromSource,
         test: {

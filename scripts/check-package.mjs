@@ -1,10 +1,11 @@
 // Packs the library, installs the tarball into an empty application, and uses it there as its users do:
 // compiled against the packed types, imported, and required. Needs `npm run build` before.
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { entryPoints } from "./entry-points.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const app = mkdtempSync(join(tmpdir(), "typed-kafka-app-"));
@@ -90,12 +91,53 @@ try {
 `;
 
 const requires = `
-const { Kafka, defineTopic } = require("typed-kafka");
+const { defineTopic, Kafka } = require("typed-kafka");
 const { avro } = require("typed-kafka/schema-registry");
 const { startEmbeddedKafka } = require("typed-kafka/testing");
-for (const value of [Kafka, defineTopic, avro, startEmbeddedKafka]) {
-  if (typeof value !== "function") throw new Error("an export is missing");
+const { z } = require("zod");
+
+async function main() {
+  if (typeof avro !== "function") throw new Error("an export is missing");
+  const students = defineTopic("students", { value: z.object({ id: z.number(), name: z.string() }) });
+  const embedded = await startEmbeddedKafka();
+  const kafka = new Kafka({ brokers: embedded.brokers });
+  await kafka.producer().send(students, { value: { id: 1, name: "Samwel" } });
+  for await (const { value } of kafka.consumer(students, { groupId: "app" })) {
+    if (value.name !== "Samwel") throw new Error("another value came back");
+    break;
+  }
+  await kafka.close();
+  await embedded.close();
 }
+main();
+`;
+
+const bothCopies = `
+import { createRequire } from "node:module";
+import * as esm from "typed-kafka";
+import { startEmbeddedKafka } from "typed-kafka/testing";
+import { z } from "zod";
+
+const cjs = createRequire(import.meta.url)("typed-kafka");
+if (cjs.Kafka === esm.Kafka) throw new Error("there is one copy only");
+
+// A topic that one copy defined, clients of both on one native client, and errors of each seen by the other.
+const embedded = await startEmbeddedKafka();
+const students = cjs.defineTopic("students", { value: z.object({ id: z.number() }) });
+for (const [one, other] of [[esm, cjs], [cjs, esm]]) {
+  const kafka = new one.Kafka({ brokers: embedded.brokers });
+  await kafka.producer().send(students, { value: { id: 1 } });
+  for await (const { value } of kafka.consumer(students, { groupId: one === esm ? "esm" : "cjs" })) {
+    if (value.id !== 1) throw new Error("another value came back");
+    break;
+  }
+  const error = await kafka.producer().send(students, { value: { id: "1" } }).catch((error) => error);
+  if (!(error instanceof other.SerializationError) || !(error instanceof other.KafkaError)) throw error;
+  if (error.issues.length !== 1) throw new Error("the issues are lost");
+  if (error instanceof other.ConfigError) throw new Error("it is no ConfigError");
+  await kafka.close();
+}
+await embedded.close();
 `;
 
 const observed = `
@@ -174,12 +216,29 @@ write("with-peers.mjs", withPeers);
 run(app, process.execPath, "with-peers.mjs");
 console.log("peers:   serdes of a schema registry name the package that they need, and find it");
 
-const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
-if (major > 20 || minor >= 19) {
-  write("requires.cjs", requires);
-  run(app, process.execPath, "--no-warnings", "requires.cjs");
-  console.log("require: CommonJS gets the same exports");
+for (const [copy, ending] of [
+  ["", "js"],
+  ["cjs", "cjs"],
+]) {
+  for (const { name } of entryPoints) {
+    const file = join(app, "node_modules", "typed-kafka", "dist", copy, `${name}.${ending}`);
+    if (!existsSync(file)) throw new Error(`${file} is missing`);
+  }
 }
+const commonJs = join(app, "node_modules", "typed-kafka", "dist", "cjs");
+for (const file of readdirSync(commonJs).filter((name) => name.endsWith(".cjs"))) {
+  const text = readFileSync(join(commonJs, file), "utf8");
+  if (text.includes("import.meta")) throw new Error(`${file} has import.meta, which CommonJS does not know`);
+}
+write("requires.cjs", requires);
+run(app, process.execPath, "requires.cjs");
+console.log("require: a record goes through the installed package, from CommonJS");
+
+write("both-copies.mjs", bothCopies);
+run(app, process.execPath, "both-copies.mjs");
+console.log(
+  "both:    ES modules and CommonJS in one process share the native client, topics and error classes",
+);
 
 function write(name, text) {
   writeFileSync(join(app, name), text);

@@ -1,4 +1,5 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { identifyAcrossCopies } from "./class-identity.js";
 import type { RecordMetadata } from "./record.js";
 
 /**
@@ -343,3 +344,20 @@ export class ClosedError extends KafkaError {
     super("CLOSED", message, context);
   }
 }
+
+identifyAcrossCopies({
+  KafkaError,
+  ConfigError,
+  ConnectionError,
+  AuthenticationError,
+  AuthorizationError,
+  TimeoutError,
+  SerializationError,
+  InvalidRecordError,
+  DeliveryError,
+  TransactionAbortedError,
+  TransactionOutcomeUnknownError,
+  ProducerFencedError,
+  RetriesExhaustedError,
+  ClosedError,
+});

@@ -1,3 +1,5 @@
+import { identifyAcrossCopies } from "../class-identity.js";
+
 /**
  * Thrown by a handler to say that trying again is of no use: the retries that are left are skipped, and the
  * record goes to the dead letters, or the consumer stops where there are none.
@@ -43,3 +45,5 @@ export class RetryAfterError extends Error {
     this.retryAfterMs = Math.ceil(retryAfterMs);
   }
 }
+
+identifyAcrossCopies({ PermanentError, RetryAfterError });

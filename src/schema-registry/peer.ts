@@ -1,7 +1,5 @@
-import { createRequire } from "node:module";
 import { ConfigError } from "../errors.js";
-
-const require = createRequire(import.meta.url);
+import { requireInstalled } from "../installed-package.js";
 
 /**
  * A package that is the user's to install, loaded when it is needed and not before.
@@ -11,7 +9,7 @@ const require = createRequire(import.meta.url);
  */
 export function loadPeer(serde: string, name: "avsc" | "@bufbuild/protobuf", part = ""): unknown {
   try {
-    return require(`${name}${part}`);
+    return requireInstalled(`${name}${part}`);
   } catch (error) {
     const isMissing =
       error instanceof Error &&

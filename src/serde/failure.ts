@@ -1,3 +1,4 @@
+import { identifyAcrossCopies } from "../class-identity.js";
 import type { Issue } from "../errors.js";
 
 /**
@@ -17,6 +18,8 @@ export class SerdeFailure extends Error {
     return new SerdeFailure(describeIssues("", issues), issues);
   }
 }
+
+identifyAcrossCopies({ SerdeFailure });
 
 const issuesShown = 5;
 

@@ -23,7 +23,8 @@ export function schemaSerde(
   { write, read }: WireFormat,
 ): Serde<unknown> {
   const { encode, decode } = schemaCodec(schema, wire, field);
-  const serde: Serde<unknown> = Object.freeze({
+  return Object.freeze({
+    ...(takesNull({ encode, decode }, isZod(schema)) && { [nullable]: true }),
     serialize: (value: unknown, context: SerdeContext) => {
       const result = encode(value);
       return result instanceof Promise
@@ -36,13 +37,12 @@ export function schemaSerde(
       return result instanceof Promise ? result.then(valueOf) : valueOf(result);
     },
   });
-  if (takesNull({ encode, decode }, isZod(schema))) nullable.add(serde);
-  return serde;
 }
 
 /** Whether this is the serde of a schema that takes `null`. */
 export function isNullable(serde: object): boolean {
-  return nullable.has(serde);
+  return nullable in serde;
 }
 
-const nullable = new WeakSet();
+/** Marks the serde itself, for every copy of this library in the process. */
+const nullable = Symbol.for("typed-kafka.nullable");

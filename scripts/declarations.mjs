@@ -1,5 +1,7 @@
-// Part of `npm run build`: lets the declarations compile where an optional package is not installed, without
-// skipLibCheck too. What they take from it is `any` then. (The bundler of the declarations drops such comments.)
+// Part of `npm run build`: lets the declarations compile by themselves, without skipLibCheck too. (The bundler of the
+// declarations drops such comments.)
+// - Where an optional package is not installed, what they take from it is `any`.
+// - `Buffer` comes from @types/node, which TypeScript 6 and later load only where a program asks for it.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -17,5 +19,6 @@ for (const file of readdirSync(dist).filter((name) => name.endsWith(".d.ts"))) {
     );
     return isOptional ? `// @ts-ignore: it need not be installed\n${line}` : line;
   });
-  writeFileSync(join(dist, file), lines.join("\n"));
+  const usesNode = /\b(?:Buffer|NodeJS)\b/.test(text);
+  writeFileSync(join(dist, file), `${usesNode ? '/// <reference types="node" />\n' : ""}${lines.join("\n")}`);
 }
