@@ -1,4 +1,4 @@
-import { AssignedPartitions } from "../delivery/assigned-partitions.js";
+import { AssignedPartitions, type PartitionLag } from "../delivery/assigned-partitions.js";
 import type { BatchOptions } from "../delivery/batch-delivery.js";
 import type { HandlerContext } from "../delivery/delivery.js";
 import { drainHandlers } from "../delivery/drain-handlers.js";
@@ -115,6 +115,33 @@ export class Processor<T extends AnyTopic> {
   /** The partitions assigned to this member now. */
   get assignment(): readonly TopicPartition[] {
     return this.#partitions.list();
+  }
+
+  /**
+   * Delivers no more records of these partitions (absent: of all assigned now) until `resume`, for as long as they
+   * stay assigned. Handlers in flight go on, and what they finish is committed. An assignment also ends where the
+   * processor joins the group anew to recover from a failure: to keep a pause, pause again in `onRebalance`, before
+   * any record of the new assignment is delivered.
+   * @throws `KafkaError` with code `UNKNOWN_PARTITION` where one is not assigned to this member
+   */
+  pause(partitions?: readonly TopicPartition[]): void {
+    this.#partitions.pause(partitions);
+  }
+
+  /**
+   * Ends `pause` for these partitions (absent: for all assigned now).
+   * @throws `KafkaError` with code `UNKNOWN_PARTITION` where one is not assigned to this member
+   */
+  resume(partitions?: readonly TopicPartition[]): void {
+    this.#partitions.resume(partitions);
+  }
+
+  /**
+   * How far behind this member is, for each partition assigned to it. Records whose handlers have finished and whose
+   * transaction is open count as finished. Asks the brokers.
+   */
+  async lag(): Promise<readonly PartitionLag[]> {
+    return this.#partitions.lag();
   }
 
   /** @internal For {@link Kafka.health}. */

@@ -11,6 +11,7 @@ import {
   SerializationError,
   string,
   type Topic,
+  type TopicPartition,
 } from "typed-kafka";
 import { afterAll, describe, expect, inject, test } from "vitest";
 import { deferred } from "../../src/waiting.js";
@@ -169,6 +170,113 @@ describe("a processor", () => {
     await processor.close();
     await done;
     expect(numbers(await valuesOf(kafka, output))).toEqual(upTo(60_000));
+  });
+
+  test("delivers nothing of paused partitions, commits what was in flight, and goes on after resume", async () => {
+    const [input, output] = [await newTopic(2), await newTopic()];
+    await fill(input, 200);
+    const options = names();
+    const handled: { partition: number; offset: number }[] = [];
+    await using processor = kafka.processor(input, options);
+    const done = processor.run(async ({ partition, offset, value }, tx) => {
+      handled.push({ partition, offset });
+      if (handled.length === 20) processor.pause();
+      await sleep(1);
+      await tx.send(output, { value });
+    });
+    await until("it is paused", () => handled.length >= 20);
+    // The handlers in flight finish, and their transaction is committed although no more records come.
+    const copied = async (): Promise<number> => (await valuesOf(kafka, output)).length;
+    await until("what was in flight is committed", async () => (await copied()) === handled.length);
+    const { length } = handled;
+    // Long enough for a fetch, and for the poll that is due each second.
+    await sleep(1_200);
+    expect(handled).toHaveLength(length);
+    expect(await copied()).toBe(length);
+
+    // One partition goes on, the other stays paused.
+    const [one, other] = [0, 1].map((partition) => ({ topic: input.name, partition }));
+    processor.resume([one as TopicPartition]);
+    const behind = async () => (await processor.lag()).find(({ partition }) => partition === 1)?.lag;
+    const left = await behind();
+    await until("one is through", async () => (await processor.lag()).some(({ lag }) => lag === 0));
+    expect(await behind()).toBe(left);
+    expect(left).toBeGreaterThan(0);
+    processor.resume([other as TopicPartition]);
+    await until("all are handled", () => handled.length === 200);
+    await processor.close();
+    await done;
+    expect(numbers(await valuesOf(kafka, output))).toEqual(upTo(200));
+    for (const number of [0, 1]) {
+      const offsets = handled.filter(({ partition }) => partition === number).map(({ offset }) => offset);
+      expect(offsets).toEqual(upTo(offsets.length));
+    }
+  });
+
+  test("tells its partitions and how far behind it is in each", async () => {
+    const [input, output] = [await newTopic(2), await newTopic()];
+    const producer = kafka.producer();
+    const send = (partition: number, count: number): Promise<unknown> =>
+      producer.send(
+        input,
+        upTo(count).map((value) => ({ value: String(value), partition })),
+      );
+    await send(0, 5);
+    await send(1, 3);
+    await using processor = kafka.processor(input, names());
+    expect(processor.assignment).toEqual([]);
+    const both = [0, 1].map((partition) => ({ topic: input.name, partition }));
+    expect(() => {
+      processor.pause(both);
+    }).toThrow(expect.objectContaining({ code: "UNKNOWN_PARTITION", topic: input.name, partition: 0 }));
+    const held = deferred();
+    let handled = 0;
+    const done = processor.run(async ({ partition, offset, value }, tx) => {
+      if (partition === 0 && offset === 2) await held.promise;
+      await tx.send(output, { value });
+      handled += 1;
+    });
+    await until("all but what is held up are handled", () => handled === 5);
+    expect(processor.assignment).toHaveLength(2);
+    expect(processor.assignment).toEqual(expect.arrayContaining(both));
+    const lag = async () => [...(await processor.lag())].toSorted((a, b) => a.partition - b.partition);
+    await until("they have entered a transaction", async () => (await lag())[1]?.lag === 0);
+    expect(await lag()).toEqual([
+      { topic: input.name, partition: 0, lag: 3, end: 5, next: 2 },
+      { topic: input.name, partition: 1, lag: 0, end: 3, next: 3 },
+    ]);
+    held.resolve();
+    await until("it has caught up", async () => (await lag()).every((each) => each.lag === 0));
+    await processor.close();
+    await done;
+    await producer.close();
+  });
+
+  test("paused in onRebalance, delivers no record of its new assignment until it is resumed", async () => {
+    const [input, output] = [await newTopic(), await newTopic()];
+    await fill(input, 10);
+    let handled = 0;
+    let isAssigned = false;
+    await using processor = kafka.processor(input, {
+      ...names(),
+      onRebalance: ({ type }) => {
+        if (type !== "assigned") return;
+        processor.pause();
+        isAssigned = true;
+      },
+    });
+    const done = processor.run(async ({ value }, tx) => {
+      handled += 1;
+      await tx.send(output, { value });
+    });
+    await until("it is assigned", () => isAssigned);
+    await sleep(1_200);
+    expect(handled).toBe(0);
+    expect(await processor.lag()).toMatchObject([{ lag: 10 }]);
+    processor.resume();
+    await until("all are copied", async () => (await valuesOf(kafka, output)).length === 10);
+    await processor.close();
+    await done;
   });
 
   test("stops with the handler's own error, of which nothing is visible, and goes on there next time", async () => {
