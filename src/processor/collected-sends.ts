@@ -1,7 +1,7 @@
 import { isPromise, type HandlerContext } from "../delivery/delivery.js";
 import type { EncodedRecord, NativeHeader } from "../record.js";
 import type { ClientTelemetry } from "../telemetry/client-telemetry.js";
-import type { TransactionRecord } from "../transactions/transaction-runner.js";
+import type { TransactionRecord } from "../transactions/transaction-records.js";
 import { type Encoders, type Transaction, TransactionSends } from "../transactions/transaction.js";
 
 /** What a handler sent, in order. */

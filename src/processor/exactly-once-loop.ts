@@ -4,11 +4,9 @@ import { GroupSession } from "../group/group-session.js";
 import type { OwnedPartition } from "../group/owned-partition.js";
 import type { ClientConfig } from "../driver/client-config.js";
 import { ClosedError, type KafkaError, ProducerFencedError } from "../errors.js";
-import {
-  TransactionFailure,
-  type TransactionRecord,
-  TransactionRunner,
-} from "../transactions/transaction-runner.js";
+import { TransactionFailure } from "../transactions/transaction-failure.js";
+import type { TransactionRecord } from "../transactions/transaction-records.js";
+import { TransactionRunner } from "../transactions/transaction-runner.js";
 import { settlesWithin, sleep } from "../waiting.js";
 import { Intake } from "./intake.js";
 import { commitActivity, observedCommit } from "./observed-commit.js";

@@ -1,6 +1,6 @@
 import type { BatchPart } from "../delivery/delivery.js";
 import type { OwnedPartition } from "../group/owned-partition.js";
-import type { TransactionRecord } from "../transactions/transaction-runner.js";
+import type { TransactionRecord } from "../transactions/transaction-records.js";
 
 /** What one call of a handler came to: the records it was called for, and what it sent. */
 export interface Finished {

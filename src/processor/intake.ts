@@ -1,7 +1,8 @@
 import type { BatchPart } from "../delivery/delivery.js";
 import type { OwnedPartition } from "../group/owned-partition.js";
 import { KafkaError } from "../errors.js";
-import type { TransactionRecord, TransactionRunner } from "../transactions/transaction-runner.js";
+import type { TransactionRecord } from "../transactions/transaction-records.js";
+import type { TransactionRunner } from "../transactions/transaction-runner.js";
 import { type Finished, HeldSends } from "./finished.js";
 import type { Rewinds } from "./rewinds.js";
 import type { TransactionClock } from "./transaction-clock.js";

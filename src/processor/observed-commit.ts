@@ -1,7 +1,7 @@
 import type { NativeOffset } from "../driver/native.js";
 import type { CommitActivity, TransactionEnded } from "../telemetry/activities.js";
 import type { ClientTelemetry } from "../telemetry/client-telemetry.js";
-import { TransactionFailure } from "../transactions/transaction-runner.js";
+import { TransactionFailure } from "../transactions/transaction-failure.js";
 import type { ResolvedProcessorOptions } from "./options.js";
 
 /** Commits a transaction with its offsets; with telemetry, tells what became of it. */

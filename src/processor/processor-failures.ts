@@ -4,7 +4,7 @@ import { logMove, logSkip, type RecordFailures, type Settled } from "../delivery
 import type { ClientConfig } from "../driver/client-config.js";
 import type { NativeConsumer } from "../driver/native-consumer.js";
 import type { FailurePolicy, Outcome } from "../failure/failure-policy.js";
-import type { TransactionRecord } from "../transactions/transaction-runner.js";
+import type { TransactionRecord } from "../transactions/transaction-records.js";
 import type { RawRecord } from "../record.js";
 
 /**

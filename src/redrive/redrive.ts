@@ -12,12 +12,9 @@ import { parseDeadLetter } from "../failure/dead-letter.js";
 import { sizeOf, toNativeHeaders } from "../failure/header-block.js";
 import type { DeadLetter, RedriveResult, ResolvedRedriveOptions } from "./redrive-options.js";
 import { resolveTransactionOptions } from "../transactions/transaction-options.js";
-import {
-  type RolledBack,
-  TransactionFailure,
-  type TransactionRecord,
-  TransactionRunner,
-} from "../transactions/transaction-runner.js";
+import { type RolledBack, TransactionFailure } from "../transactions/transaction-failure.js";
+import type { TransactionRecord } from "../transactions/transaction-records.js";
+import { TransactionRunner } from "../transactions/transaction-runner.js";
 import type { ConsumerRecord, RawHeaders } from "../record.js";
 import { nativeBytes } from "../serde/encoder.js";
 import { sleep } from "../waiting.js";

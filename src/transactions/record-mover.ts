@@ -10,7 +10,8 @@ import { resolveProducerOptions } from "../producer/options.js";
 import { SendCall } from "../producer/send-call.js";
 import { Sender } from "../producer/sender.js";
 import { resolveTransactionOptions } from "./transaction-options.js";
-import { TransactionFailure, TransactionRunner } from "./transaction-runner.js";
+import { TransactionFailure } from "./transaction-failure.js";
+import { TransactionRunner } from "./transaction-runner.js";
 
 /** Records that fail at the same time share a transaction, up to so many. */
 const maxMoves = 500;

@@ -21,7 +21,8 @@ import {
   type TransactionOptions,
   transactionSpecs,
 } from "./transaction-options.js";
-import { TransactionFailure, TransactionRunner } from "./transaction-runner.js";
+import { TransactionFailure } from "./transaction-failure.js";
+import { TransactionRunner } from "./transaction-runner.js";
 import { Encoders, type Transaction, TransactionSends } from "./transaction.js";
 
 /** Options of {@link Kafka.transactionalProducer}. */

@@ -82,7 +82,7 @@ vi.mock("../../../src/transactions/transaction-runner.js", async (original) => (
   },
 }));
 
-const { TransactionFailure } = await import("../../../src/transactions/transaction-runner.js");
+const { TransactionFailure } = await import("../../../src/transactions/transaction-failure.js");
 const { ExactlyOnceLoop } = await import("../../../src/processor/exactly-once-loop.js");
 type Loop = InstanceType<typeof ExactlyOnceLoop>;
 type Failure = InstanceType<typeof TransactionFailure>;

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { OwnedPartition } from "../../../src/group/owned-partition.js";
 import { TransactionPartitions } from "../../../src/processor/transaction-partitions.js";
 import { HeldSends } from "../../../src/processor/finished.js";
-import type { TransactionRecord } from "../../../src/transactions/transaction-runner.js";
+import type { TransactionRecord } from "../../../src/transactions/transaction-records.js";
 import type { RawRecord } from "../../../src/record.js";
 
 function partitionWith(count: number): OwnedPartition {

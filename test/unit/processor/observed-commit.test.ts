@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { KafkaError } from "../../../src/errors.js";
 import { observedCommit } from "../../../src/processor/observed-commit.js";
-import { TransactionFailure } from "../../../src/transactions/transaction-runner.js";
+import { TransactionFailure } from "../../../src/transactions/transaction-failure.js";
 import type { TransactionEnded } from "../../../src/telemetry/activities.js";
 import { ClientTelemetry } from "../../../src/telemetry/client-telemetry.js";
 import { silent } from "../../support/silent.js";

@@ -5,7 +5,8 @@ import type { NativeDeliveryReport, NativeError } from "../../../src/driver/nati
 import { KafkaError } from "../../../src/errors.js";
 import { resolveKafkaOptions } from "../../../src/kafka-options.js";
 import { resolveTransactionOptions } from "../../../src/transactions/transaction-options.js";
-import { TransactionFailure, TransactionRunner } from "../../../src/transactions/transaction-runner.js";
+import { TransactionFailure } from "../../../src/transactions/transaction-failure.js";
+import { TransactionRunner } from "../../../src/transactions/transaction-runner.js";
 import { type Callback, PlayedAddon } from "../producer/played-addon.js";
 import { encodedRecord } from "../producer/records.js";
 import { silent } from "../../support/silent.js";
