@@ -16,17 +16,17 @@ export type Source = Iterable<ProducerRecord<AnyTopic>> | AsyncIterable<Producer
 
 /** The native queue is full: at 500,000 records a second, 2,500 leave it in this time. */
 const fullQueuePauseMs = 5;
-/** How many records are handed over without letting the event loop go round. */
+/** How many records are sent without letting the event loop go round. */
 const recordsPerTurn = 1_000;
 
-/** One `sendAll`: pulls the source as fast as the native queue has room. */
+/** One `sendAll`: pulls the source as fast as the native queue takes them. */
 export class BulkRun {
   readonly #client: BulkClient;
   readonly #topic: string;
   readonly #encode: Encoder;
   readonly #partitions: Partitions;
   readonly #options: ResolvedProducerOptions;
-  #handedOver = 0;
+  #sent = 0;
   #isLookedUp = false;
   /** What ended the run before the source did. */
   #end: { readonly reason: unknown } | undefined;
@@ -73,8 +73,8 @@ export class BulkRun {
     const { failures } = this.#client;
     // What is still on its way is what the native queue can hold, at most.
     const unknown = isDrained ? 0 : this.#options.maxInFlightRecords;
-    if (isDone && isDrained && failures === 0) return this.#handedOver;
-    throw this.#failure(Math.max(0, this.#handedOver - failures - unknown), isDrained);
+    if (isDone && isDrained && failures === 0) return this.#sent;
+    throw this.#failure(Math.max(0, this.#sent - failures - unknown), isDrained);
   }
 
   /** Whether the source came to its end. Leaving the loop calls its `return()`. */
@@ -127,47 +127,47 @@ export class BulkRun {
     });
   }
 
-  /** Hands one record over; a promise where there is something to wait for. */
+  /** Sends one record; a promise where there is something to wait for. */
   #offer(input: ProducerRecord<AnyTopic>): Promise<void> | undefined {
-    const record = this.#encode(input, this.#handedOver);
-    return record instanceof Promise ? this.#offerLater(record) : this.#place(record);
+    const record = this.#encode(input, this.#sent);
+    return record instanceof Promise ? this.#offerLater(record) : this.#send(record);
   }
 
   async #offerLater(record: Promise<EncodedRecord>): Promise<void> {
-    await this.#place(await record);
+    await this.#send(await record);
   }
 
-  #place(record: EncodedRecord): Promise<void> | undefined {
+  #send(record: EncodedRecord): Promise<void> | undefined {
     const records = [record];
     checkSizes(this.#topic, records, this.#options.maxRecordBytes);
-    if (!this.#partitions.areNeededFor(records)) return this.#handOver(record);
+    if (!this.#partitions.areNeededFor(records)) return this.#produce(record);
     const chosen = this.#partitions.choose(this.#topic, records);
     return chosen instanceof Promise
-      ? chosen.then(([ready = record]) => this.#handOver(ready))
-      : this.#handOver(chosen[0] ?? record);
+      ? chosen.then(([ready = record]) => this.#produce(ready))
+      : this.#produce(chosen[0] ?? record);
   }
 
-  #handOver(record: EncodedRecord): Promise<void> | undefined {
+  #produce(record: EncodedRecord): Promise<void> | undefined {
     const code = this.#client.produce(this.#topic, record);
     if (code === queued) {
-      this.#handedOver += 1;
+      this.#sent += 1;
       // Failures, signals and everybody else get their turn.
-      return this.#handedOver % recordsPerTurn === 0 ? nextTurn() : undefined;
+      return this.#sent % recordsPerTurn === 0 ? nextTurn() : undefined;
     }
-    if (code === nativeCodes.queueFull) return this.#handOverLater(record, sleep(fullQueuePauseMs));
+    if (code === nativeCodes.queueFull) return this.#produceLater(record, sleep(fullQueuePauseMs));
     const mayBeNew = code === nativeCodes.unknownTopic || code === nativeCodes.unknownPartition;
     if (mayBeNew && !this.#isLookedUp) {
       this.#isLookedUp = true;
-      return this.#handOverLater(record, this.#client.lookUp(this.#topic));
+      return this.#produceLater(record, this.#client.lookUp(this.#topic));
     }
     throw (
       this.#client.fatal ?? recordError(code, this.#topic, record.partition, this.#options.deliveryTimeoutMs)
     );
   }
 
-  async #handOverLater(record: EncodedRecord, ready: Promise<void>): Promise<void> {
+  async #produceLater(record: EncodedRecord, ready: Promise<void>): Promise<void> {
     await ready;
-    if (this.#end === undefined) await this.#handOver(record);
+    if (this.#end === undefined) await this.#produce(record);
   }
 
   #failure(acknowledged: number, isDrained: boolean): DeliveryError {

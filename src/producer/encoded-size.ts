@@ -5,7 +5,7 @@ import type { EncodedRecord } from "../record.js";
 const recordOverheadBytes = 36;
 const headerOverheadBytes = 10;
 
-/** The native client's own check, made for every record of a call before the first is handed over. */
+/** The native client's own check, made for every record of a call before the first is sent. */
 export function checkSizes(topic: string, records: readonly EncodedRecord[], maxRecordBytes: number): void {
   for (let index = 0; index < records.length; index += 1) {
     const record = records[index];

@@ -1,8 +1,8 @@
 import type { SendCall } from "./send-call.js";
 
 /**
- * The records handed to the native client and not reported yet, by the number (the tag) that each is handed
- * over and reported with. Numbers are used again: there are never more than records were on their way at
+ * The records that the native client has and has not reported yet, by the number (the tag) that each is sent and
+ * reported with. Numbers are reused: there are never more than records were on their way at
  * once, and the native side holds small integers, which cost its garbage-collected handles nothing.
  */
 export class InFlight {
@@ -27,7 +27,7 @@ export class InFlight {
     return this.#begunCalls;
   }
 
-  /** Returns the tag to hand the record over with. `size` in bytes. */
+  /** Returns the tag to send the record with. `size` in bytes. */
   add(call: SendCall, index: number, size: number): number {
     const tag = this.#free.pop() ?? this.#calls.length;
     this.#calls[tag] = call;
@@ -48,7 +48,7 @@ export class InFlight {
     return this.#indexes[tag] ?? 0;
   }
 
-  /** Frees a tag that is in use and returns its record's place in the call. */
+  /** Frees a tag that is in use and returns its record's index in the call. */
   remove(tag: number): number {
     const index = this.#indexes[tag] ?? 0;
     this.#calls[tag] = undefined;

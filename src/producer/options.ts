@@ -33,7 +33,7 @@ export interface ProducerOptions {
   /**
    * How long a record may take from the native queue until it is acknowledged, retries included, in
    * milliseconds; 100 to 86,400,000. Then it fails with the code `TIMEOUT`, and may or may not have been
-   * written. A call that gets no room in the window for as long fails too, and then nothing of it was
+   * written. A call that gets no turn for as long fails too, and then nothing of it was
    * written. At least `lingerMs` + `requestTimeoutMs`. Kafka: `delivery.timeout.ms`.
    * @default 120_000
    */
@@ -94,7 +94,7 @@ export interface ProducerOptions {
    */
   readonly maxInFlightBytes?: number | undefined;
   /**
-   * How many records may wait for room in the window, in all calls together; 1 to 100,000,000. Where nobody
+   * How many records may wait for their turn, in all calls together; 1 to 100,000,000. Where nobody
    * awaits what `send` returns, as in the handler of an event, it is what keeps memory bounded: a call that
    * finds others waiting and would exceed it is rejected at once as a whole (`DeliveryError`, retriable).
    * @default 1_000_000

@@ -6,8 +6,8 @@ import { deferred, type Deferred } from "../waiting.js";
 /**
  * One call of `send`: its records, and what becomes of each. It settles once, whatever comes after. No I/O.
  *
- * Its records are handed over in order. One that fails keeps those after it from being handed over; those
- * already on their way are awaited.
+ * Its records are passed to the native client in order. One that fails keeps those after it back; those already
+ * on their way are awaited.
  */
 export class SendCall {
   readonly topic: string;
@@ -19,14 +19,14 @@ export class SendCall {
   lookUp: "done" | KafkaError | undefined;
   readonly #count: number;
   /**
-   * Emptied once the call has settled, or once all are handed over and none names a timestamp: the call itself is
+   * Emptied once the call has settled, or once all are on their way and none names a timestamp: the call itself is
    * held for longer.
    */
   #records: readonly EncodedRecord[] = [];
   #next = 0;
   #inFlight = 0;
   #isSettled = false;
-  /** By the records' places; what is missing is not known to be written. */
+  /** By the records' indexes; what is missing is not known to be written. */
   readonly #metadata: RecordMetadata[] = [];
   #failures: Map<number, DeliveryResult> | undefined;
   #firstError: KafkaError | undefined;
@@ -52,12 +52,12 @@ export class SendCall {
     return this.#isSettled;
   }
 
-  /** The index of the next record to hand over, which is how many were. */
+  /** The index of the next record to send, which is how many were sent. */
   get next(): number {
     return this.#next;
   }
 
-  /** How many records have not been handed over. */
+  /** How many records have not been sent. */
   get remaining(): number {
     return this.#count - this.#next;
   }
@@ -67,13 +67,13 @@ export class SendCall {
     this.#records = records;
   }
 
-  /** The next record to hand over; `undefined` where none may be. */
+  /** The next record to send; `undefined` where none may be. */
   peek(): EncodedRecord | undefined {
     return this.#failures === undefined ? this.#records[this.#next] : undefined;
   }
 
   /** The record of {@link SendCall.peek} is on its way. */
-  handedOver(): void {
+  sent(): void {
     this.#next += 1;
     this.#inFlight += 1;
     if (this.#next === this.#count && !this.#records.some(namesTimestamp)) this.#records = [];
@@ -85,7 +85,7 @@ export class SendCall {
     return record !== undefined && namesTimestamp(record);
   }
 
-  /** The record of {@link SendCall.peek} was not taken over, so it is not in the log. */
+  /** The record of {@link SendCall.peek} was not accepted, so it is not in the log. */
   refused(error: KafkaError): void {
     this.#next += 1;
     this.#fail(this.#next - 1, "failed", error);
@@ -106,9 +106,8 @@ export class SendCall {
   }
 
   /**
-   * Settles the call at once. Where none of its records was handed over it rejects with `reason` itself;
-   * else what is on its way has become unknown, and what was not handed over has failed. Reports that come
-   * later change nothing.
+   * Settles the call at once. Where none of its records was sent it rejects with `reason` itself; else what is on
+   * its way has become unknown, and what was not sent has failed. Reports that come later change nothing.
    */
   giveUp(reason: unknown): void {
     if (this.#isSettled) return;
@@ -198,6 +197,15 @@ function namesTimestamp({ timestamp }: EncodedRecord): boolean {
 
 function isBystander({ nativeCode }: KafkaError): boolean {
   return nativeCode === nativeCodes.invalidDifferentRecord;
+}
+
+/** The error of a call that may not wait for its turn, because too many records do already; nothing of it was sent. */
+export function tooManyWaiting(call: SendCall, waiting: number, maxWaitingRecords: number): DeliveryError {
+  const { topic, remaining } = call;
+  const message = `send to ${topic}: ${waiting} records wait for their turn already, of maxWaitingRecords ${maxWaitingRecords}: await what \`send\` returns before sending more`;
+  const error = new KafkaError("DELIVERY", message, { topic, retriable: true });
+  const results = Array.from({ length: remaining }, () => ({ status: "failed", error }) as const);
+  return deliveryError(topic, error, undefined, results);
 }
 
 function notSent(topic: string, error: KafkaError): KafkaError {

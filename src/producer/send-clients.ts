@@ -4,9 +4,9 @@ import { ClosedError, KafkaError } from "../errors.js";
 import type { ResolvedProducerOptions } from "./options.js";
 import { Pace } from "./pace.js";
 
-/** How long to hold records back for what is on the other lane to arrive, which takes a few milliseconds if brokers answer. */
+/** How long to hold records back until those of the other client have arrived: a few milliseconds if brokers answer. */
 const drainLimitMs = 100;
-/** After a lane could not be opened or changed to, the next try. */
+/** When to try again after a client could not be connected or changed to. */
 const tryAgainMs = 10_000;
 
 /**
@@ -25,7 +25,7 @@ export class SendClients {
   #gathering: NativeProducer | undefined;
   #active: NativeProducer | undefined;
   #connecting: Promise<NativeProducer> | undefined;
-  #opening: Promise<void> | undefined;
+  #connectingGathering: Promise<void> | undefined;
   /** Since when records are held back to change clients. */
   #drainingSince: number | undefined;
   #notBefore = 0;
@@ -36,7 +36,7 @@ export class SendClients {
     this.#events = events;
   }
 
-  /** The one to hand records to; `undefined` until connected. */
+  /** The one to send with; `undefined` until connected. */
   get active(): NativeProducer | undefined {
     return this.#active;
   }
@@ -50,11 +50,11 @@ export class SendClients {
     return this.#connecting;
   }
 
-  /** Whether records may be handed over now, with so many calls in work and so many records on their way. */
-  mayHandOver(load: number, inFlight: number, now: number): boolean {
+  /** Whether records may be sent now, with so many calls in work and so many records on their way. */
+  mayProduce(load: number, inFlight: number, now: number): boolean {
     if (this.#options.gatheringProperties === undefined || now < this.#notBefore) return true;
     const gathers = this.#pace.gathers(load, now);
-    if (gathers && this.#gathering === undefined) this.#openGathering(this.#options.gatheringProperties);
+    if (gathers && this.#gathering === undefined) this.#connectGathering(this.#options.gatheringProperties);
     const wanted = gathers ? this.#gathering : this.#prompt;
     if (wanted === undefined || wanted === this.#active || inFlight === 0) {
       this.#active = wanted ?? this.#active;
@@ -70,7 +70,7 @@ export class SendClients {
 
   async close(): Promise<void> {
     this.#closed.abort(new ClosedError("the producer is closed"));
-    await Promise.allSettled([this.#connecting, this.#opening]);
+    await Promise.allSettled([this.#connecting, this.#connectingGathering]);
     await Promise.all([this.#prompt?.disconnect(), this.#gathering?.disconnect()]);
   }
 
@@ -82,20 +82,20 @@ export class SendClients {
     return native;
   }
 
-  #openGathering(properties: NonNullable<ResolvedProducerOptions["gatheringProperties"]>): void {
-    this.#opening ??= (async () => {
+  #connectGathering(properties: NonNullable<ResolvedProducerOptions["gatheringProperties"]>): void {
+    this.#connectingGathering ??= (async () => {
       const native = new NativeProducer(this.#config, "producer under load", properties, this.#events);
       await native.connect(this.#closed.signal);
       this.#gathering = native;
     })()
       .catch((error: unknown) => {
-        // The prompt lane goes on: slower, and with errors of its own where brokers are in trouble.
+        // The prompt client goes on: slower, and with errors of its own where brokers are in trouble.
         const reason = error instanceof KafkaError ? error.message : String(error);
         this.#config.logger.debug(`no second connection: ${reason}`);
         this.#tryLater(performance.now());
       })
       .finally(() => {
-        this.#opening = undefined;
+        this.#connectingGathering = undefined;
       });
   }
 

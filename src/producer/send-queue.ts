@@ -1,21 +1,21 @@
+import { nativeCodes } from "../driver/native-errors.js";
 import type { KafkaError } from "../errors.js";
 import type { EncodedRecord } from "../record.js";
 import { InFlight } from "./in-flight.js";
 import type { SendCall } from "./send-call.js";
 
-/** How many records of one call are handed over before the next call has its turn. */
+/** How many records of one call are sent before the next call has its turn. */
 export const turnRecords = 1_000;
 
 /**
- * What handing over one record came to: `queued` (it is on its way and will be reported), `full` (the native
- * queue has no room now: the same record again later), `aside` (the whole call leaves the queue and will be
+ * What passing one record to the native client came to: `queued` (it is on its way and will be reported), `full`
+ * (the native queue is full: the same record again later), `held` (the whole call leaves the queue and will be
  * added again), or why it will not be sent.
  */
-export type HandOver = "queued" | "full" | "aside" | KafkaError;
+export type ProduceOutcome = "queued" | "full" | "held" | KafkaError;
 
 /**
- * The window: which records of which calls are handed over when, and whose record a report is about. No I/O
- * of its own.
+ * The window: which records of which calls are sent when, and whose record a report is about. No I/O of its own.
  *
  * Calls are served in the order they came. One of more than {@link turnRecords} records goes to the end of
  * the queue after each turn, so that it delays the others by a turn and not by its length.
@@ -23,25 +23,25 @@ export type HandOver = "queued" | "full" | "aside" | KafkaError;
 export class SendQueue {
   readonly #maxRecords: number;
   readonly #maxBytes: number;
-  readonly #handOver: (call: SendCall, record: EncodedRecord, tag: number) => HandOver;
+  readonly #produce: (call: SendCall, record: EncodedRecord, tag: number) => ProduceOutcome;
   readonly #inFlight = new InFlight();
   #first: SendCall | undefined;
   #last: SendCall | undefined;
   #waiting = 0;
   #waitingCalls = 0;
-  /** How many records the first call has handed over in its turn, which may go on over several pumps. */
+  /** How many records the first call has sent in its turn, which may go on over several pumps. */
   #turnCount = 0;
 
   constructor(
     limits: { readonly maxRecords: number; readonly maxBytes: number },
-    handOver: (call: SendCall, record: EncodedRecord, tag: number) => HandOver,
+    produce: (call: SendCall, record: EncodedRecord, tag: number) => ProduceOutcome,
   ) {
     this.#maxRecords = limits.maxRecords;
     this.#maxBytes = limits.maxBytes;
-    this.#handOver = handOver;
+    this.#produce = produce;
   }
 
-  /** How many records wait to be handed over. */
+  /** How many records wait to be sent. */
   get waiting(): number {
     return this.#waiting;
   }
@@ -73,12 +73,12 @@ export class SendQueue {
     }
   }
 
-  /** Hands over what there is room for. `false`: the native queue was full, ask again a little later. */
+  /** Sends what the window has capacity for. `false`: the native queue was full, ask again a little later. */
   pump(): boolean {
     for (let call = this.#first; call !== undefined; call = this.#first) {
       const outcome = this.#turn(call);
       if (outcome === "full") return false;
-      if (outcome === "no room") return true;
+      if (outcome === "window full") return true;
       this.#turnCount = 0;
       this.#first = call.after;
       if (this.#first === undefined) this.#last = undefined;
@@ -102,12 +102,17 @@ export class SendQueue {
     call?.lost(this.#inFlight.remove(tag as number), status, errorOf(call.topic));
   }
 
-  /** Whether the record of this tag names a timestamp. */
-  namesTimestamp(tag: unknown): boolean {
-    return this.#inFlight.callOf(tag)?.namesTimestamp(this.#inFlight.indexOf(tag as number)) ?? false;
+  /**
+   * Why the record of this tag was refused, of which the native client says `code`: it reports a refused timestamp
+   * for every record of the batch, and only one that names a timestamp can be meant.
+   */
+  reasonOf(tag: unknown, code: number): number {
+    if (code !== nativeCodes.invalidTimestamp) return code;
+    const isMeant = this.#inFlight.callOf(tag)?.namesTimestamp(this.#inFlight.indexOf(tag as number));
+    return isMeant === true ? code : nativeCodes.invalidDifferentRecord;
   }
 
-  /** Calls that have waited since before `time` without a record handed over, by the clock they were made with. */
+  /** Calls that have waited since before `time` without a record sent, by the clock they were made with. */
   waitingSince(time: number): SendCall[] {
     const overdue: SendCall[] = [];
     for (let call = this.#first; call !== undefined; call = call.after) {
@@ -149,21 +154,21 @@ export class SendQueue {
     this.#waitingCalls += 1;
   }
 
-  #turn(call: SendCall): "done" | "turn over" | "no room" | "full" {
+  #turn(call: SendCall): "done" | "turn over" | "window full" | "full" {
     for (; this.#turnCount < turnRecords; this.#turnCount += 1) {
       const record = call.peek();
       if (record === undefined) return "done";
-      if (!this.#hasRoomFor(record.size)) return "no room";
+      if (!this.#hasCapacityFor(record.size)) return "window full";
       const tag = this.#inFlight.add(call, call.next, record.size);
-      const outcome = this.#handOver(call, record, tag);
+      const outcome = this.#produce(call, record, tag);
       if (outcome === "queued") {
         this.#waiting -= 1;
-        call.handedOver();
+        call.sent();
         continue;
       }
       this.#inFlight.remove(tag);
       if (outcome === "full") return "full";
-      if (outcome === "aside") return "done";
+      if (outcome === "held") return "done";
       this.#waiting -= 1;
       call.refused(outcome);
     }
@@ -171,7 +176,7 @@ export class SendQueue {
   }
 
   /** A record larger than the whole window goes alone. */
-  #hasRoomFor(size: number): boolean {
+  #hasCapacityFor(size: number): boolean {
     const { records, bytes } = this.#inFlight;
     return records === 0 || (records < this.#maxRecords && bytes + size <= this.#maxBytes);
   }

@@ -3,19 +3,18 @@ import { recordStatusOf } from "../driver/error-codes.js";
 import { nativeCodes } from "../driver/native-errors.js";
 import { queued } from "../driver/native-producer.js";
 import type { NativeDeliveryReport } from "../driver/native.js";
-import { ClosedError, KafkaError, TimeoutError } from "../errors.js";
+import { ClosedError, type KafkaError, TimeoutError } from "../errors.js";
 import type { EncodedRecord } from "../record.js";
 import { settlesWithin } from "../waiting.js";
 import { checkSizes } from "./encoded-size.js";
 import { SendClients } from "./send-clients.js";
-import { Leaders } from "./leaders.js";
 import type { ResolvedProducerOptions } from "./options.js";
-import { Partitions } from "./partitions.js";
+import type { Partitions } from "./partitions.js";
 import { deadError, recordError } from "./record-errors.js";
-import { deliveryError, type SendCall } from "./send-call.js";
-import { SendQueue, turnRecords, type HandOver } from "./send-queue.js";
+import { type SendCall, tooManyWaiting } from "./send-call.js";
+import { SendQueue, turnRecords, type ProduceOutcome } from "./send-queue.js";
+import { TopicGate } from "./topic-gate.js";
 
-const metadataTimeoutMs = 2_000;
 const fullQueuePauseMs = 5;
 
 /**
@@ -23,22 +22,15 @@ const fullQueuePauseMs = 5;
  * anything is sent, connects, keeps the window, and settles every call whatever happens.
  */
 export class Sender {
-  readonly partitions: Partitions;
   readonly #config: ClientConfig;
   readonly #options: ResolvedProducerOptions;
   readonly #queue: SendQueue;
-  /** Calls that are in no queue yet: being serialized, or waiting for what a topic looks like. */
-  readonly #aside = new Set<SendCall>();
-  #recordsAside = 0;
-  /** By topic: when the last of those that wait to know it has been added to the queue. */
-  readonly #lines = new Map<string, Promise<void>>();
-  /** By topic that is being looked up: the calls that wait for that, in order. */
-  readonly #lookUps = new Map<string, SendCall[]>();
+  /** Calls that cannot be in the queue yet. */
+  readonly #gate: TopicGate;
   readonly #clients: SendClients;
-  readonly #leaders: Leaders;
   #fatal: KafkaError | undefined;
   #isConnecting = false;
-  /** Whether records had to stay behind: only a report makes room for them. */
+  /** Whether records had to stay behind: only a report frees the window for them. */
   #isBlocked = false;
   #pumpDue: NodeJS.Immediate | undefined;
   #retry: NodeJS.Timeout | undefined;
@@ -49,16 +41,25 @@ export class Sender {
     this.#options = options;
     this.#queue = new SendQueue(
       { maxRecords: options.maxInFlightRecords, maxBytes: options.maxInFlightBytes },
-      this.#handOver,
+      this.#produce,
     );
     this.#clients = new SendClients(config, options, { onReport: this.#onReport, onFatal: this.#onFatal });
-    this.#leaders = new Leaders(() => this.#clients.connect());
-    this.partitions = new Partitions({
-      ask: async (topic) => (await this.#clients.connect()).partitionCount(topic, metadataTimeoutMs),
+    this.#gate = new TopicGate({
+      connect: () => this.#clients.connect(),
       partitioner: options.partitioner,
       maxAgeMs: config.metadataMaxAgeMs,
       timeoutMs: options.deliveryTimeoutMs,
+      onReady: this.#enqueue,
+      onLookedUp: (calls) => {
+        this.#queue.addFirst(calls);
+        this.#pumpSoon();
+      },
     });
+  }
+
+  /** How many partitions topics have, for others that send with the same options. */
+  get partitions(): Partitions {
+    return this.#gate.partitions;
   }
 
   /** What has ended it for good, if anything has. */
@@ -71,29 +72,23 @@ export class Sender {
     return this.#clients.active !== undefined;
   }
 
-  /** Takes a call over: from here it settles by itself. */
+  /** Accepts a call: from here it settles by itself. */
   add(call: SendCall, records: readonly EncodedRecord[] | Promise<readonly EncodedRecord[]>): void {
     if (!(records instanceof Promise)) this.#check(call, records);
-    else if (this.#hasRoomFor(call))
-      this.#setAside(call, records, (encoded) => {
-        this.#check(call, encoded);
-      });
+    else if (this.#mayWait(call)) this.#gate.hold(call, records, (encoded) => this.#check(call, encoded));
   }
 
   /** Every call that has not settled. */
   calls(): SendCall[] {
-    return [...this.#aside, ...this.#queue.calls()].filter((call) => !call.isSettled);
+    return [...this.#gate.calls, ...this.#queue.calls()].filter((call) => !call.isSettled);
   }
 
   /** Waits for what was sent, settles what is left after `timeoutMs`, and ends the native client. Never rejects. */
   async close(timeoutMs: number): Promise<void> {
     await settlesWithin(Promise.all(this.calls().map((call) => call.whenSettled())), timeoutMs);
     for (const call of this.calls()) {
-      call.giveUp(
-        new ClosedError(`send to ${call.topic}: the producer was closed before it was acknowledged`, {
-          topic: call.topic,
-        }),
-      );
+      const message = `send to ${call.topic}: the producer was closed before it was acknowledged`;
+      call.giveUp(new ClosedError(message, { topic: call.topic }));
     }
     clearImmediate(this.#pumpDue);
     clearTimeout(this.#retry);
@@ -106,84 +101,23 @@ export class Sender {
     try {
       if (this.#fatal !== undefined) throw this.#fatal;
       checkSizes(call.topic, records, this.#options.maxRecordBytes);
-      if (!this.#hasRoomFor(call)) return;
-      const look = this.#leaders.look(call.topic);
-      if (look === undefined) this.#choose(call, records);
-      else
-        this.#setAside(call, look, () => {
-          this.#choose(call, records);
-        });
+      if (this.#mayWait(call)) this.#gate.enter(call, records);
     } catch (error) {
       call.giveUp(error);
     }
   }
 
-  /** Calls that need to know the topic wait for that, and those after them behind them. */
-  #choose(call: SendCall, records: readonly EncodedRecord[]): void {
-    if (call.isSettled) return;
-    const { topic } = call;
-    try {
-      const before = this.#lines.get(topic);
-      const chosen =
-        before === undefined
-          ? this.#chosenFor(call, records)
-          : before.then(() => this.#chosenFor(call, records));
-      if (!(chosen instanceof Promise)) {
-        this.#enqueue(call, chosen);
-        return;
-      }
-      this.#setAside(call, chosen, (ready) => {
-        this.#enqueue(call, ready);
-      });
-      const line = Promise.allSettled([chosen]).then(() => {
-        if (this.#lines.get(topic) === line) this.#lines.delete(topic);
-      });
-      this.#lines.set(topic, line);
-    } catch (error) {
-      call.giveUp(error);
-    }
-  }
-
-  #chosenFor(
-    call: SendCall,
-    records: readonly EncodedRecord[],
-  ): readonly EncodedRecord[] | Promise<readonly EncodedRecord[]> {
-    return call.isSettled || !this.partitions.areNeededFor(records)
-      ? records
-      : this.partitions.choose(call.topic, records);
-  }
-
-  #enqueue(call: SendCall, records: readonly EncodedRecord[]): void {
+  readonly #enqueue = (call: SendCall, records: readonly EncodedRecord[]): void => {
     if (call.isSettled) return;
     call.ready(records);
     this.#queue.add(call);
     if (this.#clients.active === undefined) void this.#connect();
-    // What is alone leaves at once. Under load, what comes in one turn of the event loop is handed over
-    // together: that makes fuller batches than one by one, between the reports of others.
+    // What is alone leaves at once. Under load, the calls of one turn of the event loop are passed to the native
+    // client together: that makes fuller batches than one by one, between the reports of others.
     else if (this.#queue.inFlight === 0) this.#pump();
     else if (this.#queue.waiting >= turnRecords && !this.#isBlocked) this.#pump();
     else this.#pumpSoon();
-  }
-
-  #setAside<Result>(call: SendCall, work: Promise<Result>, go: (result: Result) => void): void {
-    this.#aside.add(call);
-    this.#recordsAside += call.remaining;
-    const comeBack = (): void => {
-      this.#aside.delete(call);
-      this.#recordsAside -= call.remaining;
-    };
-    work.then(
-      (result) => {
-        comeBack();
-        // It may be set aside once more.
-        go(result);
-      },
-      (error: unknown) => {
-        comeBack();
-        call.giveUp(error);
-      },
-    );
-  }
+  };
 
   /** Connects, and sends what waits for it or rejects it. */
   async #connect(): Promise<void> {
@@ -210,8 +144,8 @@ export class Sender {
   #pump(): void {
     const { load, inFlight, waiting } = this.#queue;
     if (this.#clients.active === undefined || waiting === 0) return;
-    const mayHandOver = this.#clients.mayHandOver(load, inFlight, performance.now());
-    if (mayHandOver && !this.#queue.pump()) {
+    const mayProduce = this.#clients.mayProduce(load, inFlight, performance.now());
+    if (mayProduce && !this.#queue.pump()) {
       this.#retry ??= setTimeout(() => {
         this.#retry = undefined;
         this.#pump();
@@ -221,14 +155,14 @@ export class Sender {
     if (this.#isBlocked) this.#watchWaiting();
   }
 
-  /** While calls wait for room: those that have waited too long are given up. */
+  /** While calls wait for their turn: those that have waited too long are given up. */
   #watchWaiting(): void {
     const { deliveryTimeoutMs } = this.#options;
     this.#watch ??= setTimeout(
       () => {
         this.#watch = undefined;
         for (const call of this.#queue.waitingSince(performance.now() - deliveryTimeoutMs)) {
-          const message = `send to ${call.topic}: waited ${deliveryTimeoutMs} ms (deliveryTimeoutMs) for room among the records in flight; nothing was sent`;
+          const message = `send to ${call.topic}: waited ${deliveryTimeoutMs} ms (deliveryTimeoutMs) for its turn among the records in flight; nothing was sent`;
           call.giveUp(new TimeoutError(message, { topic: call.topic }));
         }
         this.#queue.sweep();
@@ -238,56 +172,14 @@ export class Sender {
     );
   }
 
-  readonly #handOver = (call: SendCall, record: EncodedRecord, tag: number): HandOver => {
+  readonly #produce = (call: SendCall, record: EncodedRecord, tag: number): ProduceOutcome => {
     if (this.#fatal !== undefined) return this.#fatal;
-    const line = this.#lookUps.get(call.topic);
-    if (line !== undefined) {
-      this.#join(line, call);
-      return "aside";
-    }
+    if (this.#gate.joins(call)) return "held";
     const code = this.#clients.active?.produce(call.topic, record, tag) ?? nativeCodes.state;
     if (code === queued) return "queued";
     if (code === nativeCodes.queueFull) return "full";
-    const mayBeNew = code === nativeCodes.unknownTopic || code === nativeCodes.unknownPartition;
-    if (mayBeNew && call.next === 0) {
-      if (call.lookUp instanceof KafkaError) return call.lookUp;
-      if (call.lookUp === undefined) {
-        void this.#lookUp(call);
-        return "aside";
-      }
-    }
-    return this.#errorOf(code, call.topic, record.partition);
+    return this.#gate.lookUp(call, code) ?? this.#errorOf(code, call.topic, record.partition);
   };
-
-  /**
-   * The native client remembers for `metadataMaxAgeMs` that there was no such topic or partition. Asking makes it
-   * look again: what was made since can be sent to at once. Later calls for the topic wait too, or those to a
-   * partition that is found meanwhile would overtake the ones that waited for it.
-   */
-  async #lookUp(call: SendCall): Promise<void> {
-    const line: SendCall[] = [];
-    this.#lookUps.set(call.topic, line);
-    this.#join(line, call);
-    const outcome = await this.partitions.lookUp(call.topic).then(
-      () => "done" as const,
-      (error: unknown) =>
-        error instanceof KafkaError ? error : new KafkaError("DELIVERY", String(error), { cause: error }),
-    );
-    this.#lookUps.delete(call.topic);
-    for (const waiting of line) {
-      waiting.lookUp = outcome;
-      this.#aside.delete(waiting);
-      this.#recordsAside -= waiting.remaining;
-    }
-    this.#queue.addFirst(line.filter(({ isSettled }) => !isSettled));
-    this.#pumpSoon();
-  }
-
-  #join(line: SendCall[], call: SendCall): void {
-    line.push(call);
-    this.#aside.add(call);
-    this.#recordsAside += call.remaining;
-  }
 
   readonly #onReport = (
     code: number,
@@ -296,19 +188,13 @@ export class Sender {
     if (code === queued) {
       this.#queue.written(opaque, partition, Math.max(-1, offset), timestamp ?? -1);
     } else {
-      const reason = this.#reasonOf(code, opaque);
+      const reason = this.#queue.reasonOf(opaque, code);
       this.#queue.lost(opaque, recordStatusOf(reason), (topic) =>
         this.#errorOf(reason, topic, partition < 0 ? undefined : partition),
       );
     }
     if (this.#queue.waiting > 0) this.#pumpSoon();
   };
-
-  /** The native client reports a refused timestamp for every record of the batch, whosever it was. */
-  #reasonOf(code: number, tag: unknown): number {
-    const isAnother = code === nativeCodes.invalidTimestamp && !this.#queue.namesTimestamp(tag);
-    return isAnother ? nativeCodes.invalidDifferentRecord : code;
-  }
 
   readonly #onFatal = (cause: KafkaError): void => {
     if (this.#fatal !== undefined) return;
@@ -322,14 +208,11 @@ export class Sender {
   }
 
   /** Whether the call may wait with those that do; if not, it is given up. */
-  #hasRoomFor(call: SendCall): boolean {
-    const waiting = this.#queue.waiting + this.#recordsAside;
+  #mayWait(call: SendCall): boolean {
+    const waiting = this.#queue.waiting + this.#gate.records;
     const { maxWaitingRecords } = this.#options;
     if (waiting === 0 || waiting + call.remaining <= maxWaitingRecords) return true;
-    const message = `send to ${call.topic}: ${waiting} records wait for room already, of maxWaitingRecords ${maxWaitingRecords}: await what \`send\` returns before sending more`;
-    const error = new KafkaError("DELIVERY", message, { topic: call.topic, retriable: true });
-    const results = Array.from({ length: call.remaining }, () => ({ status: "failed", error }) as const);
-    call.giveUp(deliveryError(call.topic, error, undefined, results));
+    call.giveUp(tooManyWaiting(call, waiting, maxWaitingRecords));
     return false;
   }
 }

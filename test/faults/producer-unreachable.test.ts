@@ -200,7 +200,7 @@ describe("overload", () => {
     await large;
   });
 
-  test("gives up calls that got no room for as long as deliveryTimeoutMs", async () => {
+  test("gives up calls that got no turn for as long as deliveryTimeoutMs", async () => {
     const { texts, producer } = await begun({ maxInFlightRecords: 1, deliveryTimeoutMs: 2_000 });
     proxy.blackhole();
     const outcomes = await Promise.allSettled(values(3).map((record) => producer.send(texts, record)));

@@ -50,8 +50,8 @@ class Addon extends PlayedAddon<Events> {
     return answer;
   }
 
-  report(place: number, code: number | null, offset = 0): void {
-    const [record] = this.taken.splice(place, 1);
+  report(index: number, code: number | null, offset = 0): void {
+    const [record] = this.taken.splice(index, 1);
     this.events?.delivery_cb(code, {
       topic: "t",
       partition: 0,
@@ -280,6 +280,32 @@ describe("a record that is acknowledged without an offset", () => {
     await settle();
     addon().report(0, null, -1001);
     expect(await sent).toMatchObject({ code: "DELIVERY", results: [{ status: "unknown" }] });
+    await producer.close();
+  });
+});
+
+describe("a timestamp that the broker refuses", () => {
+  test("fails the batch, and may be sent again for the records that name none", async () => {
+    const producer = producerOf();
+    const calls = [
+      producer.send(topic, { value: "a", timestamp: 1 }),
+      producer.send(topic, { value: "b" }),
+      producer.send(topic, [{ value: "c" }, { value: "d", timestamp: 1 }]),
+    ].map(outcomeOf);
+    await settle();
+    for (let left = 4; left > 0; left -= 1) addon().report(0, 32);
+    const refused = { code: "RECORD_REFUSED", nativeCode: 32, retriable: false };
+    const bystander = { code: "DELIVERY", nativeCode: -138, retriable: true };
+    const [named, unnamed, both] = await Promise.all(calls);
+    expect(named).toMatchObject({ ...refused, results: [{ status: "failed", error: refused }] });
+    expect(unnamed).toMatchObject({ ...bystander, results: [{ status: "failed", error: bystander }] });
+    expect(both).toMatchObject({
+      ...refused,
+      results: [
+        { status: "failed", error: bystander },
+        { status: "failed", error: refused },
+      ],
+    });
     await producer.close();
   });
 });

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { DeliveryError, KafkaError } from "../../../src/errors.js";
 import { SendCall } from "../../../src/producer/send-call.js";
-import { type HandOver, SendQueue } from "../../../src/producer/send-queue.js";
+import { type ProduceOutcome, SendQueue } from "../../../src/producer/send-queue.js";
 import type { EncodedRecord, RecordMetadata } from "../../../src/record.js";
 
 /** A record of which the test sees in the log whose it was. */
@@ -43,9 +43,9 @@ function callOf(name: string, count: number, size = 1, since = 0): { call: SendC
 /** Stands for the native client: takes records, or not, and remembers them by their tags. */
 class Native {
   readonly taken: { readonly tag: number; readonly name: string; readonly size: number }[] = [];
-  next: HandOver = "queued";
+  next: ProduceOutcome = "queued";
 
-  readonly handOver = (_call: SendCall, record: EncodedRecord, tag: number): HandOver => {
+  readonly produce = (_call: SendCall, record: EncodedRecord, tag: number): ProduceOutcome => {
     const answer = this.next;
     this.next = "queued";
     if (answer === "queued") this.taken.push({ tag, name: String(record.value), size: record.size });
@@ -62,7 +62,7 @@ function queueOf(limits: { maxRecords?: number; maxBytes?: number } = {}): {
   native: Native;
 } {
   const native = new Native();
-  const queue = new SendQueue({ maxRecords: 1_000_000, maxBytes: 1_000_000_000, ...limits }, native.handOver);
+  const queue = new SendQueue({ maxRecords: 1_000_000, maxBytes: 1_000_000_000, ...limits }, native.produce);
   return { queue, native };
 }
 
@@ -159,13 +159,13 @@ describe("a call", () => {
     const { call, outcome } = callOf("a", 3);
     queue.add(call);
     queue.pump();
-    for (const [place, { tag }] of [...native.taken].reverse().entries())
-      queue.written(tag, 7, 100 + place, 1);
+    for (const [index, { tag }] of [...native.taken].reverse().entries())
+      queue.written(tag, 7, 100 + index, 1);
     expect(outcome.metadata?.map(({ offset }) => offset)).toEqual([102, 101, 100]);
     expect(outcome.metadata?.[0]).toEqual({ topic: "a", partition: 7, offset: 102, timestamp: 1 });
   });
 
-  test("rejects with what it was given up for where nothing of it was handed over", () => {
+  test("rejects with what it was given up for where nothing of it was sent", () => {
     const { call, outcome } = callOf("a", 3);
     const reason = new Error("stop");
     call.giveUp(reason);
@@ -199,8 +199,8 @@ describe("a call", () => {
     const { call, outcome } = callOf("a", 2);
     queue.add(call);
     queue.pump();
-    for (const [place, end] of ends.entries()) {
-      const tag = native.taken[place]?.tag;
+    for (const [index, end] of ends.entries()) {
+      const tag = native.taken[index]?.tag;
       if (end === "written") queue.written(tag, 0, 5, 1);
       else queue.lost(tag, end, () => new KafkaError("TIMEOUT", "too late", { retriable: true }));
     }
@@ -254,7 +254,7 @@ class Model {
   readonly calls: { name: string; count: number; outcome: Outcome; call: SendCall }[] = [];
   /** By record: what it was reported as. */
   readonly reported = new Map<string, "written" | "failed" | "unknown">();
-  readonly handedOver = new Set<string>();
+  readonly sent = new Set<string>();
   readonly givenUp = new Set<string>();
   /** Calls of which nothing more may be sent. */
   readonly stopped = new Set<string>();
@@ -275,14 +275,14 @@ describe("for any interleaving of acknowledgements, failures, purges and aborts"
           const settledTags: number[] = [];
           const refusal = new KafkaError("UNKNOWN_TOPIC", "refused");
 
-          const pump = (answer: HandOver): void => {
+          const pump = (answer: ProduceOutcome): void => {
             native.next = answer;
             const before = native.taken.length;
             queue.pump();
             for (const { name } of native.taken.slice(before)) {
-              expect(model.handedOver.has(name), `${name} was handed over once`).toBe(false);
+              expect(model.sent.has(name), `${name} was sent once`).toBe(false);
               expect(model.stopped.has(callNameOf(name)), `${name} comes after a failure`).toBe(false);
-              model.handedOver.add(name);
+              model.sent.add(name);
             }
             native.next = "queued";
           };
@@ -355,7 +355,7 @@ describe("for any interleaving of acknowledgements, failures, purges and aborts"
             }
             if (!(outcome.error instanceof DeliveryError)) {
               expect(
-                names.some((record) => model.handedOver.has(record)),
+                names.some((record) => model.sent.has(record)),
                 "nothing of it was sent",
               ).toBe(false);
               continue;
@@ -369,12 +369,12 @@ describe("for any interleaving of acknowledgements, failures, purges and aborts"
                 written += 1;
                 expect(reported).toBe("written");
               } else if (result.status === "failed") {
-                // Refused by the broker, or never handed over.
-                expect(reported === "failed" || !model.handedOver.has(record)).toBe(true);
+                // Refused by the broker, or never sent.
+                expect(reported === "failed" || !model.sent.has(record)).toBe(true);
               } else {
                 // The report said so, or had not come when the call was given up.
                 expect(reported === "unknown" || model.givenUp.has(name)).toBe(true);
-                expect(model.handedOver.has(record)).toBe(true);
+                expect(model.sent.has(record)).toBe(true);
               }
             }
             expect(outcome.error.acknowledged).toBe(written);
