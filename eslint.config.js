@@ -6,13 +6,13 @@ import tseslint from "typescript-eslint";
  * in src/ (topic, record, errors, …) are open to all, but for those of `top`, which put everything together
  * and are open to nobody below.
  */
-const top = ["index", "kafka", "kafka-options"];
+const top = ["index", "kafka", "kafka-options", "security-options"];
 const mayImport = {
   options: [],
   serde: ["options"],
   telemetry: ["options", "serde"],
   table: ["options", "serde", "driver", "reader"],
-  state: ["options", "serde", "telemetry", "failure", "driver", "producer", "transactions"],
+  state: ["options", "serde", "telemetry", "driver", "group", "reader", "transactions"],
   failure: ["options", "serde", "telemetry"],
   driver: ["options", "telemetry"],
   group: ["options", "telemetry", "failure", "driver"],
@@ -23,7 +23,7 @@ const mayImport = {
   reader: ["options", "serde", "driver"],
   processor: [
     ...["options", "serde", "telemetry", "failure", "driver"],
-    ...["group", "delivery", "producer", "transactions"],
+    ...["group", "delivery", "producer", "transactions", "state"],
   ],
   redrive: ["options", "serde", "failure", "driver", "transactions"],
   admin: ["options", "serde", "failure", "driver"],
@@ -99,7 +99,14 @@ export default defineConfig(
   restrictImports(topPaths, [binding, zod, openTelemetry, peers, arrows(["opentelemetry"])]),
   restrictImports(
     ["src/*.ts"],
-    [binding, zod, openTelemetry, peers, topFiles, arrows(folders.filter((folder) => folder !== "serde"))],
+    [
+      binding,
+      zod,
+      openTelemetry,
+      peers,
+      topFiles,
+      arrows(folders.filter((folder) => folder !== "serde" && folder !== "options")),
+    ],
     topPaths,
   ),
   ...Object.entries(mayImport).map(([folder, allowed]) =>

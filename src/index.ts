@@ -5,7 +5,8 @@
  */
 
 export { Kafka } from "./kafka.js";
-export type { KafkaOptions, SaslOptions, SslOptions } from "./kafka-options.js";
+export type { KafkaOptions } from "./kafka-options.js";
+export type { SaslOptions, SslOptions } from "./security-options.js";
 export type { OAuthToken } from "./driver/client-config.js";
 export type { BrokersHealth, ClientHealth, Health } from "./health.js";
 export type { HealthOptions } from "./preflight/broker-probe.js";
@@ -62,7 +63,8 @@ export { json } from "./serde/json.js";
 export { double, integer, long } from "./serde/numbers.js";
 export { string } from "./serde/string.js";
 
-export { type CallOptions, Producer, type SendAllResult } from "./producer/producer.js";
+export { Producer, type SendAllResult } from "./producer/producer.js";
+export type { CallOptions } from "./producer/call-options.js";
 export type {
   Compression,
   PartitionerFunction,
@@ -75,10 +77,42 @@ export {
   TransactionalProducer,
   type TransactionalProducerOptions,
 } from "./transactions/transactional-producer.js";
+export type { StatefulTransaction } from "./processor/stateful-transaction.js";
 export type { Transaction } from "./transactions/transaction.js";
 export type { TransactionOptions } from "./transactions/transaction-options.js";
 
+export {
+  type AnyStore,
+  defineStore,
+  type StoreDefinition,
+  type StoreOptions,
+  type StoreTypes,
+} from "./state/store-definition.js";
+export {
+  type AnyWindowStore,
+  defineWindowStore,
+  type WindowedKey,
+  type WindowStoreDefinition,
+  type WindowStoreFields,
+  type WindowStoreOptions,
+} from "./state/window-definition.js";
+export {
+  hopping,
+  session,
+  type SessionWindows,
+  type TimeWindows,
+  tumbling,
+  type WindowLimits,
+  type Windows,
+  type WindowSpan,
+} from "./state/windows.js";
+export type { Store } from "./state/store.js";
+export type { WindowOf, WindowStore } from "./state/window-store.js";
+export type { ClosedWindow, StoreOf } from "./state/task-state.js";
+export type { RestoreProgress } from "./state/restorer.js";
+
 export { Processor } from "./processor/processor.js";
+export type { ClosedWindowOf, RunOptions, ScheduledTask, ScheduledWork } from "./processor/run-options.js";
 export type { ProcessorOptions } from "./processor/options.js";
 
 export { Consumer } from "./consumer/consumer.js";

@@ -26,6 +26,7 @@ import type { AnyTopicPattern } from "./topic-pattern.js";
 import { bytes } from "./serde/bytes.js";
 import { Table } from "./table/table.js";
 import type { TableOptions } from "./table/options.js";
+import type { AnyStore } from "./state/store-definition.js";
 import { type AnyTopic, defineTopic, type KeyOf, type ValueOf } from "./topic.js";
 import { deferred } from "./waiting.js";
 
@@ -81,9 +82,15 @@ export class Kafka {
    * A member of a consumer group that reads topics and writes to others, exactly once: what its handler
    * sends and the offset of its record are committed together, or not at all.
    */
-  processor<T extends AnyTopic>(topics: T | readonly T[], options: ProcessorOptions): Processor<T> {
+  processor<T extends AnyTopic, Stores extends AnyStore = never>(
+    topics: T | readonly T[],
+    options: ProcessorOptions<Stores>,
+  ): Processor<T, Stores> {
     const list = Array.isArray(topics) ? (topics as readonly T[]) : [topics as T];
-    return this.#add(this.#readers, (onClosed) => new Processor(this.#config, list, options, onClosed));
+    return this.#add(
+      this.#readers,
+      (onClosed) => new Processor<T, Stores>(this.#config, list, options, onClosed),
+    );
   }
 
   /**

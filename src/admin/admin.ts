@@ -1,4 +1,4 @@
-import { checkInteger, checkKnown, checkOneOf, checkRequiredText, describe } from "../check.js";
+import { checkInteger, checkOneOf, checkRequiredText, describe } from "../check.js";
 import type { ClientConfig } from "../driver/client-config.js";
 import { logEnd, logStart, type NativeOffsetOutcome } from "../driver/native-admin.js";
 import { fromNative, nativeCodes } from "../driver/native-errors.js";
@@ -10,6 +10,9 @@ import {
   resolveOffsets,
   resolveTime,
 } from "../offsets.js";
+import { checkOptions } from "../options/check-options.js";
+import { integer } from "../options/kinds.js";
+import type { OptionSpecs } from "../options/spec.js";
 import type { AnyTopic } from "../topic.js";
 import { checkTopicName } from "../topic-definition.js";
 import { limitConcurrency, sleep } from "../waiting.js";
@@ -29,6 +32,11 @@ export interface AdminOptions {
    */
   readonly timeoutMs?: number | undefined;
 }
+
+/** The options of an admin client. */
+export const adminSpecs = {
+  timeoutMs: integer({ min: 1_000, max: 600_000, default: 30_000 }),
+} satisfies OptionSpecs<AdminOptions>;
 
 /** A topic, or its name. */
 export type TopicLike = AnyTopic | string;
@@ -71,12 +79,7 @@ export class Admin {
 
   /** @internal Use {@link Kafka.admin}. */
   constructor(config: ClientConfig, options: AdminOptions, onClosed: () => void) {
-    checkKnown("AdminOptions", options, ["timeoutMs"]);
-    this.#timeoutMs = checkInteger("timeoutMs", options.timeoutMs, {
-      min: 1_000,
-      max: 600_000,
-      otherwise: 30_000,
-    });
+    this.#timeoutMs = checkOptions("AdminOptions", options, adminSpecs).timeoutMs;
     this.#config = config;
     this.#connection = new AdminConnection(config);
     this.#onClosed = onClosed;

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { ParseArgsConfig } from "node:util";
-import type { KafkaOptions, SaslOptions, SslOptions } from "../kafka-options.js";
+import type { KafkaOptions } from "../kafka-options.js";
+import type { SaslOptions, SslOptions } from "../security-options.js";
 import { type Terminal, UsageError } from "./command.js";
 
 /** The options of `parseArgs` that every command takes which talks to a cluster. */

@@ -84,8 +84,8 @@ Exit code: 0 done, 1 it failed or there is no such dead letter, 2 called wrongly
       const result = await kafka.redrive(topicNamed(topic), {
         ...options,
         dryRun,
-        to: values.to === undefined ? undefined : topicNamed(values.to),
-        ratePerSecond: numberOf("rate", values.rate),
+        toTopic: values.to === undefined ? undefined : topicNamed(values.to),
+        maxRecordsPerSecond: numberOf("rate", values.rate),
         onProgress: json || dryRun ? undefined : progressTo(terminal),
       });
       const { redriven, kept } = result;

@@ -1,5 +1,7 @@
-import { checkInteger, checkKnown } from "../check.js";
 import { ConfigError } from "../errors.js";
+import { checkOptions } from "../options/check-options.js";
+import { flag, integer } from "../options/kinds.js";
+import type { Checked, OptionSpecs } from "../options/spec.js";
 import { type Delivery, type DeliveryHost, type HandlerContext, isPromise } from "./delivery.js";
 import { FailedRecord } from "./failed-record.js";
 import type { OwnedPartition } from "../group/owned-partition.js";
@@ -30,10 +32,14 @@ interface Call {
   second: number;
 }
 
-/** Options with the defaults filled in. */
-type ResolvedBatchOptions = Required<{
-  readonly [Name in keyof BatchOptions]: NonNullable<BatchOptions[Name]>;
-}>;
+/** The options of a `runBatch`. */
+export const batchSpecs = {
+  maxRecords: integer({ min: 1, max: 100_000, default: 500 }),
+  maxWaitMs: integer({ min: 0, max: 60_000, default: 0 }),
+  acrossPartitions: flag({ default: false }),
+} satisfies OptionSpecs<BatchOptions>;
+
+type ResolvedBatchOptions = Checked<typeof batchSpecs>;
 
 /** Checks the options of a `runBatch` and fills in the defaults. Names the field that is wrong. */
 export function resolveBatchOptions(
@@ -42,12 +48,7 @@ export function resolveBatchOptions(
 ): ResolvedBatchOptions {
   if (order !== "partition")
     throw new ConfigError("order", `batches are in the order of the partition; "${order}" is for run`);
-  checkKnown("BatchOptions", options, ["maxRecords", "maxWaitMs", "acrossPartitions"]);
-  return {
-    maxRecords: checkInteger("maxRecords", options.maxRecords, { min: 1, max: 100_000, otherwise: 500 }),
-    maxWaitMs: checkInteger("maxWaitMs", options.maxWaitMs, { min: 0, max: 60_000, otherwise: 0 }),
-    acrossPartitions: options.acrossPartitions === true,
-  };
+  return checkOptions("BatchOptions", options, batchSpecs);
 }
 
 /** `runBatch`: hands records over in batches. Those of a partition never run at the same time. */

@@ -308,8 +308,8 @@ export class NativeConsumer {
     return results.map((result) => {
       if (result instanceof Error) throw fromNative(what, codedError(result));
       if (result.error !== undefined) throw fromNative(what, result.error);
-      const { topic, partition, offset = -1 } = result;
-      return { topic, partition, offset };
+      const { topic, partition, offset = -1, metadata } = result;
+      return { topic, partition, offset, metadata };
     });
   }
 

@@ -27,11 +27,14 @@ export interface NativePartition {
 
 export interface NativeOffset extends NativePartition {
   readonly offset: number;
+  /** What is committed beside the offset; absent for nothing. */
+  readonly metadata?: string | undefined;
 }
 
 /** What `committed`, `position` and `offsetsForTimes` give back for a partition: it can be an error. */
 export interface NativeOffsetResult extends NativePartition {
   readonly offset?: number;
+  readonly metadata?: string;
   readonly error?: NativeError;
 }
 

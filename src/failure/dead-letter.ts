@@ -35,8 +35,8 @@ export interface DeadLetterInfo {
   readonly sourceOffset: number;
   /** The record's timestamp there, in milliseconds since the epoch; -1 for none. */
   readonly sourceTimestamp: number;
-  /** The group in which it failed. */
-  readonly group: string;
+  /** The id of the group in which it failed. */
+  readonly groupId: string;
   /** When it was given up, in milliseconds since the epoch. */
   readonly failedAt: number;
 }
@@ -87,7 +87,7 @@ export function parseDeadLetter(
   const sourcePartition = number("source-partition");
   const sourceOffset = number("source-offset");
   const sourceTimestamp = timestampOf(fields.get("source-timestamp"));
-  const group = fields.get("group");
+  const groupId = fields.get("group");
   const failedAt = number("failed-at");
   if (
     (reason !== "handler" && reason !== "invalid") ||
@@ -98,7 +98,7 @@ export function parseDeadLetter(
     sourcePartition === undefined ||
     sourceOffset === undefined ||
     sourceTimestamp === undefined ||
-    group === undefined ||
+    groupId === undefined ||
     failedAt === undefined
   )
     return undefined;
@@ -115,7 +115,7 @@ export function parseDeadLetter(
       sourcePartition,
       sourceOffset,
       sourceTimestamp,
-      group,
+      groupId,
       failedAt,
     },
   };

@@ -1,7 +1,8 @@
 import { checkInteger, describe } from "../check.js";
 import { ConfigError } from "../errors.js";
+import { isTopic } from "../given-topic.js";
 import { checkValues } from "../options/check-options.js";
-import { callback, choice, custom, flag, integer, nested, number, requiredCustom } from "../options/kinds.js";
+import { callback, choice, custom, flag, integer, nested, number, required } from "../options/kinds.js";
 import type { Checked, OptionSpecs } from "../options/spec.js";
 import type { AnyTopic } from "../topic.js";
 import type { Backoff } from "./retry-delays.js";
@@ -115,7 +116,7 @@ export const failureSpecs = {
     retryIf: callback<NonNullable<RetryOptions["retryIf"]>>({ absent: "every error but a `PermanentError`" }),
   }),
   retryTopics: nested<RetryTopicsOptions>()({
-    delaysMs: requiredCustom<readonly number[]>("list", checkDelays),
+    delaysMs: required(custom<readonly number[], readonly number[]>("list", checkDelays)),
   }),
   deadLetter: custom<boolean | AnyTopic, true | AnyTopic | undefined>("topic", checkDeadLetter),
   onInvalid: choice(["fail", "dead-letter", "skip"], { default: "fail" }),
@@ -206,14 +207,7 @@ function checkDelays(path: string, delaysMs: unknown): readonly number[] {
 function checkDeadLetter(path: string, deadLetter: unknown): true | AnyTopic | undefined {
   if (deadLetter === undefined || deadLetter === false) return undefined;
   if (deadLetter === true) return true;
-  if (
-    typeof deadLetter === "object" &&
-    deadLetter !== null &&
-    "name" in deadLetter &&
-    typeof deadLetter.name === "string" &&
-    "config" in deadLetter
-  )
-    return deadLetter as AnyTopic;
+  if (isTopic(deadLetter)) return deadLetter;
   throw new ConfigError(path, `expected true, or a topic made with defineTopic, got ${describe(deadLetter)}`);
 }
 

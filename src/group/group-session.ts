@@ -36,6 +36,11 @@ export interface SessionEvents {
   /** The topics exist, and nothing is subscribed to yet. Resolves to topics to subscribe to beside them. */
   readonly beforeSubscribing?:
     ((native: NativeConsumer, signal: AbortSignal) => Promise<readonly string[]>) | undefined;
+  /**
+   * Only the first topic is subscribed to, and partition p of it brings partition p of all the others: so that one
+   * member has them together, whatever assigns them.
+   */
+  readonly isTogether?: boolean;
   /** When a record of this topic may be delivered; `undefined` where all may be at once. */
   readonly dueAt?: ((topic: string) => ((record: RawRecord) => number) | undefined) | undefined;
   /** The outcome of the oldest commit in flight. */
@@ -131,7 +136,9 @@ export class GroupSession {
     await this.#topics.wait(signal);
     const more = (await this.#events.beforeSubscribing?.(this.native, signal)) ?? [];
     signal.throwIfAborted();
-    this.native.subscribe([...this.#topics.names, ...more]);
+    const [first = "", ...others] = [...this.#topics.names, ...more];
+    if (this.#events.isTogether === true) this.#rebalances.follow(others);
+    this.native.subscribe(this.#events.isTogether === true ? [first] : [first, ...others]);
     this.#running = this.#fetches.run();
     this.#memberEnded = this.#telemetry?.onMember({
       groupId: this.#options.groupId,

@@ -3,7 +3,7 @@ import { ConfigError } from "../errors.js";
 import type { TopicPartition } from "../offsets.js";
 import { failureSpecs, type FailureOptions } from "../failure/options.js";
 import { checkOptions } from "../options/check-options.js";
-import { callback, choice, integer, requiredText, text } from "../options/kinds.js";
+import { callback, choice, integer, required, text } from "../options/kinds.js";
 import type { Checked, OptionSpecs } from "../options/spec.js";
 
 /**
@@ -125,7 +125,7 @@ const hourMs = 3_600_000;
 
 /** The options of a consumer, for those that take them beside their own. */
 export const consumerSpecs = {
-  groupId: requiredText({ property: "group.id", kafkajs: "groupId" }),
+  groupId: required(text({ property: "group.id", kafkajs: "groupId" })),
   from: choice(["earliest", "latest"], {
     default: "earliest",
     property: "auto.offset.reset",

@@ -44,6 +44,8 @@ export interface RebalanceHost {
 /** Takes and releases partitions as the group says. */
 export class Rebalances {
   readonly #host: RebalanceHost;
+  /** Topics whose partitions come and go with those of the one that is subscribed to. */
+  #followers: readonly string[] = [];
   #late = 0;
 
   constructor(host: RebalanceHost) {
@@ -55,8 +57,17 @@ export class Rebalances {
     return this.#late;
   }
 
+  /** Partition p of the subscribed topic brings partition p of these. */
+  follow(topics: readonly string[]): void {
+    this.#followers = topics;
+  }
+
   /** The group gives partitions, or revokes them. librdkafka waits until they are taken or released. */
-  begin(kind: "assign" | "revoke", partitions: readonly NativePartition[]): void {
+  begin(kind: "assign" | "revoke", subscribed: readonly NativePartition[]): void {
+    const partitions = subscribed.flatMap((partition) => [
+      partition,
+      ...this.#followers.map((topic) => ({ topic, partition: partition.partition })),
+    ]);
     const { changes, native } = this.#host;
     // Handlers are to know it now, whatever else is being done.
     if (kind === "revoke" && native.assignmentLost()) this.#lose(partitions);

@@ -1,5 +1,7 @@
-import { checkInteger, checkOneOf, checkRequiredText, checkText, describe } from "../check.js";
+import { checkInteger, checkOneOf, checkText, describe } from "../check.js";
 import { ConfigError } from "../errors.js";
+import { checkTopic } from "../given-topic.js";
+import type { AnyTopic } from "../topic.js";
 import { checkOptions } from "./check-options.js";
 import type { Checked, DeclaredOptions, OptionKind, OptionNotes, OptionSpec, OptionSpecs } from "./spec.js";
 
@@ -47,11 +49,6 @@ export function text<const Default extends string | undefined = undefined>(
     ...about,
     check: (path, given) => checkText(path, given) ?? (about.default as Default),
   };
-}
-
-/** A text that is not empty and must be given. */
-export function requiredText(about: OptionNotes = {}): OptionSpec<string, string, true> {
-  return { kind: "text", required: true, ...about, check: checkRequiredText };
 }
 
 /** One of several words. */
@@ -113,6 +110,16 @@ export function signal(about: OptionNotes = {}): OptionSpec<AbortSignal> {
   };
 }
 
+/** A topic made with `defineTopic`. */
+export function topic(about: OptionNotes = {}): OptionSpec<AnyTopic> {
+  return {
+    kind: "topic",
+    required: false,
+    ...about,
+    check: (path, given) => (given === undefined ? undefined : checkTopic(path, given)),
+  };
+}
+
 /** An object of options of its own: `nested<SomeOptions>()(specs)`. */
 export function nested<Options>() {
   return <const Specs extends OptionSpecs<Options> & DeclaredOptions>(
@@ -136,11 +143,26 @@ export function custom<Value, Result = Value | undefined>(
   return { kind, required: false, ...about, check };
 }
 
-/** What must be given, and has a check of its own. */
-export function requiredCustom<Value, Result = Value>(
+/** What can only be checked together with something else, elsewhere. */
+export function unchecked<Value>(
   kind: OptionKind,
-  check: (path: string, given: unknown) => Result,
-  about: OptionNotes & { readonly words?: readonly string[] } = {},
-): OptionSpec<Value, Result, true> {
-  return { kind, required: true, ...about, check };
+  about: OptionNotes & { readonly words?: readonly string[]; readonly default?: Value } = {},
+): OptionSpec<Value> {
+  return custom<Value>(kind, (_, given) => given as Value | undefined, about);
+}
+
+/** The same, but it must be given. */
+export function required<Value, Result>(
+  spec: OptionSpec<Value, Result>,
+  hint?: string,
+): OptionSpec<Value, Exclude<Result, undefined>, true> {
+  return {
+    ...spec,
+    required: true,
+    check: (path, given) => {
+      if (given === undefined)
+        throw new ConfigError(path, hint === undefined ? "is required" : `is required: ${hint}`);
+      return spec.check(path, given) as Exclude<Result, undefined>;
+    },
+  };
 }

@@ -1,8 +1,10 @@
 import { AdminConnection } from "../admin/admin-connection.js";
-import { checkInteger, checkKnown } from "../check.js";
 import type { ClientConfig } from "../driver/client-config.js";
 import { KafkaError, TimeoutError } from "../errors.js";
 import type { BrokersHealth } from "../health.js";
+import { checkOptions } from "../options/check-options.js";
+import { integer } from "../options/kinds.js";
+import type { OptionSpecs } from "../options/spec.js";
 import { ignoreRejection, settlesWithin } from "../waiting.js";
 
 /** Options of {@link Kafka.health}. */
@@ -10,6 +12,11 @@ export interface HealthOptions {
   /** How long the brokers have to answer, in milliseconds; 100 to 60,000. @default 5_000 */
   readonly timeoutMs?: number | undefined;
 }
+
+/** The options of a question for the clients' health. */
+export const healthSpecs = {
+  timeoutMs: integer({ min: 100, max: 60_000, default: 5_000 }),
+} satisfies OptionSpecs<HealthOptions>;
 
 /** Asks whether the brokers answer, on one connection that stays open between questions. */
 export class BrokerProbe {
@@ -23,12 +30,7 @@ export class BrokerProbe {
 
   /** @throws `ConfigError` for wrong options; what brokers do, or fail to do, is the result */
   async ask(options: HealthOptions): Promise<BrokersHealth> {
-    checkKnown("HealthOptions", options, ["timeoutMs"]);
-    const timeoutMs = checkInteger("timeoutMs", options.timeoutMs, {
-      min: 100,
-      max: 60_000,
-      otherwise: 5_000,
-    });
+    const { timeoutMs } = checkOptions("HealthOptions", options, healthSpecs);
     const began = performance.now();
     const latencyMs = (): number => Math.round(performance.now() - began);
     const counting = this.#connection.get().then((native) => native.brokerCount(timeoutMs));

@@ -1,5 +1,5 @@
 import { type ConsumerOptions, consumerSpecs } from "../group/options.js";
-import { custom, text } from "../options/kinds.js";
+import { text, unchecked } from "../options/kinds.js";
 import type { OptionSpecs } from "../options/spec.js";
 import { type ProcessorOptions, processorSpecs } from "../processor/options.js";
 import { type TransactionOptions, transactionSpecs } from "../transactions/transaction-options.js";
@@ -30,8 +30,5 @@ export const checkSpecs = {
   groupId: text({ property: "group.id" }),
   transactionalId: text({ property: "transactional.id" }),
   maxTransactionRecords: processorSpecs.maxTransactionRecords,
-  writes: custom<AnyTopic | readonly AnyTopic[], AnyTopic | readonly AnyTopic[]>(
-    "topic",
-    (_, given) => (given ?? []) as AnyTopic | readonly AnyTopic[],
-  ),
+  writes: unchecked<AnyTopic | readonly AnyTopic[]>("topic"),
 } satisfies OptionSpecs<CheckOptions>;

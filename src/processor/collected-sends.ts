@@ -2,31 +2,51 @@ import { isPromise, type HandlerContext } from "../delivery/delivery.js";
 import type { EncodedRecord, NativeHeader } from "../record.js";
 import type { ClientTelemetry } from "../telemetry/client-telemetry.js";
 import type { TransactionRecord } from "../transactions/transaction-records.js";
-import { type Encoders, type Transaction, TransactionSends } from "../transactions/transaction.js";
-
-/** What a handler sent, in order. */
-export type Sent = readonly TransactionRecord[];
+import type { Encoders } from "../transactions/transaction.js";
+import { StatefulSends, type StatefulTransaction } from "./stateful-transaction.js";
+import type { AnyStore } from "../state/store-definition.js";
+import type { CallResult } from "./finished.js";
+import type { TaskCall } from "./task-calls.js";
 
 /**
  * The handler as the delivery calls it: its result is what it sent. That goes into the transaction only
  * once the handler has succeeded, so that one which fails leaves nothing behind.
  */
 export function collectingSends<Given>(
-  handler: (given: Given, tx: Transaction, context: HandlerContext) => unknown,
+  handler: (given: Given, tx: StatefulTransaction<AnyStore>, context: HandlerContext) => unknown,
   encoders: Encoders,
   telemetry: ClientTelemetry | undefined,
-): (given: Given, context: HandlerContext) => Sent | Promise<Sent> {
+  begin?: (given: Given, context: HandlerContext) => TaskCall | Promise<TaskCall>,
+): (given: Given, context: HandlerContext) => CallResult | Promise<CallResult> {
   return (given, context) => {
-    const sent: TransactionRecord[] = [];
-    const pass = (topic: string, record: EncodedRecord): undefined => {
-      sent.push({ topic, record: copyOf(record) });
-    };
-    const tx = new TransactionSends(encoders, pass, telemetry);
-    const returned = handler(given, tx, context);
-    if (isPromise(returned)) return finishLater(returned, tx, sent);
-    const finishing = tx.finish();
-    return finishing === undefined ? sent : finishing.then(() => sent);
+    const call = begin?.(given, context);
+    return call instanceof Promise
+      ? call.then((begun) => run(given, context, begun))
+      : run(given, context, call);
   };
+
+  function run(
+    given: Given,
+    context: HandlerContext,
+    call: TaskCall | undefined,
+  ): CallResult | Promise<CallResult> {
+    const sends: TransactionRecord[] = [];
+    const pass = (topic: string, record: EncodedRecord): undefined => {
+      sends.push({ topic, record: copyOf(record) });
+    };
+    const tx = new StatefulSends(encoders, pass, telemetry, call?.store);
+    try {
+      const returned = handler(given, tx, context);
+      if (isPromise(returned)) return finishLater(returned, tx, sends, call);
+      const finishing = tx.finish();
+      return finishing === undefined
+        ? { sends, changes: call?.succeed() }
+        : finishLater(finishing, undefined, sends, call);
+    } catch (error) {
+      call?.fail();
+      throw error;
+    }
+  }
 }
 
 /**
@@ -34,7 +54,7 @@ export function collectingSends<Given>(
  * has long resolved, and a serde may have given the caller's own buffer, or one that it uses again: which one it
  * is cannot be seen. (A copy of 100 bytes takes a tenth of a microsecond.)
  */
-function copyOf(record: EncodedRecord): EncodedRecord {
+export function copyOf(record: EncodedRecord): EncodedRecord {
   return {
     ...record,
     key: copyOfBytes(record.key),
@@ -56,13 +76,19 @@ function copyOfHeader(header: NativeHeader): NativeHeader {
   );
 }
 
-async function finishLater(returned: PromiseLike<unknown>, tx: TransactionSends, sent: Sent): Promise<Sent> {
+async function finishLater(
+  returned: PromiseLike<unknown>,
+  tx: StatefulSends | undefined,
+  sends: readonly TransactionRecord[],
+  call: TaskCall | undefined,
+): Promise<CallResult> {
   try {
     await returned;
+    await tx?.finish();
   } catch (error) {
-    tx.end();
+    tx?.end();
+    call?.fail();
     throw error;
   }
-  await tx.finish();
-  return sent;
+  return { sends, changes: call?.succeed() };
 }

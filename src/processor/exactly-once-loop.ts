@@ -5,9 +5,11 @@ import type { OwnedPartition } from "../group/owned-partition.js";
 import type { ClientConfig } from "../driver/client-config.js";
 import { ClosedError, type KafkaError, ProducerFencedError } from "../errors.js";
 import { TransactionFailure } from "../transactions/transaction-failure.js";
-import type { TransactionRecord } from "../transactions/transaction-records.js";
 import { TransactionRunner } from "../transactions/transaction-runner.js";
 import { settlesWithin, sleep } from "../waiting.js";
+import type { Tasks } from "../state/tasks.js";
+import type { TaskChanges } from "../state/task.js";
+import type { TransactionRecord } from "../transactions/transaction-records.js";
 import { Intake } from "./intake.js";
 import { commitActivity, observedCommit } from "./observed-commit.js";
 import type { ResolvedProcessorOptions } from "./options.js";
@@ -47,6 +49,7 @@ export class ExactlyOnceLoop {
   readonly #intake: Intake;
   readonly #rewinds: Rewinds;
   readonly #clock: TransactionClock;
+  readonly #tasks: Tasks | undefined;
   readonly #giveUp = new AbortController();
   #delivery: Delivery | undefined;
   /** How many transactions have failed since the last that was committed. */
@@ -60,7 +63,9 @@ export class ExactlyOnceLoop {
     topics: readonly string[],
     failures: ProcessorFailures | undefined,
     onFailure: (error: unknown) => void,
+    tasks?: Tasks,
   ) {
+    this.#tasks = tasks;
     this.#config = config;
     this.#options = options;
     this.#onFailure = onFailure;
@@ -70,20 +75,27 @@ export class ExactlyOnceLoop {
     this.#intake = new Intake(this.#runner, this.#rewinds, this.#clock, options.maxTransactionRecords, {
       partitions: () => this.sessions.current.partitions,
       onReady: (partition) => this.#delivery?.offer(partition),
+      onReadAgain: (partition) => tasks?.readAgain(partition) ?? [],
     });
     this.sessions = new ReplaceableSession(config.logger, options.consumer.groupId, {
       make: (onFailure) =>
         new GroupSession(config, options.consumer, topics, {
           onRecords: (partition) => {
             this.#intake.fetched(partition);
+            tasks?.look(partition);
             this.#delivery?.offer(partition);
           },
           onRelease: (partitions) => this.#release(partitions),
           onAssigned: (partitions) => {
             this.#assigned(partitions);
           },
-          onGone: this.#intake.end,
-          beforeSubscribing: failures?.prepare,
+          onGone: this.#gone,
+          isTogether: tasks !== undefined,
+          beforeSubscribing: async (native, signal) => {
+            const more = (await failures?.prepare(native, signal)) ?? [];
+            await tasks?.prepare([...topics, ...more], native, signal);
+            return more;
+          },
           dueAt: failures?.policy.dueAtOf,
           isBusy: () => this.#delivery?.isBusy() ?? false,
           onCommit: () => undefined,
@@ -92,7 +104,7 @@ export class ExactlyOnceLoop {
       onFailure: (error) => {
         this.#sessionFailed(error);
       },
-      onLost: this.#intake.end,
+      onLost: this.#gone,
       isOver: () => this.#isOver(),
       whenUnused: () => this.#runner.whenUnstuck(stuckTimeoutMs),
     });
@@ -104,9 +116,10 @@ export class ExactlyOnceLoop {
     this.#running = this.#work();
   }
 
-  /** A handler has finished with these records and sent this. Never waits. */
-  finished(parts: readonly BatchPart[], sends: readonly TransactionRecord[]): void {
-    this.#intake.take({ parts, sends });
+  /** A handler, or other work of a task, has finished. Never waits. */
+  finished(parts: readonly BatchPart[], sends: readonly TransactionRecord[], changes?: TaskChanges): void {
+    this.#intake.take({ parts, sends, changes });
+    if (this.#tasks !== undefined) for (const { partition } of parts) this.#tasks.look(partition);
   }
 
   /** Nothing more of the partition is delivered, and nothing of it counts, until it is back at its committed offset. */
@@ -188,12 +201,16 @@ export class ExactlyOnceLoop {
 
   async #commit(): Promise<void> {
     const { transaction } = this.#intake;
-    const offsets = transaction.offsets();
+    for (const { topic, record } of this.#tasks?.changelog(transaction) ?? [])
+      this.#runner.send(topic, record);
+    const offsets = this.#tasks?.withMetadata(transaction.offsets()) ?? transaction.offsets();
     await observedCommit(this.#config.telemetry, commitActivity(this.#options, offsets), () =>
       this.#runner.commitWith(offsets, this.sessions.current.native, () => this.#lost()),
     );
     this.#failures = 0;
-    for (const partition of transaction.take()) partition.committedAt(partition.committable);
+    this.#tasks?.committed(transaction);
+    for (const partition of transaction.take())
+      partition.committedAt(partition.committable ?? partition.committed);
   }
 
   /** Rolls back, or prepares for a new producer. */
@@ -204,6 +221,7 @@ export class ExactlyOnceLoop {
       transactionalId,
       remedy: failure.remedy,
     });
+    this.#tasks?.rolledBack(this.#intake.transaction, failure.call === "commit");
     this.#intake.rollBack();
     const { remedy, error, cause, isLasting } = await this.#runner.rollBack(failure);
     if (remedy === "fenced")
@@ -226,6 +244,7 @@ export class ExactlyOnceLoop {
     const { failure } = this.sessions;
     if (failure !== undefined) await this.sessions.replace(failure, signal);
     else if (this.#rewinds.areWanted) await this.#rewind();
+    this.#tasks?.renew();
   }
 
   async #rewind(): Promise<void> {
@@ -249,8 +268,14 @@ export class ExactlyOnceLoop {
 
   /** New partitions: none of their records is delivered before this has returned. */
   #assigned(partitions: readonly OwnedPartition[]): void {
+    this.#tasks?.assigned(partitions);
     for (const partition of partitions) this.#intake.takeStart(partition);
   }
+
+  readonly #gone = (partitions: readonly OwnedPartition[]): void => {
+    this.#intake.end(partitions);
+    this.#tasks?.ended(partitions);
+  };
 
   /** A rebalance takes these partitions: what they have in a transaction is committed first, if it can be within the time for it. */
   async #release(partitions: readonly OwnedPartition[]): Promise<void> {

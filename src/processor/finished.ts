@@ -1,45 +1,51 @@
+import type { TaskChanges } from "../state/task.js";
 import type { BatchPart } from "../delivery/delivery.js";
 import type { OwnedPartition } from "../group/owned-partition.js";
 import type { TransactionRecord } from "../transactions/transaction-records.js";
 
-/** What one call of a handler came to: the records it was called for, and what it sent. */
-export interface Finished {
-  readonly parts: readonly BatchPart[];
+/** What one call of a handler came to: what it sent, and what it changed of its task's stores. */
+export interface CallResult {
   readonly sends: readonly TransactionRecord[];
+  readonly changes?: TaskChanges | undefined;
+}
+
+/** What one call of a handler came to, and the records it was called for; none where it was other work of a task. */
+export interface Finished extends CallResult {
+  readonly parts: readonly BatchPart[];
 }
 
 /**
- * Holds back what handlers sent for records that finished before an earlier one of their partition has
+ * Holds back what handlers sent and changed for records that finished before an earlier one of their partition has
  * (`order: "key"` and `"none"`, and an invalid record amid a batch): the group's offset does not cover them yet, so their sends belong to a
  * later transaction. Gives them out in the order of the log.
  */
-export class HeldSends {
-  readonly #byPartition = new Map<OwnedPartition, Map<number, readonly TransactionRecord[]>>();
+export class HeldResults {
+  readonly #byPartition = new Map<OwnedPartition, Map<number, CallResult>>();
 
   /** Of how many records of the partition sends are held back. */
   sizeOf(partition: OwnedPartition): number {
     return this.#byPartition.get(partition)?.size ?? 0;
   }
 
-  hold(partition: OwnedPartition, offset: number, sends: readonly TransactionRecord[]): void {
+  hold(partition: OwnedPartition, offset: number, result: CallResult): void {
     let held = this.#byPartition.get(partition);
     if (held === undefined) {
       held = new Map();
       this.#byPartition.set(partition, held);
     }
-    held.set(offset, sends);
+    held.set(offset, result);
   }
 
-  /** The sends of records below the partition's committable offset, which are held no longer. */
-  release(partition: OwnedPartition): readonly TransactionRecord[] {
+  /** The results of records below the partition's committable offset, which are held no longer. */
+  release(partition: OwnedPartition): readonly CallResult[] {
     const held = this.#byPartition.get(partition);
     const end = partition.committable;
     if (held === undefined || end === undefined) return [];
     const covered = [...held.keys()].filter((offset) => offset < end);
     if (covered.length > 1) covered.sort((a, b) => a - b);
-    const sends = covered.flatMap((offset) => held.get(offset) ?? []);
+    const results = covered.flatMap((offset) => held.get(offset) ?? []);
     for (const offset of covered) held.delete(offset);
-    return sends;
+    return results;
   }
 
   /** Forgets what is held for a partition whose records come again. */

@@ -1,9 +1,8 @@
 import type { BatchPart } from "../delivery/delivery.js";
 import type { OwnedPartition } from "../group/owned-partition.js";
 import { KafkaError } from "../errors.js";
-import type { TransactionRecord } from "../transactions/transaction-records.js";
 import type { TransactionRunner } from "../transactions/transaction-runner.js";
-import { type Finished, HeldSends } from "./finished.js";
+import { type CallResult, type Finished, HeldResults } from "./finished.js";
 import type { Rewinds } from "./rewinds.js";
 import type { TransactionClock } from "./transaction-clock.js";
 import { TransactionPartitions } from "./transaction-partitions.js";
@@ -19,6 +18,8 @@ export interface IntakeEvents {
   readonly partitions: () => Iterable<OwnedPartition>;
   /** Records of the partition may be taken again. */
   readonly onReady: (partition: OwnedPartition) => void;
+  /** The partition is read again. Gives those that must be read again with it, because they share its state. */
+  readonly onReadAgain: (partition: OwnedPartition) => readonly OwnedPartition[];
 }
 
 /**
@@ -34,7 +35,7 @@ export class Intake {
   readonly #clock: TransactionClock;
   readonly #maxRecords: number;
   readonly #events: IntakeEvents;
-  readonly #held = new HeldSends();
+  readonly #held = new HeldResults();
   #isOpen = false;
   /** How many records are in the open transaction. */
   #count = 0;
@@ -96,7 +97,10 @@ export class Intake {
 
   /** A handler has finished. Never waits. */
   take(finished: Finished): void {
-    if (!this.#stillCounts(finished)) return;
+    const counts = this.#stillCounts(finished);
+    if (counts) finished.changes?.finish();
+    finished.changes?.leave();
+    if (!counts) return;
     if (this.#isOpen && this.#waiting.length === 0 && this.#takesMore()) this.#enter(finished);
     else this.#wait(finished);
     this.#throttle();
@@ -113,6 +117,7 @@ export class Intake {
   readAgain(partition: OwnedPartition): void {
     this.#held.drop(partition);
     if (!this.#rewinds.want(partition)) return;
+    for (const other of this.#events.onReadAgain(partition)) this.readAgain(other);
     this.#dropStale();
     this.#clock.ring();
   }
@@ -144,38 +149,42 @@ export class Intake {
    * Puts a finished call into the open transaction: the offsets that the group may go on from, and the sends that
    * belong below them.
    */
-  #enter({ parts, sends }: Finished): void {
+  #enter({ parts, sends, changes }: Finished): void {
     const [only] = parts;
     if (only !== undefined && parts.length === 1 && only.offsets.length === 1) {
       const { partition, offsets } = only;
       const offset = offsets[0] ?? 0;
       partition.finish(offset);
-      if (sends.length > 0) this.#held.hold(partition, offset, sends);
+      if (sends.length > 0 || changes !== undefined) this.#held.hold(partition, offset, { sends, changes });
       this.#count += 1;
     } else {
       for (const { partition, offsets } of parts) {
         for (const offset of offsets) partition.finish(offset);
         this.#count += offsets.length;
-        if ((partition.committable ?? 0) <= (offsets.at(-1) ?? -1)) throw unordered(partition);
+        if (offsets.length > 0 && (partition.committable ?? 0) <= (offsets.at(-1) ?? -1))
+          throw unordered(partition);
       }
-      this.#sendAll(sends);
+      this.#enterResult({ sends, changes });
     }
-    for (const { partition } of parts) {
-      this.#sendAll(this.#held.release(partition));
-      this.#add(partition);
+    for (const { partition, offsets } of parts) {
+      for (const result of this.#held.release(partition)) this.#enterResult(result);
+      this.#add(partition, offsets.length === 0 && changes !== undefined);
     }
     if (this.isFull) this.#clock.ring();
   }
 
-  #add(partition: OwnedPartition): void {
-    if (partition.committable === undefined || partition.committable === partition.committed) return;
+  /** Without its task's offsets a transaction would not be fenced: work without records adds them unchanged. */
+  #add(partition: OwnedPartition, evenUnchanged: boolean): void {
+    const { committable, committed } = partition;
+    if (!evenUnchanged && (committable === undefined || committable === committed)) return;
     const isFirst = this.transaction.isEmpty();
     this.transaction.add(partition);
     if (isFirst) this.#clock.start();
   }
 
-  #sendAll(sends: readonly TransactionRecord[]): void {
+  #enterResult({ sends, changes }: CallResult): void {
     for (const { topic, record } of sends) this.#runner.send(topic, record);
+    changes?.enter();
   }
 
   #wait(finished: Finished): void {

@@ -1,4 +1,4 @@
-import { checkInteger } from "../check.js";
+import { checkInteger, describe } from "../check.js";
 import {
   type ConsumerOptions,
   consumerSpecs,
@@ -8,8 +8,10 @@ import {
 import type { NativeProperties } from "../driver/native.js";
 import { ConfigError } from "../errors.js";
 import { checkOptions } from "../options/check-options.js";
-import { integer } from "../options/kinds.js";
+import { callback, custom, integer } from "../options/kinds.js";
 import type { OptionSpecs } from "../options/spec.js";
+import type { RestoreProgress } from "../state/restorer.js";
+import type { AnyStore } from "../state/store-definition.js";
 import {
   type ResolvedTransactionOptions,
   settleTransactionOptions,
@@ -21,7 +23,7 @@ import {
  * Options of {@link Kafka.processor}: those of its transactions, and a consumer's. What a processor reads
  * is always `read_committed`.
  */
-export interface ProcessorOptions
+export interface ProcessorOptions<Stores extends AnyStore = AnyStore>
   extends TransactionOptions, Omit<ConsumerOptions, "isolationLevel" | "commitIntervalMs"> {
   /**
    * How long a transaction stays open for more records, in milliseconds from its first one; 1 to 60,000
@@ -31,6 +33,21 @@ export interface ProcessorOptions
   readonly commitIntervalMs?: number | undefined;
   /** After how many records a transaction is committed without waiting for its interval; 1 to 1,000,000. @default 10_000 */
   readonly maxTransactionRecords?: number | undefined;
+  /**
+   * The stores that handlers use by `tx.store`, made with `defineStore` and `defineWindowStore`. With stores,
+   * `transactionTimeoutMs` is 10,000 unless given, all topics must have the same number of partitions, and `order` is
+   * `"partition"`, or with one topic `"key"`.
+   * @default none
+   */
+  readonly stores?: readonly Stores[] | undefined;
+  /**
+   * How long a task with several topics waits for one of which more is in the log than was fetched, in milliseconds, so
+   * that records are processed in the order of their timestamps; 0 to 60,000. Kafka Streams: `max.task.idle.ms`.
+   * @default 1_000
+   */
+  readonly maxTaskIdleMs?: number | undefined;
+  /** Told how far the restoring of stores is: about once a second for each store and partition, and at its end. */
+  readonly onRestore?: ((progress: RestoreProgress) => void) | undefined;
 }
 
 /**
@@ -40,12 +57,37 @@ export interface ProcessorOptions
  */
 const maxIdleMs = 6_000;
 
+/** As in Kafka Streams: an owner that is frozen holds up the restoring of its stores for as long as this. */
+const storesTimeoutMs = 10_000;
+
+function checkStores(path: string, given: unknown): readonly AnyStore[] {
+  if (given === undefined) return [];
+  if (!Array.isArray(given))
+    throw new ConfigError(path, `expected an array of stores, got ${describe(given)}`);
+  const names = new Set<string>();
+  return given.map((store: unknown, index) => {
+    if (typeof store !== "object" || store === null || !("changelog" in store) || !("name" in store))
+      throw new ConfigError(
+        `${path}[${String(index)}]`,
+        `expected what defineStore or defineWindowStore gives, got ${describe(store)}`,
+      );
+    const { name } = store as unknown as AnyStore;
+    if (names.has(name))
+      throw new ConfigError(path, `two stores are called ${name}: their changelog would be one`);
+    names.add(name);
+    return store as unknown as AnyStore;
+  });
+}
+
 /** {@link ProcessorOptions}, checked and complete. */
 export interface ResolvedProcessorOptions {
   readonly consumer: ResolvedConsumerOptions;
   readonly transaction: ResolvedTransactionOptions;
   readonly commitIntervalMs: number;
   readonly maxTransactionRecords: number;
+  readonly stores: readonly AnyStore[];
+  readonly maxTaskIdleMs: number;
+  readonly onRestore: ((progress: RestoreProgress) => void) | undefined;
 }
 
 const { isolationLevel: _, ...readingSpecs } = consumerSpecs;
@@ -62,6 +104,9 @@ export const processorSpecs = {
     kafkajs: "autoCommitInterval",
   }),
   maxTransactionRecords: integer({ min: 1, max: 1_000_000, default: 10_000 }),
+  stores: custom<readonly AnyStore[], readonly AnyStore[]>("list", checkStores, { absent: "none" }),
+  maxTaskIdleMs: integer({ min: 0, max: 60_000, default: 1_000 }),
+  onRestore: callback<NonNullable<ProcessorOptions["onRestore"]>>(),
 } satisfies OptionSpecs<ProcessorOptions>;
 
 /** Checks the options and names the field that is wrong. `shared` are the properties passed to `Kafka`. */
@@ -75,7 +120,18 @@ export function resolveProcessorOptions(
       "a processor reads read_committed, or it would not be exactly once",
     );
   const given = checkOptions("ProcessorOptions", options, processorSpecs);
-  const transaction = settleTransactionOptions(given, { "connections.max.idle.ms": maxIdleMs, ...shared });
+  const { stores, order } = given;
+  const transactionTimeoutMs =
+    stores.length > 0 ? (options.transactionTimeoutMs ?? storesTimeoutMs) : given.transactionTimeoutMs;
+  if (stores.length > 0 && order === "none")
+    throw new ConfigError(
+      "order",
+      'with stores the handlers of a partition run one after the other: use "partition", or "key" with one topic',
+    );
+  const transaction = settleTransactionOptions(
+    { ...given, transactionTimeoutMs },
+    { "connections.max.idle.ms": maxIdleMs, ...shared },
+  );
   return {
     transaction,
     consumer: settleConsumerOptions({ ...given, isolationLevel: "read_committed" }),
@@ -85,5 +141,8 @@ export function resolveProcessorOptions(
       max: Math.min(60_000, transaction.transactionTimeoutMs - 1),
     }),
     maxTransactionRecords: given.maxTransactionRecords,
+    stores,
+    maxTaskIdleMs: given.maxTaskIdleMs,
+    onRestore: given.onRestore,
   };
 }

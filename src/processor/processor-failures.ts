@@ -4,7 +4,7 @@ import { logMove, logSkip, type RecordFailures, type Settled } from "../delivery
 import type { ClientConfig } from "../driver/client-config.js";
 import type { NativeConsumer } from "../driver/native-consumer.js";
 import type { FailurePolicy, Outcome } from "../failure/failure-policy.js";
-import type { TransactionRecord } from "../transactions/transaction-records.js";
+import type { CallResult } from "./finished.js";
 import type { RawRecord } from "../record.js";
 
 /**
@@ -31,11 +31,11 @@ export class ProcessorFailures implements RecordFailures {
     error: unknown,
   ): Settled => {
     logMove(this.#config.logger, this.policy.options.groupId, raw, move, to, error);
-    return { result: [move] satisfies readonly TransactionRecord[] };
+    return { result: { sends: [move] } satisfies CallResult };
   };
 
   skip = (raw: RawRecord, error: unknown): Settled => {
     logSkip(this.#config.logger, this.policy.options.groupId, raw, error);
-    return { result: [] satisfies readonly TransactionRecord[] };
+    return { result: { sends: [] } satisfies CallResult };
   };
 }

@@ -1,6 +1,6 @@
 import { AssignedPartitions, type PartitionLag } from "../delivery/assigned-partitions.js";
 import type { BatchOptions } from "../delivery/batch-delivery.js";
-import type { HandlerContext } from "../delivery/delivery.js";
+import type { DeliverySession, HandlerContext } from "../delivery/delivery.js";
 import { drainHandlers } from "../delivery/drain-handlers.js";
 import { checkHandler, HandlerRun, subscriptionsOf } from "../delivery/handler-run.js";
 import { failurePolicyOf } from "../delivery/record-failures.js";
@@ -8,11 +8,22 @@ import type { ClientConfig } from "../driver/client-config.js";
 import type { ClientHealth } from "../health.js";
 import type { TopicPartition } from "../offsets.js";
 import type { AnyTopic, RecordOf } from "../topic.js";
-import { Encoders, type Transaction } from "../transactions/transaction.js";
-import { collectingSends, type Sent } from "./collected-sends.js";
+import { Encoders } from "../transactions/transaction.js";
+import type { StatefulTransaction } from "./stateful-transaction.js";
+import type { AnyStore } from "../state/store-definition.js";
+import { Tasks } from "../state/tasks.js";
+import { isWindowStore } from "../state/window-definition.js";
+import type { FailurePolicy } from "../failure/failure-policy.js";
+import { ConfigError } from "../errors.js";
+import { collectingSends } from "./collected-sends.js";
+import type { CallResult } from "./finished.js";
+import { type ResolvedRunOptions, resolveRunOptions, type RunOptions } from "./run-options.js";
+import { TaskCalls } from "./task-calls.js";
 import { ExactlyOnceLoop } from "./exactly-once-loop.js";
 import { type ProcessorOptions, type ResolvedProcessorOptions, resolveProcessorOptions } from "./options.js";
 import { ProcessorFailures } from "./processor-failures.js";
+
+const hourMs = 3_600_000;
 
 /** The least time for the last transaction, however long the handlers took to finish, in milliseconds. */
 const minStopMs = 1_000;
@@ -34,16 +45,23 @@ const minStopMs = 1_000;
  * });
  * ```
  */
-export class Processor<T extends AnyTopic> {
+export class Processor<T extends AnyTopic, Stores extends AnyStore = never> {
   readonly #options: ResolvedProcessorOptions;
   readonly #config: ClientConfig;
   readonly #loop: ExactlyOnceLoop;
   readonly #run: HandlerRun;
   readonly #partitions: AssignedPartitions;
   readonly #encoders = new Encoders();
+  readonly #tasks: Tasks | undefined;
+  #calls: TaskCalls | undefined;
 
   /** @internal Use {@link Kafka.processor}. */
-  constructor(config: ClientConfig, topics: readonly T[], options: ProcessorOptions, onClosed: () => void) {
+  constructor(
+    config: ClientConfig,
+    topics: readonly T[],
+    options: ProcessorOptions<Stores>,
+    onClosed: () => void,
+  ) {
     this.#config = config;
     this.#options = resolveProcessorOptions(options, config.properties);
     const { groupId } = this.#options.consumer;
@@ -54,7 +72,7 @@ export class Processor<T extends AnyTopic> {
       kind: "processor",
       topics: [...topics],
       failures,
-      session: () => this.#loop.sessions.current,
+      session: this.#session,
       assigned: () => this.#loop.sessions.current.partitions.length,
       prepareFor: (maxRecords) => {
         this.#loop.sessions.prepareFor(maxRecords);
@@ -64,17 +82,27 @@ export class Processor<T extends AnyTopic> {
       },
       stop: (hasBegun) => (hasBegun ? this.#stop() : Promise.resolve()),
       finished: (partition, offset, result) => {
-        this.#loop.finished([{ partition, offsets: [offset] }], result as Sent);
+        const { sends, changes } = result as CallResult;
+        this.#loop.finished([{ partition, offsets: [offset] }], sends, changes);
       },
       batchFinished: (parts, result) => {
-        this.#loop.finished(parts, result as Sent);
+        const { sends, changes } = result as CallResult;
+        this.#loop.finished(parts, sends, changes);
       },
       rewind: (partition) => {
         this.#loop.readAgain(partition);
       },
       onClosed,
     });
-    this.#loop = new ExactlyOnceLoop(config, this.#options, subscriptions, failures, this.#run.fail);
+    if (this.#options.stores.length > 0) this.#tasks = this.#newTasks(subscriptions, policy);
+    this.#loop = new ExactlyOnceLoop(
+      config,
+      this.#options,
+      subscriptions,
+      failures,
+      this.#run.fail,
+      this.#tasks,
+    );
     this.#partitions = new AssignedPartitions(groupId, () => this.#loop.sessions.current);
   }
 
@@ -91,10 +119,19 @@ export class Processor<T extends AnyTopic> {
    *   or `FATAL`; `AuthenticationError`, `AuthorizationError`, and when starting `ConnectionError`
    */
   async run(
-    handler: (record: RecordOf<T>, tx: Transaction, context: HandlerContext) => unknown,
+    handler: (record: RecordOf<T>, tx: StatefulTransaction<Stores>, context: HandlerContext) => unknown,
+    options: RunOptions<Stores> = {},
   ): Promise<void> {
     checkHandler(handler);
-    await this.#run.run(collectingSends(handler, this.#encoders, this.#config.telemetry));
+    const calls = this.#newCalls(resolveRunOptions(options, this.#options.stores));
+    await this.#run.run(
+      collectingSends(
+        handler,
+        this.#encoders,
+        this.#config.telemetry,
+        calls && ((record, context) => calls.begin(record, context)),
+      ),
+    );
   }
 
   /**
@@ -105,11 +142,26 @@ export class Processor<T extends AnyTopic> {
    * @throws as {@link Processor.run} does
    */
   async runBatch(
-    handler: (records: readonly RecordOf<T>[], tx: Transaction, context: HandlerContext) => unknown,
+    handler: (
+      records: readonly RecordOf<T>[],
+      tx: StatefulTransaction<Stores>,
+      context: HandlerContext,
+    ) => unknown,
     options: BatchOptions = {},
   ): Promise<void> {
     checkHandler(handler);
-    await this.#run.runBatch(collectingSends(handler, this.#encoders, this.#config.telemetry), options);
+    if (this.#tasks !== undefined && options.acrossPartitions === true)
+      throw new ConfigError("acrossPartitions", "is not for stores: a handler has those of one partition");
+    const calls = this.#newCalls(resolveRunOptions({}, this.#options.stores));
+    await this.#run.runBatch(
+      collectingSends(
+        handler,
+        this.#encoders,
+        this.#config.telemetry,
+        calls && ((records, context) => calls.begin(lastOf(records), context)),
+      ),
+      options,
+    );
   }
 
   /** The partitions assigned to this member now. */
@@ -166,10 +218,83 @@ export class Processor<T extends AnyTopic> {
   async #stop(): Promise<void> {
     const { consumer } = this.#options;
     const began = Date.now();
+    this.#calls?.stop();
     const { current: session } = this.#loop.sessions;
     if (session.partitions.length === 0) this.#loop.giveUp();
     else session.quiesce();
     await drainHandlers(session.partitions, consumer, this.#config.logger);
     await this.#loop.stop(Math.max(minStopMs, consumer.drainTimeoutMs - (Date.now() - began)));
+    await this.#tasks?.close();
   }
+
+  /** The membership, as deliveries see it: tasks are told of every record that is taken. */
+  get #session(): () => DeliverySession {
+    const current = (): DeliverySession => this.#loop.sessions.current;
+    const session: DeliverySession = {
+      get concurrency() {
+        return current().concurrency;
+      },
+      isFull: (partition) => current().isFull(partition),
+      madeRoom: (partition) => {
+        current().madeRoom(partition);
+        this.#tasks?.taken(partition);
+      },
+    };
+    return () => (this.#tasks === undefined ? current() : session);
+  }
+
+  #newTasks(topics: readonly string[], policy: FailurePolicy | undefined): Tasks {
+    const { consumer, stores, maxTaskIdleMs, onRestore } = this.#options;
+    if (consumer.order === "key" && topics.length > 1)
+      throw new ConfigError(
+        "order",
+        'with stores "key" is for one topic: a key may be in several, whose handlers would run side by side. Use "partition"',
+      );
+    return new Tasks({
+      config: this.#config,
+      groupId: consumer.groupId,
+      stores,
+      maxTaskIdleMs,
+      onRestore,
+      native: () => this.#loop.sessions.current.native,
+      dueAt: (topic) => policy?.dueAtOf(topic),
+      onReady: this.#run.offer,
+      onLate: (store, partition) => {
+        this.#config.logger.debug("a late record was not counted", {
+          groupId: consumer.groupId,
+          store,
+          partition,
+        });
+      },
+      onFailure: this.#run.fail,
+    });
+  }
+
+  #newCalls(run: ResolvedRunOptions): TaskCalls | undefined {
+    if (this.#tasks === undefined) return undefined;
+    const windows = this.#options.stores.filter(isWindowStore).map(({ window }) => window);
+    const idle = windows.flatMap(({ idleMs }) => idleMs ?? []);
+    this.#calls = new TaskCalls({
+      tasks: this.#tasks,
+      run,
+      encoders: this.#encoders,
+      telemetry: this.#config.telemetry,
+      isByKey: this.#options.consumer.order === "key",
+      idleMs: idle.length === 0 ? undefined : Math.min(...idle),
+      maxAheadMs: Math.min(...windows.map(({ maxAheadMs }) => maxAheadMs), hourMs),
+      finished: ({ parts, sends, changes }) => {
+        this.#loop.finished(parts, sends, changes);
+      },
+      onFailure: this.#run.fail,
+    });
+    this.#calls.start();
+    return this.#calls;
+  }
+}
+
+/** The last record of a batch, by whose time its task goes. */
+function lastOf<Record>(records: readonly Record[]): Record {
+  const last = records.at(-1);
+  if (last === undefined) throw new RangeError("a batch has records");
+  return last;
 }

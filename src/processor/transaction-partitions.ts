@@ -29,10 +29,15 @@ export class TransactionPartitions {
   /** The next offset of each partition, for the group. */
   offsets(): NativeOffset[] {
     const offsets: NativeOffset[] = [];
-    for (const { topic, partition, committable } of this.#partitions) {
-      if (committable !== undefined) offsets.push({ topic, partition, offset: committable });
+    for (const { topic, partition, committable, committed } of this.#partitions) {
+      const offset = committable ?? committed;
+      if (offset !== undefined) offsets.push({ topic, partition, offset });
     }
     return offsets;
+  }
+
+  [Symbol.iterator](): IterableIterator<OwnedPartition> {
+    return this.#partitions.values();
   }
 
   /** Gives the partitions up, and returns them. */

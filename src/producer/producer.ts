@@ -1,7 +1,7 @@
-import { checkInteger, checkKnown } from "../check.js";
 import type { ClientConfig } from "../driver/client-config.js";
-import { ClosedError, ConfigError, TimeoutError } from "../errors.js";
+import { ClosedError, TimeoutError } from "../errors.js";
 import { type ClientHealth, healthOf } from "../health.js";
+import { checkOptions } from "../options/check-options.js";
 import type { EncodedRecord, RecordMetadata } from "../record.js";
 import { addingHeaders } from "../serde/added-headers.js";
 import { createEncoder, type Encoder } from "../serde/encoder.js";
@@ -10,19 +10,12 @@ import type { ClientTelemetry } from "../telemetry/client-telemetry.js";
 import type { AnyTopic, ProducerRecord } from "../topic.js";
 import { ignoreRejection } from "../waiting.js";
 import { BulkSender } from "./bulk-sender.js";
+import { type CallOptions, callSpecs, sendAllSpecs } from "./call-options.js";
 import { encodeAll } from "./encode-all.js";
 import { observeSend, sendActivity } from "./observed.js";
 import { resolveProducerOptions, type ProducerOptions } from "./options.js";
 import { SendCall } from "./send-call.js";
 import { Sender } from "./sender.js";
-
-/** Limits of one call, of the caller's own. */
-export interface CallOptions {
-  /** Ends the wait when it aborts. What is on its way cannot be called back. */
-  readonly signal?: AbortSignal | undefined;
-  /** How long to wait, in milliseconds; 1 to 86,400,000. Absent: as long as `deliveryTimeoutMs` lets it take. */
-  readonly timeoutMs?: number | undefined;
-}
 
 /** What {@link Producer.sendAll} did. */
 export interface SendAllResult {
@@ -164,11 +157,11 @@ export class Producer {
     options: Pick<CallOptions, "signal"> = {},
   ): Promise<SendAllResult> {
     this.#checkOpen("sendAll", topic);
-    checkKnown("SendAllOptions", options, ["signal"]);
+    const { signal } = checkOptions("SendAllOptions", options, sendAllSpecs);
     const source = records as Iterable<ProducerRecord<AnyTopic>> | AsyncIterable<ProducerRecord<AnyTopic>>;
     const send = async (headers: EncodedHeaders | undefined): Promise<SendAllResult> => {
       const encode = addingHeaders(this.#encoderOf(topic), headers);
-      return { records: await this.#bulk.send(topic.name, source, encode, options.signal) };
+      return { records: await this.#bulk.send(topic.name, source, encode, signal) };
     };
     if (this.#telemetry === undefined) return send(undefined);
     const activity = { topic: topic.name, batch: "all", isTombstone: false, isTransactional: false } as const;
@@ -182,7 +175,7 @@ export class Producer {
    * @throws `TimeoutError` after `timeoutMs`, or the signal's reason; the sends go on.
    */
   async flush(options: CallOptions = {}): Promise<void> {
-    const { signal, timeoutMs } = checkCallOptions(options);
+    const { signal, timeoutMs } = checkOptions("CallOptions", options, callSpecs);
     signal?.throwIfAborted();
     const calls = this.#sender.calls();
     const waits = calls.map((call) => call.whenSettled());
@@ -227,7 +220,7 @@ export class Producer {
     // If the call is refused below, nobody asks for what is being serialized.
     ignoreRejection(records);
     if (options !== undefined) {
-      const { signal, timeoutMs } = checkCallOptions(options);
+      const { signal, timeoutMs } = checkOptions("CallOptions", options, callSpecs);
       if (signal !== undefined || timeoutMs !== undefined) {
         signal?.throwIfAborted();
         const stop = onLimit(signal, timeoutMs, `send to ${call.topic}`, (reason) => {
@@ -260,16 +253,6 @@ export class Producer {
     }
     return encoder;
   }
-}
-
-function checkCallOptions(options: CallOptions): CallOptions {
-  checkKnown("CallOptions", options, ["signal", "timeoutMs"]);
-  const { signal, timeoutMs } = options;
-  if (signal !== undefined && !(signal instanceof AbortSignal))
-    throw new ConfigError("signal", "expected an AbortSignal");
-  if (timeoutMs !== undefined)
-    checkInteger("timeoutMs", timeoutMs, { min: 1, max: 86_400_000, otherwise: 0 });
-  return options;
 }
 
 /** Calls `end` when the signal aborts or the time is over, whichever comes first, unless stopped before. */

@@ -132,9 +132,9 @@ export class LogLookup {
     return new Map(offsets.map(({ topic, partition, offset }) => [placeId(topic, partition), offset]));
   }
 
-  /** Brokers that are away, and partitions without a leader, are waited for within `timeoutMs`. */
+  /** Brokers that are away, and partitions without a leader, are waited for within `stallTimeoutMs`. */
   async #retrying<Result>(ask: () => Promise<Result>): Promise<Result> {
-    const deadline = Date.now() + this.#options.timeoutMs;
+    const deadline = Date.now() + this.#options.stallTimeoutMs;
     for (;;) {
       try {
         return await ask();
@@ -149,8 +149,8 @@ export class LogLookup {
 
   #waitedFor(cause: KafkaError): KafkaError {
     if (cause instanceof ConnectionError) return cause;
-    const { timeoutMs } = this.#options;
-    const message = `${cause.message}. It has been so for ${timeoutMs} ms: has every partition a leader?`;
+    const { stallTimeoutMs } = this.#options;
+    const message = `${cause.message}. It has been so for ${stallTimeoutMs} ms: has every partition a leader?`;
     return new TimeoutError(message, { cause, nativeCode: cause.nativeCode });
   }
 }

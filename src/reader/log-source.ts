@@ -293,11 +293,11 @@ export class LogSource {
   /** Nothing arrives, though something is known to be there. */
   async #checkStalled(): Promise<void> {
     if (this.#waitingSince === undefined) return;
-    if (performance.now() - this.#waitingSince < this.#options.timeoutMs) return;
+    if (performance.now() - this.#waitingSince < this.#options.stallTimeoutMs) return;
     const behind = this.partitions.find((partition) => partition.behind && !partition.held);
     if (behind === undefined) return;
     const { topic, partition, position: offset, goal } = behind;
-    const what = `${topic}[${partition}]: nothing arrived for ${this.#options.timeoutMs} ms at offset ${offset} of ${goal}`;
+    const what = `${topic}[${partition}]: nothing arrived for ${this.#options.stallTimeoutMs} ms at offset ${offset} of ${goal}`;
     const context = { topic, partition, offset };
     try {
       await this.#native.partitionsOf(topic, queryTimeoutMs);
@@ -307,6 +307,9 @@ export class LogSource {
         ...context,
       });
     }
-    throw new TimeoutError(`${what}. Has the partition a leader? Raise timeoutMs to wait longer`, context);
+    throw new TimeoutError(
+      `${what}. Has the partition a leader? Raise stallTimeoutMs to wait longer`,
+      context,
+    );
   }
 }

@@ -1,4 +1,4 @@
-import { checkInteger, checkKnown, checkOneOf, describe } from "../check.js";
+import { checkOneOf, describe } from "../check.js";
 import { ConfigError } from "../errors.js";
 import {
   isOffsets,
@@ -7,6 +7,9 @@ import {
   resolveOffsets,
   resolveTime,
 } from "../offsets.js";
+import { checkOptions } from "../options/check-options.js";
+import { callback, choice, flag, integer, signal, unchecked } from "../options/kinds.js";
+import type { OptionSpecs } from "../options/spec.js";
 
 /** How far a read has come, as `onProgress` is told. */
 export interface ReadProgress {
@@ -75,7 +78,7 @@ export interface ReadOptions {
    * milliseconds; 1,000 to 3,600,000. Brokers that restart within it are waited for.
    * @default 60_000
    */
-  readonly timeoutMs?: number | undefined;
+  readonly stallTimeoutMs?: number | undefined;
   /**
    * Called about once a second while records are handed over, and when everything that was there at the
    * start has been (`done` is `total`): at the end, or where the read `follow`s before it waits for more.
@@ -102,7 +105,7 @@ export interface ResolvedReadOptions {
   readonly order: "partition" | "timestamp";
   readonly isolationLevel: "read_committed" | "read_uncommitted";
   readonly onInvalid: "fail" | "skip";
-  readonly timeoutMs: number;
+  readonly stallTimeoutMs: number;
   readonly onProgress: ((progress: ReadProgress) => void) | undefined;
   readonly signal: AbortSignal | undefined;
 }
@@ -112,57 +115,42 @@ export function placeId(topic: string, partition: number): string {
   return `${topic}/${partition}`;
 }
 
+type Given<Name extends keyof ReadOptions> = NonNullable<ReadOptions[Name]>;
+
+/** The options of a read. */
+export const readSpecs = {
+  from: unchecked<Given<"from">>("position", { words: ["earliest", "latest"], default: "earliest" }),
+  to: unchecked<Given<"to">>("position", { words: ["latest"], default: "latest" }),
+  follow: flag({ default: false }),
+  partitions: unchecked<Given<"partitions">>("list", { absent: "all of them" }),
+  order: choice(["partition", "timestamp"], { default: "partition" }),
+  isolationLevel: choice(["read_committed", "read_uncommitted"], {
+    default: "read_committed",
+    property: "isolation.level",
+    kafkajs: "readUncommitted",
+  }),
+  onInvalid: choice(["fail", "skip"], { default: "fail" }),
+  stallTimeoutMs: integer({ min: 1_000, max: 3_600_000, default: 60_000 }),
+  onProgress: callback<Given<"onProgress">>(),
+  signal: signal(),
+} satisfies OptionSpecs<ReadOptions>;
+
 /**
  * Checks the options of a read and fills in the defaults.
  *
  * @throws `ConfigError` that names the field
  */
 export function resolveReadOptions(options: ReadOptions, topics: readonly string[]): ResolvedReadOptions {
-  checkKnown("ReadOptions", options, names);
-  const { onProgress, signal, follow = false } = options;
-  if (onProgress !== undefined && typeof onProgress !== "function")
-    throw new ConfigError("onProgress", `expected a function, got ${describe(onProgress)}`);
-  if (signal !== undefined && !(signal instanceof AbortSignal))
-    throw new ConfigError("signal", `expected an AbortSignal, got ${describe(signal)}`);
-  if (typeof follow !== "boolean")
-    throw new ConfigError("follow", `expected true or false, got ${describe(follow)}`);
-  if (follow && options.to !== undefined)
+  const given = checkOptions("ReadOptions", options, readSpecs);
+  if (given.follow && given.to !== undefined)
     throw new ConfigError("to", "a read with `follow` has no end: leave one of them out");
   return {
-    from: resolveBound("from", options.from, ["earliest", "latest"], topics),
-    to: resolveBound("to", options.to, ["latest"], topics),
-    follow,
-    partitions: resolvePartitions(options.partitions, topics),
-    order: checkOneOf("order", options.order, ["partition", "timestamp"], "partition"),
-    isolationLevel: checkOneOf(
-      "isolationLevel",
-      options.isolationLevel,
-      ["read_committed", "read_uncommitted"],
-      "read_committed",
-    ),
-    onInvalid: checkOneOf("onInvalid", options.onInvalid, ["fail", "skip"], "fail"),
-    timeoutMs: checkInteger("timeoutMs", options.timeoutMs, {
-      min: 1_000,
-      max: 3_600_000,
-      otherwise: 60_000,
-    }),
-    onProgress,
-    signal,
+    ...given,
+    from: resolveBound("from", given.from, ["earliest", "latest"], topics),
+    to: resolveBound("to", given.to, ["latest"], topics),
+    partitions: resolvePartitions(given.partitions, topics),
   };
 }
-
-const names = [
-  "from",
-  "to",
-  "follow",
-  "partitions",
-  "order",
-  "isolationLevel",
-  "onInvalid",
-  "timeoutMs",
-  "onProgress",
-  "signal",
-];
 
 function resolveBound(
   path: string,

@@ -52,7 +52,7 @@ export class Reader<T extends AnyTopic> implements AsyncIterableIterator<RecordO
    *
    * @throws `InvalidRecordError` for a record that does not fit its topic, unless `onInvalid` is `skip`
    * @throws `ConnectionError`, `AuthenticationError`, `AuthorizationError`
-   * @throws `TimeoutError` where nothing arrives for `timeoutMs` though something is there
+   * @throws `TimeoutError` where nothing arrives for `stallTimeoutMs` though something is there
    * @throws `KafkaError` with code `UNKNOWN_TOPIC`, `UNKNOWN_PARTITION` or `FATAL`
    * @throws `ClosedError` where it was closed before its end; one that follows just ends
    * @throws the reason of the `signal`

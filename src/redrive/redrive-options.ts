@@ -1,5 +1,7 @@
-import { checkInteger, checkKnown, checkRequiredText, describe } from "../check.js";
 import { ConfigError } from "../errors.js";
+import { checkOptions } from "../options/check-options.js";
+import { callback, flag, integer, required, signal, text, topic } from "../options/kinds.js";
+import type { Checked, OptionSpecs } from "../options/spec.js";
 import type { RawHeaders } from "../record.js";
 import type { AnyTopic } from "../topic.js";
 import type { DeadLetterInfo } from "../failure/dead-letter.js";
@@ -34,13 +36,13 @@ export interface RedriveOptions {
   /** Where the dead letters are, if not in `<topic>.<groupId>.dead-letter`. */
   readonly deadLetter?: AnyTopic | undefined;
   /** Where to send them. Absent: where they came from, into the same partitions. */
-  readonly to?: AnyTopic | undefined;
+  readonly toTopic?: AnyTopic | undefined;
   /** Which dead letters to send back. Absent: all of this topic and group. What it throws ends the redrive. */
   readonly filter?: ((letter: DeadLetter) => boolean | Promise<boolean>) | undefined;
   /** How many to send back at most, from 1. Absent: all that are there at the start. */
   readonly limit?: number | undefined;
   /** How many to send back in a second at most, 1 to 1,000,000. Absent: no limit. */
-  readonly ratePerSecond?: number | undefined;
+  readonly maxRecordsPerSecond?: number | undefined;
   /** Counts what would be done, and does nothing. @default false */
   readonly dryRun?: boolean | undefined;
   /** Called after each transaction, and once at the end. */
@@ -49,15 +51,27 @@ export interface RedriveOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** The options of a redrive. */
+export const redriveSpecs = {
+  groupId: required(text({ kafkajs: "groupId" })),
+  deadLetter: topic({ absent: "`<topic>.<groupId>.dead-letter`" }),
+  toTopic: topic({ absent: "where they came from" }),
+  filter: callback<NonNullable<RedriveOptions["filter"]>>({ absent: "all of this topic and group" }),
+  limit: integer({ min: 1, max: Number.MAX_SAFE_INTEGER, default: Number.MAX_SAFE_INTEGER }),
+  maxRecordsPerSecond: integer({ min: 1, max: 1_000_000, absent: "no limit" }),
+  dryRun: flag({ default: false }),
+  onProgress: callback<NonNullable<RedriveOptions["onProgress"]>>(),
+  signal: signal(),
+} satisfies OptionSpecs<RedriveOptions>;
+
 /** {@link RedriveOptions}, checked and complete. */
-export interface ResolvedRedriveOptions extends Omit<RedriveOptions, "deadLetter" | "to" | "limit"> {
+export interface ResolvedRedriveOptions extends Omit<Checked<typeof redriveSpecs>, "deadLetter" | "toTopic"> {
   /** The name of the topic that the records failed in. */
   readonly source: string;
   /** The name of the dead-letter topic. */
   readonly letters: string;
   /** The name of the topic to send to; `undefined` for the source. */
   readonly to: string | undefined;
-  readonly limit: number;
 }
 
 /**
@@ -65,36 +79,13 @@ export interface ResolvedRedriveOptions extends Omit<RedriveOptions, "deadLetter
  *
  * @throws `ConfigError` naming the field
  */
-export function resolveRedriveOptions(topic: AnyTopic, options: RedriveOptions): ResolvedRedriveOptions {
-  checkKnown("RedriveOptions", options, [
-    "groupId",
-    "deadLetter",
-    "to",
-    "filter",
-    "limit",
-    "ratePerSecond",
-    "dryRun",
-    "onProgress",
-    "signal",
-  ]);
-  const groupId = checkRequiredText("groupId", options.groupId);
-  for (const name of ["filter", "onProgress"] as const)
-    if (options[name] !== undefined && typeof options[name] !== "function")
-      throw new ConfigError(name, `expected a function, got ${describe(options[name])}`);
-  const letters = options.deadLetter?.name ?? deadLetterTopicOf(topic.name, groupId);
-  if (options.to?.name === letters)
-    throw new ConfigError("to", `${letters} is where the dead letters are: they would come back for ever`);
-  const max = Number.MAX_SAFE_INTEGER;
-  return {
-    ...options,
-    groupId,
-    source: topic.name,
-    letters,
-    to: options.to?.name,
-    limit: checkInteger("limit", options.limit, { min: 1, max, otherwise: max }),
-    ratePerSecond:
-      options.ratePerSecond === undefined
-        ? undefined
-        : checkInteger("ratePerSecond", options.ratePerSecond, { min: 1, max: 1_000_000, otherwise: 1 }),
-  };
+export function resolveRedriveOptions(source: AnyTopic, options: RedriveOptions): ResolvedRedriveOptions {
+  const { deadLetter, toTopic, ...rest } = checkOptions("RedriveOptions", options, redriveSpecs);
+  const letters = deadLetter?.name ?? deadLetterTopicOf(source.name, rest.groupId);
+  if (toTopic?.name === letters)
+    throw new ConfigError(
+      "toTopic",
+      `${letters} is where the dead letters are: they would come back for ever`,
+    );
+  return { ...rest, source: source.name, letters, to: toTopic?.name };
 }

@@ -97,7 +97,7 @@ export class Redrive {
     try {
       this.#signal.throwIfAborted();
       await this.#consumer.connect(this.#signal);
-      if (dryRun !== true)
+      if (!dryRun)
         await this.#runner.open(this.#signal, { deadline: Date.now() + startTimeoutMs, isPatient: false });
       await this.#redrive(await this.#begin());
     } catch (error) {
@@ -132,13 +132,13 @@ export class Redrive {
       partitions.map((partition) => ({ topic: letters, partition })),
       queryTimeoutMs,
     );
-    if (dryRun !== true)
+    if (!dryRun)
       for (const { partition, offset } of committed) if (offset > 0) this.#committed.set(partition, offset);
     return Object.fromEntries(committed.map(({ partition, offset }) => [partition, Math.max(0, offset)]));
   }
 
   async #redrive(from: Readonly<Record<number, number>>): Promise<void> {
-    const { limit, dryRun, ratePerSecond, filter } = this.#options;
+    const { limit, dryRun, maxRecordsPerSecond, filter } = this.#options;
     const began = performance.now();
     for await (const record of this.#read(from, this.#signal)) {
       this.#signal.throwIfAborted();
@@ -146,16 +146,16 @@ export class Redrive {
       const isChosen = letter !== undefined && (filter === undefined || (await filter(letter)));
       if (!isChosen) {
         this.#kept += 1;
-        if (dryRun !== true) this.#keep(record);
+        if (!dryRun) this.#keep(record);
       } else {
         this.#redriven += 1;
-        if (dryRun !== true) {
+        if (!dryRun) {
           this.#putBack(record.partition);
           this.#add(this.#originalOf(letter), record);
         }
         if (this.#redriven >= limit) break;
-        if (ratePerSecond !== undefined && dryRun !== true)
-          await this.#pace(began + (this.#redriven * 1_000) / ratePerSecond);
+        if (maxRecordsPerSecond !== undefined && !dryRun)
+          await this.#pace(began + (this.#redriven * 1_000) / maxRecordsPerSecond);
       }
       if (
         this.#batch.length >= maxRecordsPerTransaction ||
@@ -171,7 +171,7 @@ export class Redrive {
     const parsed = parseDeadLetter(rawHeaders);
     if (parsed === undefined) return undefined;
     const { info, headers } = parsed;
-    if (info.sourceTopic !== this.#options.source || info.group !== this.#options.groupId) return undefined;
+    if (info.sourceTopic !== this.#options.source || info.groupId !== this.#options.groupId) return undefined;
     return { ...info, partition, offset, key, value, headers };
   }
 

@@ -1,8 +1,10 @@
 import { isDeepStrictEqual } from "node:util";
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { Type } from "avsc";
-import { checkOneOf } from "../check.js";
 import { ConfigError, type Issue } from "../errors.js";
+import { checkOptions } from "../options/check-options.js";
+import { choice } from "../options/kinds.js";
+import type { OptionSpecs } from "../options/spec.js";
 import { describeValue, SerdeFailure } from "../serde/failure.js";
 import { schemaSerde } from "../serde/schema-serde.js";
 import type { Serde } from "../serde/serde.js";
@@ -10,7 +12,7 @@ import type { CheckOneWay } from "../serde/source.js";
 import { AvroTypes } from "./avro-types.js";
 import { type Reader, reading } from "./reading.js";
 import type { RegistrySchema, SchemaRegistry } from "./registry.js";
-import { type RegistrySerdeOptions, resolveSerdeOptions } from "./serde-options.js";
+import { type RegistrySerdeOptions, serdeSpecs, settleSerdeOptions } from "./serde-options.js";
 import { headerSize, writeHeader } from "./wire-format.js";
 import { writing, type Writer } from "./writing.js";
 
@@ -25,6 +27,12 @@ export interface AvroOptions extends RegistrySerdeOptions {
    */
   readonly longs?: "number" | "bigint" | undefined;
 }
+
+/** The options of Avro. */
+export const avroSpecs = {
+  ...serdeSpecs,
+  longs: choice(["number", "bigint"], { default: "number" }),
+} satisfies OptionSpecs<AvroOptions>;
 
 /**
  * Avro in the wire format of Confluent's `KafkaAvroSerializer`. The Avro schema is what is on the wire, and what
@@ -64,9 +72,10 @@ export function avro<Schema extends StandardSchemaV1>(
   schema: Schema & CheckOneWay<Schema, "schema">,
   options: AvroOptions = {},
 ): Serde<StandardSchemaV1.InferOutput<Schema>> {
-  const types = new AvroTypes(checkOneOf("longs", options.longs, ["number", "bigint"], "number"));
+  const given = checkOptions("options", options, avroSpecs);
+  const types = new AvroTypes(given.longs);
   const { own, document } = ownType(types, avroSchema);
-  const resolved = resolveSerdeOptions(options, own.name, ["longs"]);
+  const resolved = settleSerdeOptions(given, own.name);
   const registered: RegistrySchema = {
     schema: JSON.stringify(document),
     schemaType: "AVRO",

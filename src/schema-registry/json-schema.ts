@@ -7,7 +7,10 @@ import type { Serde } from "../serde/serde.js";
 import type { CheckSchema } from "../serde/source.js";
 import { decodeUtf8 } from "../serde/utf8.js";
 import type { RegistrySchema, SchemaRegistry } from "./registry.js";
-import { type RegistrySerdeOptions, resolveSerdeOptions } from "./serde-options.js";
+import { checkOptions } from "../options/check-options.js";
+import { unchecked } from "../options/kinds.js";
+import type { OptionSpecs } from "../options/spec.js";
+import { type RegistrySerdeOptions, serdeSpecs, settleSerdeOptions } from "./serde-options.js";
 import { headerSize, readId } from "./wire-format.js";
 import { writing } from "./writing.js";
 
@@ -19,6 +22,12 @@ export interface JsonSchemaOptions extends RegistrySerdeOptions {
    */
   readonly schema?: Readonly<Record<string, unknown>> | undefined;
 }
+
+/** The options of JSON Schema. */
+export const jsonSchemaSpecs = {
+  ...serdeSpecs,
+  schema: unchecked<NonNullable<JsonSchemaOptions["schema"]>>("object"),
+} satisfies OptionSpecs<JsonSchemaOptions>;
 
 /**
  * JSON in the wire format of Confluent's `KafkaJsonSchemaSerializer`: as `json`, with the id of a JSON
@@ -42,9 +51,10 @@ export function jsonSchema<Schema extends StandardSchemaV1>(
 ): Serde<StandardSchemaV1.InferOutput<Schema>> {
   // What it says is wrong with a schema helps more than why that has no JSON Schema.
   schemaCodec(schema, "json", "schema");
-  const document = options.schema ?? documentOf(schema);
+  const given = checkOptions("options", options, jsonSchemaSpecs);
+  const document = given.schema ?? documentOf(schema);
   const { title } = document;
-  const resolved = resolveSerdeOptions(options, typeof title === "string" ? title : undefined, ["schema"]);
+  const resolved = settleSerdeOptions(given, typeof title === "string" ? title : undefined);
   const registered: RegistrySchema = { schema: toJson(document), schemaType: "JSON", references: [] };
   const format = {
     schema: () => registered,

@@ -1,5 +1,8 @@
-import { checkInteger, checkKnown, describe } from "../check.js";
+import { checkKnown, describe } from "../check.js";
 import { ConfigError } from "../errors.js";
+import { checkOptions } from "../options/check-options.js";
+import { callback, custom, integer, required, unchecked } from "../options/kinds.js";
+import type { OptionSpecs } from "../options/spec.js";
 
 /** Options of {@link schemaRegistry}. */
 export interface SchemaRegistryOptions {
@@ -49,57 +52,67 @@ export interface ResolvedRegistryOptions {
   readonly fetch: typeof fetch;
 }
 
+/** The options of a registry. */
+export const registrySpecs = {
+  url: required(
+    custom<SchemaRegistryOptions["url"], readonly string[]>("list", checkUrls, {
+      property: "schema.registry.url",
+    }),
+    'expected an address such as "http://localhost:8081"',
+  ),
+  auth: custom<SchemaRegistryAuth, ResolvedRegistryOptions["authorization"]>("credentials", checkAuth),
+  timeoutMs: integer({ min: 100, max: 600_000, default: 10_000 }),
+  headers: unchecked<NonNullable<SchemaRegistryOptions["headers"]>>("object"),
+  fetch: callback<typeof fetch>({ absent: "Node's own" }),
+} satisfies OptionSpecs<SchemaRegistryOptions>;
+
 /**
  * Checks options and fills in what they leave out.
  *
  * @throws `ConfigError` naming the field
  */
 export function resolveRegistryOptions(options: SchemaRegistryOptions): ResolvedRegistryOptions {
-  checkKnown("SchemaRegistryOptions", options, ["url", "auth", "timeoutMs", "headers", "fetch"]);
-  const given: unknown = options.fetch;
-  if (given !== undefined && typeof given !== "function")
-    throw new ConfigError("fetch", `expected a function, got ${describe(given)}`);
+  const given = checkOptions("SchemaRegistryOptions", options, registrySpecs);
   return {
-    urls: urlsOf(options.url),
-    authorization: authorizationOf(options.auth),
-    timeoutMs: checkInteger("timeoutMs", options.timeoutMs, { min: 100, max: 600_000, otherwise: 10_000 }),
-    headers: { ...options.headers },
+    urls: given.url,
+    authorization: given.auth,
+    timeoutMs: given.timeoutMs,
+    headers: { ...given.headers },
     // Looked up when it is needed: tests and instrumentation put their own into its place.
-    fetch: options.fetch ?? ((input, init) => fetch(input, init)),
+    fetch: given.fetch ?? ((input, init) => fetch(input, init)),
   };
 }
 
-function urlsOf(given: unknown): readonly string[] {
+function checkUrls(path: string, given: unknown): readonly string[] {
   const urls: readonly unknown[] = Array.isArray(given) ? given : [given];
-  if (urls.length === 0) throw new ConfigError("url", "give the address of a schema registry");
+  if (urls.length === 0) throw new ConfigError(path, "give the address of a schema registry");
   return urls.map((url) => {
     const parsed = typeof url === "string" && URL.canParse(url) ? new URL(url) : undefined;
     if (parsed === undefined || !/^https?:$/.test(parsed.protocol))
       throw new ConfigError(
-        "url",
+        path,
         `expected an address such as "http://localhost:8081", got ${describe(url)}`,
       );
     if (parsed.username !== "" || parsed.password !== "")
-      throw new ConfigError("url", "holds a name or a password: give them in auth");
+      throw new ConfigError(path, "holds a name or a password: give them in auth");
     if (parsed.search !== "" || parsed.hash !== "")
-      throw new ConfigError("url", "is a base address: it ends with the path");
+      throw new ConfigError(path, "is a base address: it ends with the path");
     return parsed.href.replace(/\/+$/, "");
   });
 }
 
-function authorizationOf(auth: SchemaRegistryAuth | undefined): ResolvedRegistryOptions["authorization"] {
+function checkAuth(path: string, auth: unknown): ResolvedRegistryOptions["authorization"] {
   if (auth === undefined) return undefined;
-  checkKnown("auth", auth, ["username", "password", "token"]);
-  if ("token" in auth) {
-    const token: unknown = auth.token;
+  checkKnown(path, auth, ["username", "password", "token"]);
+  const { username, password, token } = auth as Readonly<Record<string, unknown>>;
+  if ("token" in (auth as object)) {
     if (typeof token !== "function" && (typeof token !== "string" || token === ""))
-      throw new ConfigError("auth.token", "expected a token, or a function that gives one");
-    const get = typeof auth.token === "function" ? auth.token : undefined;
-    return async () => `Bearer ${get === undefined ? String(token) : await get()}`;
+      throw new ConfigError(`${path}.token`, "expected a token, or a function that gives one");
+    const get = typeof token === "function" ? (token as () => string | Promise<string>) : () => token;
+    return async () => `Bearer ${await get()}`;
   }
-  const { username, password }: { username: unknown; password: unknown } = auth;
   if (typeof username !== "string" || typeof password !== "string")
-    throw new ConfigError("auth", "expected { username, password } or { token }");
+    throw new ConfigError(path, "expected { username, password } or { token }");
   const basic = `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
   return () => basic;
 }

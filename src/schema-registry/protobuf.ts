@@ -8,7 +8,8 @@ import { loadPeer } from "./peer.js";
 import { indexesOf, messageAt, parseProto, type ProtoFile, type ProtoMessage } from "./proto-messages.js";
 import { type Reader, reading } from "./reading.js";
 import type { RegistrySchema, SchemaReference, SchemaRegistry } from "./registry.js";
-import { type RegistrySerdeOptions, resolveSerdeOptions } from "./serde-options.js";
+import { checkOptions } from "../options/check-options.js";
+import { type RegistrySerdeOptions, serdeSpecs, settleSerdeOptions } from "./serde-options.js";
 import { encodeIndexes, headerSize, readIndexes, writeHeader } from "./wire-format.js";
 import { writing, type Writer } from "./writing.js";
 
@@ -42,7 +43,7 @@ export function protobuf<Schema extends DescMessage>(
       `expected the generated schema of a message, got ${describeValue(schema)}`,
     );
   const { typeName } = schema;
-  const resolved = resolveSerdeOptions(options, typeName);
+  const resolved = settleSerdeOptions(checkOptions("options", options, serdeSpecs), typeName);
 
   const writerWith = (id: number, indexes: readonly number[]): Writer => {
     const path = encodeIndexes(indexes);
@@ -121,7 +122,7 @@ const known = /^(google\/protobuf|google\/type|confluent)\//;
 async function registeredFile(
   registry: SchemaRegistry,
   file: DescFile,
-  options: Pick<ReturnType<typeof resolveSerdeOptions>, "registration" | "normalize">,
+  options: Pick<ReturnType<typeof settleSerdeOptions>, "registration" | "normalize">,
 ): Promise<RegistrySchema> {
   const references: SchemaReference[] = [];
   for (const imported of file.dependencies) {

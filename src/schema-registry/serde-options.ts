@@ -1,5 +1,7 @@
-import { checkKnown, checkOneOf, describe } from "../check.js";
+import { checkOneOf, describe } from "../check.js";
 import { ConfigError } from "../errors.js";
+import { choice, custom, flag } from "../options/kinds.js";
+import type { Checked, OptionSpecs } from "../options/spec.js";
 import type { SerdeContext } from "../serde/serde.js";
 
 /**
@@ -44,31 +46,40 @@ export interface ResolvedSerdeOptions {
   readonly normalize: boolean;
 }
 
+const strategies = ["topic", "record", "topic-record"] as const;
+
+/** The options of all serdes, for those that have more. */
+export const serdeSpecs = {
+  registration: choice(["register", "lookup", "latest"], { default: "register" }),
+  subject: custom<NonNullable<RegistrySerdeOptions["subject"]>, NonNullable<RegistrySerdeOptions["subject"]>>(
+    "choice",
+    checkSubject,
+    { words: strategies, default: "topic" },
+  ),
+  normalize: flag({ default: false }),
+} satisfies OptionSpecs<RegistrySerdeOptions>;
+
 /**
- * Checks options and fills in what they leave out.
+ * Makes a serde's own settings of options that have been checked.
  *
- * @param more - the names of options that only this serde has
  * @throws `ConfigError` naming the field
  */
-export function resolveSerdeOptions(
-  options: RegistrySerdeOptions,
+export function settleSerdeOptions(
+  options: Checked<typeof serdeSpecs>,
   recordName: string | undefined,
-  more: readonly string[] = [],
 ): ResolvedSerdeOptions {
-  checkKnown("options", options, ["registration", "subject", "normalize", ...more]);
-  const normalize: unknown = options.normalize;
-  if (normalize !== undefined && typeof normalize !== "boolean")
-    throw new ConfigError("normalize", `expected true or false, got ${describe(normalize)}`);
-  const names = ["register", "lookup", "latest"] as const;
-  return {
-    registration: checkOneOf("registration", options.registration, names, "register"),
-    subjectOf: subjectOf(options.subject, recordName),
-    normalize: normalize === true,
-  };
+  const { registration, normalize } = options;
+  return { registration, normalize, subjectOf: subjectOf(options.subject, recordName) };
+}
+
+function checkSubject(path: string, given: unknown): NonNullable<RegistrySerdeOptions["subject"]> {
+  return typeof given === "function"
+    ? (given as Extract<RegistrySerdeOptions["subject"], (context: SubjectContext) => string>)
+    : checkOneOf(path, given, strategies, "topic");
 }
 
 function subjectOf(
-  given: RegistrySerdeOptions["subject"],
+  given: NonNullable<RegistrySerdeOptions["subject"]>,
   recordName: string | undefined,
 ): ResolvedSerdeOptions["subjectOf"] {
   if (typeof given === "function") {
@@ -78,9 +89,8 @@ function subjectOf(
       throw new ConfigError("subject", `gave ${describe(subject)} for the ${part} of ${topic}: give a name`);
     };
   }
-  const strategy = checkOneOf("subject", given, ["topic", "record", "topic-record"], "topic");
-  if (strategy === "topic") return ({ topic, part }) => `${topic}-${part}`;
+  if (given === "topic") return ({ topic, part }) => `${topic}-${part}`;
   if (recordName === undefined)
-    throw new ConfigError("subject", `the schema has no name of its own, which "${strategy}" needs`);
-  return ({ topic }) => (strategy === "record" ? recordName : `${topic}-${recordName}`);
+    throw new ConfigError("subject", `the schema has no name of its own, which "${given}" needs`);
+  return ({ topic }) => (given === "record" ? recordName : `${topic}-${recordName}`);
 }

@@ -18,6 +18,13 @@ export class MemoryPiece implements Piece {
     return this.#size;
   }
 
+  /** The memory that the entries take, in bytes. */
+  get bytes(): number {
+    let bytes = 0;
+    for (const shard of this.#shards) bytes += shard?.bytes ?? 0;
+    return bytes;
+  }
+
   get(id: string): Entry | undefined {
     const hash = hashOf(id);
     return this.#shards[shardOf(hash)]?.get(id, hash);

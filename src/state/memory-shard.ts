@@ -24,6 +24,11 @@ export class MemoryShard {
   #hashes = new Uint32Array(firstSlots);
   #count = 0;
 
+  /** The memory that it takes, in bytes. */
+  get bytes(): number {
+    return this.#bytes.length + this.#slots.byteLength + this.#hashes.byteLength;
+  }
+
   get(id: string, hash: number): Entry | undefined {
     const begin = this.#beginOf(this.#find(id, hash));
     return begin === undefined ? undefined : entryAt(this.#bytes, begin);

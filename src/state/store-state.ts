@@ -7,6 +7,8 @@ import { type Entry, idOf } from "./write.js";
 /** In how many steps entries expire within their retention: how exactly `size` counts. */
 const retentionSteps = 64;
 
+const none: Changes = new Map();
+
 /** A store of one task with what its definition adds: the codec, and when entries expire. */
 export class StoreState {
   readonly name: string;
@@ -53,6 +55,11 @@ export class StoreState {
     for (const entry of this.store.entries(changes)) if (!this.#hasExpired(entry)) yield entry;
   }
 
+  /** When the next entry may expire, in stream time; `undefined` where none does. */
+  get nextDue(): number | undefined {
+    return this.#expiries.first;
+  }
+
   finish(changes: Changes): void {
     this.store.finish(changes);
     if (this.#retentionMs === undefined) return;
@@ -76,10 +83,12 @@ export class StoreState {
 
   /** Drops what is not committed. What was to be deleted is there again, and expires again. */
   rollBack(): void {
-    for (const id of this.store.rollBack()) {
-      const entry = this.#retentionMs === undefined ? undefined : this.store.piece.get(id);
-      if (entry !== undefined) this.#expireLater(id, entry.timestamp);
-    }
+    this.#dropped(this.store.rollBack());
+  }
+
+  /** As `rollBack`, for what is not in the transaction. */
+  dropWaiting(): void {
+    this.#dropped(this.store.dropWaiting());
   }
 
   /** Begins with what the piece holds. */
@@ -88,6 +97,14 @@ export class StoreState {
     this.#expiries.clear();
     if (this.#retentionMs === undefined) return;
     for (const { key, timestamp } of this.store.piece.entries()) this.#expireLater(idOf(key), timestamp);
+  }
+
+  #dropped(ids: readonly string[]): void {
+    if (this.#retentionMs === undefined) return;
+    for (const id of ids) {
+      const entry = this.store.get(id, none);
+      if (entry !== undefined) this.#expireLater(id, entry.timestamp);
+    }
   }
 
   #hasExpired({ timestamp }: Entry): boolean {

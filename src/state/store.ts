@@ -1,5 +1,6 @@
 import { ClosedError, ConfigError } from "../errors.js";
 import { describe } from "../check.js";
+import type { StoreCodec } from "./store-codec.js";
 import type { StoreState } from "./store-state.js";
 import type { Changes } from "./task-store.js";
 import { type Entry, idOf } from "./write.js";
@@ -27,12 +28,17 @@ export interface Store<Value, Key = string> {
   readonly size: number;
 }
 
+/** A key that alone may be touched; `null`, which no store has, for a record without one. */
+export interface OnlyKey {
+  readonly key: unknown;
+}
+
 /** What one call of a handler works with. */
 export interface CallScope {
   /** The timestamp of the record, in milliseconds since the epoch: that of the changelog's records. */
   readonly timestamp: number;
-  /** With `order: "key"`, the bytes of the record's key: no other may be touched. */
-  readonly onlyKey: Buffer | undefined;
+  /** With `order: "key"`, the record's key: no other may be touched. */
+  readonly onlyKey: OnlyKey | undefined;
   /** The handler has returned: its stores are used no more. */
   hasEnded: boolean;
 }
@@ -97,7 +103,7 @@ export class StoreOfCall implements Store<unknown, unknown> {
   #keyOf(key: unknown): Buffer {
     const bytes = this.#state.codec.encodeKey(key);
     const { onlyKey } = this.#scope;
-    if (onlyKey !== undefined && !bytes.equals(onlyKey)) throw foreignKey(this.#state.name, key);
+    if (onlyKey !== undefined) checkKey(this.#state, onlyKey, key, bytes);
     return bytes;
   }
 
@@ -125,9 +131,16 @@ export function checkScope({ hasEnded }: CallScope, store: string): void {
     );
 }
 
-export function foreignKey(store: string, key: unknown): ConfigError {
-  return new ConfigError(
+/** @throws `ConfigError` for another key than the only one that may be touched */
+export function checkKey(
+  { name, codec }: { readonly name: string; readonly codec: StoreCodec },
+  only: OnlyKey,
+  key: unknown,
+  bytes: Buffer,
+): void {
+  if (only.key !== null && codec.encodeKey(only.key).equals(bytes)) return;
+  throw new ConfigError(
     "order",
-    `store ${store}: with order: "key" a handler may touch only its own record's key, not ${describe(key)}: handlers of other keys run beside it. Use order: "partition"`,
+    `store ${name}: with order: "key" a handler may touch only its own record's key, not ${describe(key)}: handlers of other keys run beside it. Use order: "partition"`,
   );
 }

@@ -29,11 +29,22 @@ export class StreamTime {
     return true;
   }
 
+  /** The group's committed offsets say this time. */
+  learn(committed: number): void {
+    this.commit(committed);
+    this.#now = this.#committed;
+  }
+
   commit(to: number): void {
     this.#committed = Math.max(this.#committed, to);
   }
 
   rollBack(): void {
     this.#now = this.#committed;
+  }
+
+  /** What came after this time did not count. */
+  rewind(to: number): void {
+    this.#now = Math.min(this.#now, Math.max(to, this.#committed));
   }
 }

@@ -1,5 +1,5 @@
 import { ConfigError } from "../errors.js";
-import { StoreOfCall, type CallScope, type Store } from "./store.js";
+import { StoreOfCall, type CallScope, type OnlyKey, type Store } from "./store.js";
 import { type StoreState } from "./store-state.js";
 import type { AnyStore, StoreDefinition } from "./store-definition.js";
 import { StreamTime } from "./stream-time.js";
@@ -50,7 +50,7 @@ export interface StateOfCall {
 export class TaskState {
   readonly #definitions: ReadonlyMap<string, AnyStore>;
   readonly #stores = new Map<string, StoreState | WindowState>();
-  readonly #time: StreamTime;
+  readonly #time = new StreamTime();
   readonly #onLate: (store: string) => void;
   /** The stream time of what is in the transaction. */
   #pendingTime = -1;
@@ -58,12 +58,9 @@ export class TaskState {
   constructor(options: {
     readonly definitions: readonly AnyStore[];
     readonly make: (definition: AnyStore, streamTime: () => number) => StoreState | WindowState;
-    /** What the group's committed offsets say; -1 where nothing is known. */
-    readonly streamTime: number;
     readonly onLate: (store: string) => void;
   }) {
     this.#definitions = new Map(options.definitions.map((definition) => [definition.name, definition]));
-    this.#time = new StreamTime(options.streamTime);
     this.#onLate = options.onLate;
     for (const definition of options.definitions)
       this.#stores.set(
@@ -85,16 +82,13 @@ export class TaskState {
     return this.#time.observe(timestamp, limit);
   }
 
-  /** When the next window closes, in stream time; `undefined` where none is open. */
-  get nextClose(): number | undefined {
-    let next: number | undefined;
-    for (const state of this.#stores.values())
-      if (state instanceof WindowState && state.nextClose !== undefined)
-        next = Math.min(next ?? Infinity, state.nextClose);
-    return next;
+  /** The group's committed offsets say this stream time; -1 where they say none. */
+  learnTime(streamTime: number): void {
+    this.#time.learn(streamTime);
+    this.#pendingTime = -1;
   }
 
-  begin(timestamp: number, onlyKey?: Buffer): StateOfCall {
+  begin(timestamp: number, onlyKey?: OnlyKey): StateOfCall {
     const byStore = new Map<string, Changes>();
     const scope: CallScope = { timestamp, onlyKey, hasEnded: false };
     const made = new Map<string, Store<unknown, unknown> | WindowStore<unknown, unknown>>();
@@ -129,6 +123,13 @@ export class TaskState {
     }
     closed.sort((a, b) => a.end - b.end);
     return { closed, changes: { byStore, streamTime: this.#time.now } };
+  }
+
+  /** Whether something is due at the present stream time. */
+  get isDue(): boolean {
+    const now = this.#time.now;
+    for (const { nextDue } of this.#stores.values()) if (nextDue !== undefined && nextDue <= now) return true;
+    return false;
   }
 
   /** A call has succeeded: later ones see what it changed. */
@@ -177,6 +178,12 @@ export class TaskState {
     this.#time.rollBack();
     this.#pendingTime = -1;
     for (const state of this.#stores.values()) state.rollBack();
+  }
+
+  /** What finished behind the open transaction is dropped; what is in the transaction stays. */
+  dropWaiting(): void {
+    for (const state of this.#stores.values()) state.dropWaiting();
+    this.#time.rewind(this.pendingTime);
   }
 
   /** Begins with what the pieces hold. */

@@ -20,6 +20,8 @@ export class TaskStore {
   /** The last change of each key that the piece does not have yet. */
   readonly #visible: Changes = new Map();
   #inTransaction: Changes = new Map();
+  /** Committed, and on its way to a piece on disk. */
+  #applying: Changes | undefined;
   #size: number;
 
   constructor(piece: Piece) {
@@ -79,9 +81,14 @@ export class TaskStore {
     if (committed.size === 0) return undefined;
     this.#inTransaction = new Map();
     const applying = this.piece.apply([...committed.values()]);
-    if (applying !== undefined) return applying.then(() => this.#applied(committed));
-    this.#applied(committed);
-    return undefined;
+    if (applying === undefined) {
+      this.#applied(committed);
+      return undefined;
+    }
+    this.#applying = new Map([...(this.#applying ?? []), ...committed]);
+    return applying.then(() => {
+      this.#applied(committed);
+    });
   }
 
   /**
@@ -89,15 +96,37 @@ export class TaskStore {
    * @returns the ids that it was about
    */
   rollBack(): readonly string[] {
-    const dropped = [...this.#visible.keys()];
-    this.#visible.clear();
     this.#inTransaction = new Map();
+    return this.dropWaiting();
+  }
+
+  /**
+   * What is not in the transaction is dropped; what is in it stays, and may yet be committed.
+   * @returns the ids that it was about
+   */
+  dropWaiting(): readonly string[] {
+    const dropped = [...this.#visible].filter(([id, write]) => this.#entered(id) !== write);
+    for (const [id] of dropped) {
+      const entered = this.#entered(id);
+      if (entered === undefined) this.#visible.delete(id);
+      else this.#visible.set(id, entered);
+    }
     this.#size = this.piece.size;
-    return dropped;
+    for (const [id, { value }] of this.#visible)
+      this.#size += Number(value !== null) - Number(this.piece.has(id));
+    return dropped.map(([id]) => id);
+  }
+
+  /** The change of a key that is in the open transaction, or being applied to the piece. */
+  #entered(id: string): Write | undefined {
+    return this.#inTransaction.get(id) ?? this.#applying?.get(id);
   }
 
   #applied(committed: Changes): void {
-    for (const [id, write] of committed) if (this.#visible.get(id) === write) this.#visible.delete(id);
+    for (const [id, write] of committed) {
+      if (this.#visible.get(id) === write) this.#visible.delete(id);
+      if (this.#applying?.get(id) === write) this.#applying.delete(id);
+    }
   }
 }
 

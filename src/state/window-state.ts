@@ -13,6 +13,8 @@ export interface KnownWindow extends WindowSpan {
   readonly key: Buffer;
 }
 
+const none: Changes = new Map();
+
 /**
  * A window store of one task. Beside the entries it knows the windows of each key, and when each closes: more of them
  * than there are, since a window that a handler failed to write stays known until its time comes; what `has` says counts.
@@ -48,9 +50,10 @@ export class WindowState {
     return this.#streamTime();
   }
 
-  /** When the next window closes, in stream time; `undefined` where there is none. */
-  get nextClose(): number | undefined {
-    return this.#closing.first;
+  /** When the next window closes or is deleted, in stream time; `undefined` where there is none. */
+  get nextDue(): number | undefined {
+    const [closing, deleting] = [this.#closing.first, this.#deleting.first];
+    return deleting === undefined ? closing : Math.min(closing ?? Infinity, deleting);
   }
 
   /** The window of a key with this span, made known. */
@@ -106,11 +109,12 @@ export class WindowState {
 
   /** Drops what is not committed: windows that had closed, or were merged, are open again. */
   rollBack(): void {
-    for (const id of this.store.rollBack()) {
-      const entry = this.store.piece.get(id);
-      if (entry === undefined) this.#forget(id);
-      else this.#reopen(entry.key);
-    }
+    this.#dropped(this.store.rollBack());
+  }
+
+  /** As `rollBack`, for what is not in the transaction. */
+  dropWaiting(): void {
+    this.#dropped(this.store.dropWaiting());
   }
 
   /** Begins with what the piece holds. */
@@ -126,6 +130,14 @@ export class WindowState {
   /** Forgets windows whose deletion has been committed. */
   committed(deleted: Iterable<string>): void {
     for (const id of deleted) if (!this.store.has(id)) this.#forget(id);
+  }
+
+  #dropped(ids: readonly string[]): void {
+    for (const id of ids) {
+      const entry = this.store.get(id, none);
+      if (entry === undefined) this.#forget(id);
+      else this.#reopen(entry.key);
+    }
   }
 
   #delete({ id, key }: KnownWindow, changes: Changes, timestamp: number): void {

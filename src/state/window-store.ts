@@ -1,6 +1,6 @@
 import { SerializationError } from "../errors.js";
 import { describe } from "../check.js";
-import { type CallScope, checkScope, foreignKey } from "./store.js";
+import { type CallScope, checkKey, checkScope } from "./store.js";
 import type { Changes } from "./task-store.js";
 import type { WindowState } from "./window-state.js";
 import { isClosed, mergeSessions, type SessionWindows, timeWindowsOf, type WindowSpan } from "./windows.js";
@@ -128,8 +128,7 @@ export class WindowStoreOfCall implements WindowStore<unknown, unknown> {
   #keyOf(key: unknown): Buffer {
     checkScope(this.#scope, this.#state.name);
     const bytes = this.#state.codec.encodeKey(key);
-    if (this.#scope.onlyKey !== undefined && !bytes.equals(this.#scope.onlyKey))
-      throw foreignKey(this.#state.name, key);
+    if (this.#scope.onlyKey !== undefined) checkKey(this.#state, this.#scope.onlyKey, key, bytes);
     return bytes;
   }
 }

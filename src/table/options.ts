@@ -1,6 +1,6 @@
 import type { OffsetsByPartition } from "../offsets.js";
 import { checkOptions } from "../options/check-options.js";
-import { choice, custom, integer, signal } from "../options/kinds.js";
+import { choice, integer, signal, unchecked } from "../options/kinds.js";
 import type { OptionSpecs } from "../options/spec.js";
 import { type ResolvedReadOptions, resolveReadOptions } from "../reader/options.js";
 
@@ -28,28 +28,27 @@ export interface WaitOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** {@link TableOptions} as they are declared. */
-export const tableOptions = {
-  from: custom<NonNullable<TableOptions["from"]>>(
-    "position",
-    // The reader knows which partitions there are.
-    (_path, given) => given as TableOptions["from"],
-    { default: "earliest", words: ["earliest"], kafkajs: "fromBeginning" },
-  ),
+/** The options of a table. */
+export const tableSpecs = {
+  // The reader knows which partitions there are, and checks it.
+  from: unchecked<NonNullable<TableOptions["from"]>>("position", {
+    default: "earliest",
+    words: ["earliest"],
+  }),
   onInvalid: choice(["fail", "skip"], { default: "fail" }),
 } satisfies OptionSpecs<TableOptions>;
 
-/** {@link WaitOptions} as they are declared. */
-export const waitOptions = {
+/** The options of a wait. */
+export const waitSpecs = {
   timeoutMs: integer({ min: 1, max: 86_400_000, default: 60_000 }),
   signal: signal(),
 } satisfies OptionSpecs<WaitOptions>;
 
 /** Checks the options, and makes those of the read that keeps the table. @throws `ConfigError` that names the field */
 export function resolveTableOptions(options: TableOptions, topic: string): ResolvedReadOptions {
-  const { from, onInvalid } = checkOptions("TableOptions", options, tableOptions);
+  const { from, onInvalid } = checkOptions("TableOptions", options, tableSpecs);
   // Outages are survived: whoever waits in `ready` has a deadline of their own.
-  return resolveReadOptions({ from, onInvalid, follow: true, timeoutMs: 3_600_000 }, [topic]);
+  return resolveReadOptions({ from, onInvalid, follow: true, stallTimeoutMs: 3_600_000 }, [topic]);
 }
 
 /** Checks how long to wait. @throws `ConfigError` that names the field */
@@ -57,5 +56,5 @@ export function resolveWaitOptions(options: WaitOptions): {
   readonly timeoutMs: number;
   readonly signal: AbortSignal | undefined;
 } {
-  return checkOptions("WaitOptions", options, waitOptions);
+  return checkOptions("WaitOptions", options, waitSpecs);
 }

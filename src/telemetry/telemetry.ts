@@ -1,3 +1,5 @@
+import { callback } from "../options/kinds.js";
+import type { OptionSpecs } from "../options/spec.js";
 import type {
   CommitActivity,
   Ended,
@@ -70,13 +72,15 @@ export interface Operation<End extends Ended = Ended> {
   readonly end: (ended: End) => void;
 }
 
-/** The names of the functions. */
-export const telemetryHooks = [
-  "onSend",
-  "onProcess",
-  "onCommit",
-  "onTransaction",
-  "onFailure",
-  "onRebalance",
-  "onMember",
-] as const satisfies readonly (keyof Telemetry)[];
+const hook = <Name extends keyof Telemetry>() => callback<NonNullable<Telemetry[Name]>>();
+
+/** The functions, each of which may be absent. */
+export const telemetrySpecs = {
+  onSend: hook<"onSend">(),
+  onProcess: hook<"onProcess">(),
+  onCommit: hook<"onCommit">(),
+  onTransaction: hook<"onTransaction">(),
+  onFailure: hook<"onFailure">(),
+  onRebalance: hook<"onRebalance">(),
+  onMember: hook<"onMember">(),
+} satisfies OptionSpecs<Telemetry>;

@@ -1,6 +1,6 @@
 import type { NativeProperties } from "../driver/native.js";
 import { checkOptions } from "../options/check-options.js";
-import { choice, integer, requiredText } from "../options/kinds.js";
+import { choice, integer, required, text } from "../options/kinds.js";
 import type { Checked, OptionSpecs } from "../options/spec.js";
 import {
   type Compression,
@@ -61,7 +61,7 @@ const requestTimeoutMs = 10_000;
 
 /** The options of transactions, for those that take them beside their own. */
 export const transactionSpecs = {
-  transactionalId: requiredText({ property: "transactional.id", kafkajs: "transactionalId" }),
+  transactionalId: required(text({ property: "transactional.id", kafkajs: "transactionalId" })),
   transactionTimeoutMs: integer({
     min: 1_000,
     max: 900_000,

@@ -107,9 +107,9 @@ describe("redrive", () => {
   test("stops at the limit, and goes on from there; keeps the rate; sends elsewhere", async () => {
     const { topic, groupId } = await failedTopic(kafka, 12);
     const other = textTopic(await createTopic());
-    const options = { groupId, to: other, limit: 5 };
+    const options = { groupId, toTopic: other, limit: 5 };
     const began = performance.now();
-    expect((await kafka.redrive(topic, { ...options, ratePerSecond: 5 })).redriven).toBe(5);
+    expect((await kafka.redrive(topic, { ...options, maxRecordsPerSecond: 5 })).redriven).toBe(5);
     expect(performance.now() - began).toBeGreaterThan(700);
     expect((await kafka.redrive(topic, options)).redriven).toBe(5);
     expect((await kafka.redrive(topic, options)).redriven).toBe(2);
@@ -124,7 +124,7 @@ describe("redrive", () => {
     const failure = await kafka
       .redrive(topic, {
         groupId,
-        ratePerSecond: 200,
+        maxRecordsPerSecond: 200,
         signal: stop.signal,
         onProgress: () => {
           stop.abort(reason);
@@ -172,7 +172,7 @@ describe("redrive", () => {
     let second: Promise<unknown> | undefined;
     const first = kafka.redrive(topic, {
       groupId,
-      ratePerSecond: 100,
+      maxRecordsPerSecond: 100,
       onProgress: () => {
         second ??= kafka.redrive(topic, { groupId });
       },
@@ -202,7 +202,11 @@ describe("redrive", () => {
     await expect(kafka.redrive(topic, { groupId: uniqueName() })).rejects.toMatchObject({
       code: "UNKNOWN_TOPIC",
     });
-    for (const options of [{ groupId: "" }, { groupId: "g", limit: 0 }, { groupId: "g", ratePerSecond: NaN }])
+    for (const options of [
+      { groupId: "" },
+      { groupId: "g", limit: 0 },
+      { groupId: "g", maxRecordsPerSecond: NaN },
+    ])
       await expect(kafka.redrive(topic, options)).rejects.toBeInstanceOf(ConfigError);
   });
 });

@@ -1,6 +1,6 @@
 import { expectTypeOf, test } from "vitest";
 import { checkOptions } from "../../src/options/check-options.js";
-import { choice, custom, flag, integer, nested, requiredText, text } from "../../src/options/kinds.js";
+import { choice, custom, flag, integer, nested, required, text } from "../../src/options/kinds.js";
 import type { OptionSpecs } from "../../src/options/spec.js";
 
 interface Options {
@@ -9,7 +9,7 @@ interface Options {
   readonly limit?: number | undefined;
 }
 
-const name = requiredText();
+const name = required(text());
 const mode = choice(["fast", "safe"], { default: "safe" });
 const limit = integer({ min: 1, max: 10 });
 
@@ -48,7 +48,7 @@ test("an option that must be given has a spec that says so, and no other has", (
   // @ts-expect-error name must be given
   void ({ name: text(), mode, limit } satisfies OptionSpecs<Options>);
   // @ts-expect-error it need not be given
-  void ({ name: requiredText() } satisfies OptionSpecs<{ readonly name?: string | undefined }>);
+  void ({ name: required(text()) } satisfies OptionSpecs<{ readonly name?: string | undefined }>);
 });
 
 test("options within options are complete too", () => {

@@ -58,7 +58,7 @@ test("a read goes on behind a broker that is killed, and is complete", async () 
 test("a read of a partition that has lost its only broker fails within its time, and names the place", async () => {
   const topic = await filled(1);
   const leader = await leaderOf(topic.name);
-  const reader = kafka.read(topic, { timeoutMs: 4_000 });
+  const reader = kafka.read(topic, { stallTimeoutMs: 4_000 });
   await reader.next();
   await leader.kill();
   let read = 1;
@@ -77,7 +77,7 @@ test("a read of a partition that has lost its only broker fails within its time,
   expect(read).toBeLessThan(batches * perBatch);
   expect(performance.now() - begin).toBeLessThan(20_000);
   // Nor does one that only begins now hang.
-  const late = kafka.read(topic, { timeoutMs: 2_000 });
+  const late = kafka.read(topic, { stallTimeoutMs: 2_000 });
   await expect(late.next()).rejects.toMatchObject({
     retriable: true,
     code: expect.stringMatching(/TIMEOUT|CONNECTION/),
@@ -88,7 +88,7 @@ test("a read of a partition that has lost its only broker fails within its time,
 test("a slow loop is no outage", async () => {
   const topic = await filled(3);
   let count = 0;
-  for await (const { offset } of kafka.read(topic, { timeoutMs: 1_000 })) {
+  for await (const { offset } of kafka.read(topic, { stallTimeoutMs: 1_000 })) {
     if (offset === 0) await sleep(2_500);
     count += 1;
   }
@@ -97,7 +97,7 @@ test("a slow loop is no outage", async () => {
 
 test("a read fails with ConnectionError when no broker is left", async () => {
   const topic = await filled(3);
-  const reader = kafka.read(topic, { timeoutMs: 3_000 });
+  const reader = kafka.read(topic, { stallTimeoutMs: 3_000 });
   await reader.next();
   await Promise.all(cluster.nodes.map((node) => node.kill()));
   const drained = (async () => {

@@ -84,7 +84,7 @@ describe("on a cluster with authorization", () => {
     await expect(admin.ensureTopics(define("new"))).rejects.toMatchObject({ code: "AUTHORIZATION" });
     await expect(admin.deleteTopics("readable")).rejects.toMatchObject({ code: "AUTHORIZATION" });
     await expect(admin.groupLag("g")).rejects.toMatchObject({ code: "AUTHORIZATION" });
-    const follow = own.read(seen, { follow: true, timeoutMs: 10_000 });
+    const follow = own.read(seen, { follow: true, stallTimeoutMs: 10_000 });
     await expect(follow.next()).rejects.toMatchObject({ code: "AUTHORIZATION" });
     await expect(own.read(hidden).next()).rejects.toMatchObject({
       code: expect.stringMatching(/AUTHORIZATION|UNKNOWN_TOPIC/),

@@ -7,13 +7,13 @@ import {
   integer,
   nested,
   number,
-  requiredText,
+  required,
   signal,
   text,
 } from "../../../src/options/kinds.js";
 
 const specs = {
-  name: requiredText(),
+  name: required(text()),
   title: text({ default: "none" }),
   count: integer({ min: 1, max: 10, default: 3 }),
   limit: integer({ min: 1, max: 10 }),

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { OwnedPartition } from "../../../src/group/owned-partition.js";
 import { TransactionPartitions } from "../../../src/processor/transaction-partitions.js";
-import { HeldSends } from "../../../src/processor/finished.js";
+import { HeldResults } from "../../../src/processor/finished.js";
 import type { TransactionRecord } from "../../../src/transactions/transaction-records.js";
 import type { RawRecord } from "../../../src/record.js";
 
@@ -27,25 +27,25 @@ const sent = (topic: string): TransactionRecord => ({
 });
 const topicsOf = (sends: readonly TransactionRecord[]): string[] => sends.map(({ topic }) => topic);
 
-describe("sends held back", () => {
+describe("results held back", () => {
   test("until every record before theirs is finished, and then in the order of the log", () => {
-    const [held, partition] = [new HeldSends(), partitionWith(4)];
+    const [held, partition] = [new HeldResults(), partitionWith(4)];
     partition.finish(2);
-    held.hold(partition, 2, [sent("c")]);
+    held.hold(partition, 2, { sends: [sent("c")] });
     partition.finish(1);
-    held.hold(partition, 1, [sent("b1"), sent("b2")]);
+    held.hold(partition, 1, { sends: [sent("b1"), sent("b2")] });
     expect(held.release(partition)).toEqual([]);
     partition.finish(0);
-    held.hold(partition, 0, [sent("a")]);
-    expect(topicsOf(held.release(partition))).toEqual(["a", "b1", "b2", "c"]);
+    held.hold(partition, 0, { sends: [sent("a")] });
+    expect(topicsOf(held.release(partition).flatMap(({ sends }) => sends))).toEqual(["a", "b1", "b2", "c"]);
     expect(held.release(partition)).toEqual([]);
     expect(held.sizeOf(partition)).toBe(0);
   });
 
   test("are forgotten with their partition", () => {
-    const [held, partition] = [new HeldSends(), partitionWith(2)];
+    const [held, partition] = [new HeldResults(), partitionWith(2)];
     partition.finish(1);
-    held.hold(partition, 1, [sent("b")]);
+    held.hold(partition, 1, { sends: [sent("b")] });
     held.drop(partition);
     partition.finish(0);
     expect(held.sizeOf(partition)).toBe(0);

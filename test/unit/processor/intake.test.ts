@@ -34,6 +34,7 @@ beforeEach(() => {
   rewinds = new Rewinds(silent);
   intake = new Intake(runner, rewinds, new TransactionClock(60_000), maxRecords, {
     partitions: () => partitions,
+    onReadAgain: () => [],
     onReady: ({ partition }) => ready.push(partition),
   });
 });

@@ -19,7 +19,6 @@ function taskOf(definitions: readonly AnyStore[], pieces = new Map<string, Memor
   const late: string[] = [];
   const task = new TaskState({
     definitions,
-    streamTime,
     onLate: (store) => late.push(store),
     make: (definition, now) => {
       const piece = pieces.get(definition.name) ?? new MemoryPiece();
@@ -38,6 +37,7 @@ function taskOf(definitions: readonly AnyStore[], pieces = new Map<string, Memor
           });
     },
   });
+  task.learnTime(streamTime);
   task.restored();
   return { task, pieces, late };
 }
@@ -131,7 +131,7 @@ describe("a store", () => {
 
   test("with a key of its own refuses foreign keys and scans", () => {
     const { task } = taskOf([counts]);
-    const store = task.begin(1, Buffer.from("a")).store(counts);
+    const store = task.begin(1, { key: "a" }).store(counts);
     store.set("a", 1);
     expect(store.get("a")).toBe(1);
     expect(() => store.get("b")).toThrow(/order/);
@@ -290,6 +290,8 @@ test("whatever handlers do, fail, and roll back: what is seen and committed is w
     },
     { weight: 1, arbitrary: fc.constant({ type: "commit" as const }) },
     { weight: 1, arbitrary: fc.constant({ type: "rollBack" as const }) },
+    { weight: 1, arbitrary: fc.constant({ type: "enter" as const }) },
+    { weight: 1, arbitrary: fc.constant({ type: "dropWaiting" as const }) },
     { weight: 1, arbitrary: fc.constant({ type: "restart" as const }) },
   );
   fc.assert(
@@ -299,11 +301,14 @@ test("whatever handlers do, fail, and roll back: what is seen and committed is w
       let committed = new Map<string, number>();
       let seen = new Map<string, number>();
       let finished: { readonly changes: CallChanges; readonly after: Map<string, number> }[] = [];
+      /** How many of the finished are in the transaction. */
+      let entered = 0;
       const changelog = new Map<string, number>();
       const restart = (): void => {
         ({ task } = taskOf([counts], pieces, task.pendingTime));
         seen = new Map(committed);
         finished = [];
+        entered = 0;
       };
       for (const each of steps) {
         if (each.type === "call") {
@@ -322,20 +327,27 @@ test("whatever handlers do, fail, and roll back: what is seen and committed is w
           if (each.delta < 0) seen.delete(key);
           else seen.set(key, next);
           finished.push({ changes, after: seen });
-        } else if (each.type === "commit") {
+        } else if (each.type === "enter") {
           // All but the last: handlers go on while a transaction is committed.
-          const entering = finished.slice(0, Math.max(0, finished.length - 1));
-          for (const { changes } of entering) task.enter(changes);
+          for (const { changes } of finished.slice(entered, -1)) task.enter(changes);
+          entered = Math.max(entered, finished.length - 1);
+        } else if (each.type === "commit") {
           for (const { write } of task.changelog())
             if (write.value === null) changelog.delete(write.id);
             else changelog.set(write.id, Number(write.value.toString()));
           void task.commit();
-          committed = entering.at(-1)?.after ?? committed;
-          finished = finished.slice(entering.length);
+          committed = finished[entered - 1]?.after ?? committed;
+          finished = finished.slice(entered);
+          entered = 0;
         } else if (each.type === "rollBack") {
           task.rollBack();
           seen = new Map(committed);
           finished = [];
+          entered = 0;
+        } else if (each.type === "dropWaiting") {
+          task.dropWaiting();
+          finished = finished.slice(0, entered);
+          seen = finished.at(-1)?.after ?? committed;
         } else restart();
         expect(changelog).toEqual(committed);
       }

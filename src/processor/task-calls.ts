@@ -1,0 +1,241 @@
+import type { HandlerContext } from "../delivery/delivery.js";
+import { ConfigError } from "../errors.js";
+import type { OwnedPartition } from "../group/owned-partition.js";
+import type { Task, TaskChanges } from "../state/task.js";
+import type { CallChanges, ClosedWindow, StateOfCall } from "../state/task-state.js";
+import type { Tasks } from "../state/tasks.js";
+import type { ClientTelemetry } from "../telemetry/client-telemetry.js";
+import type { Encoders } from "../transactions/transaction.js";
+import { StatefulSends, type StoreAccess } from "./stateful-transaction.js";
+import type { EncodedRecord } from "../record.js";
+import type { TransactionRecord } from "../transactions/transaction-records.js";
+import { copyOf } from "./collected-sends.js";
+import type { Finished } from "./finished.js";
+import type { ResolvedRunOptions } from "./run-options.js";
+
+/** What is known of the records that a handler is called for. */
+export interface CalledRecord {
+  readonly partition: number;
+  readonly timestamp: number;
+  readonly key: unknown;
+}
+
+/** A handler's use of its task, from before the call until its result is in a transaction. */
+export interface TaskCall {
+  readonly store: StoreAccess;
+  /** The call has succeeded. */
+  readonly succeed: () => TaskChanges;
+  /** The call has failed: it leaves nothing. */
+  readonly fail: () => void;
+}
+
+/** How often tasks without records are looked at, at the most, in milliseconds. */
+const idleLookMs = 1_000;
+const minIdleLookMs = 50;
+
+/** When a task last had a record, by the clock, and which stream time that left. */
+interface LastRecord {
+  readonly at: number;
+  readonly streamTime: number;
+}
+
+/**
+ * Calls that use tasks: handlers, and between them the work that no record brings: windows that close, entries that
+ * expire, and what is scheduled.
+ */
+export class TaskCalls {
+  readonly #tasks: Tasks;
+  readonly #options: ResolvedRunOptions;
+  readonly #encoders: Encoders;
+  readonly #telemetry: ClientTelemetry | undefined;
+  readonly #finished: (finished: Finished) => void;
+  readonly #onFailure: (error: unknown) => void;
+  readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #lastRecords = new WeakMap<Task, LastRecord>();
+  readonly #busy = new WeakMap<Task, Set<unknown>>();
+  /** The least of the window stores: when a task is idle, and how far ahead of the clock it may be. */
+  readonly #isByKey: boolean;
+  readonly #idleMs: number | undefined;
+  readonly #maxAheadMs: number;
+
+  constructor(options: {
+    readonly tasks: Tasks;
+    readonly run: ResolvedRunOptions;
+    readonly encoders: Encoders;
+    readonly telemetry: ClientTelemetry | undefined;
+    /** Handlers of different keys run side by side. */
+    readonly isByKey: boolean;
+    /** The least `idleMs` and `maxAheadMs` of the window stores. */
+    readonly idleMs: number | undefined;
+    readonly maxAheadMs: number;
+    readonly finished: (finished: Finished) => void;
+    readonly onFailure: (error: unknown) => void;
+  }) {
+    this.#tasks = options.tasks;
+    this.#options = options.run;
+    this.#encoders = options.encoders;
+    this.#telemetry = options.telemetry;
+    this.#isByKey = options.isByKey;
+    this.#idleMs = options.idleMs;
+    this.#maxAheadMs = options.maxAheadMs;
+    this.#finished = options.finished;
+    this.#onFailure = options.onFailure;
+  }
+
+  /** Begins the timers of what is scheduled, and of idle tasks. */
+  start(): void {
+    for (const work of this.#options.schedule)
+      this.#every(work.everyMs, (task) =>
+        this.#once(task, work, () =>
+          this.#alone(task, (tx) =>
+            work.run(tx, { partition: task.number, streamTime: task.state.streamTime }),
+          ),
+        ),
+      );
+    if (this.#idleMs !== undefined)
+      this.#every(Math.max(minIdleLookMs, Math.min(idleLookMs, this.#idleMs / 4)), (task) =>
+        this.#lookIdle(task),
+      );
+  }
+
+  stop(): void {
+    for (const timer of this.#timers) clearInterval(timer);
+  }
+
+  /** Begins a handler's call. Gives a promise only where the task is in use, or something is due first. */
+  begin(record: CalledRecord, { attempt }: HandlerContext): TaskCall | Promise<TaskCall> {
+    const task = this.#tasks.get(record.partition);
+    if (task === undefined) throw new ConfigError("stores", `no task for partition ${record.partition}`);
+    if (!task.isFree) return task.whenFree().then((leave) => this.#begin(task, leave, record, attempt));
+    return this.#begin(task, task.enter(), record, attempt);
+  }
+
+  #begin(task: Task, leave: () => void, record: CalledRecord, attempt: number): TaskCall | Promise<TaskCall> {
+    // The records of retry topics come later than their time.
+    if (attempt === 1 && record.timestamp >= 0) {
+      task.state.observe(record.timestamp, Date.now() + this.#maxAheadMs);
+      if (this.#idleMs !== undefined)
+        this.#lastRecords.set(task, { at: Date.now(), streamTime: task.state.streamTime });
+    }
+    if (!task.state.isDue) return this.#callOf(task, leave, record);
+    leave();
+    return this.#runDue(task)
+      .then(() => task.whenFree())
+      .then((again) => this.#callOf(task, again, record));
+  }
+
+  /** Closes windows and deletes what has expired, in a transaction of its own records. */
+  #runDue(task: Task): Promise<void> {
+    const { onWindowClosed } = this.#options;
+    return this.#alone(task, async (tx, due) => {
+      if (onWindowClosed === undefined) return;
+      for (const closed of due) await onWindowClosed(closed, tx);
+    });
+  }
+
+  async #alone(
+    task: Task,
+    work: (tx: StatefulSends, due: readonly ClosedWindow[]) => unknown,
+  ): Promise<void> {
+    await task.alone(async () => {
+      const [partition] = task.partitions;
+      if (partition === undefined || !task.isRestored) return;
+      partition.enter();
+      try {
+        await this.#work(task, partition, work);
+      } finally {
+        partition.leave();
+      }
+    });
+  }
+
+  async #work(
+    task: Task,
+    partition: OwnedPartition,
+    work: (tx: StatefulSends, due: readonly ClosedWindow[]) => unknown,
+  ): Promise<void> {
+    const { closed, changes: dueChanges } = task.state.due();
+    task.state.finish(dueChanges);
+    const state = task.state.begin(Math.max(0, task.state.streamTime));
+    const sends: TransactionRecord[] = [];
+    const pass = (topic: string, record: EncodedRecord): undefined => {
+      sends.push({ topic, record: copyOf(record) });
+    };
+    const tx = new StatefulSends(this.#encoders, pass, this.#telemetry, state.store);
+    await work(tx, closed);
+    await tx.finish();
+    const changes = state.end();
+    const isNothing = sends.length === 0 && !changesAnything(changes) && !changesAnything(dueChanges);
+    if (isNothing || task.signal.aborted) return;
+    this.#finished({
+      parts: [{ partition, offsets: [] }],
+      sends,
+      changes: changesOf(task, [dueChanges, changes], () => undefined),
+    });
+  }
+
+  async #lookIdle(task: Task): Promise<void> {
+    const last = this.#lastRecords.get(task);
+    if (last === undefined || this.#idleMs === undefined || !isIdle(task)) return;
+    const elapsed = Date.now() - last.at;
+    if (elapsed < this.#idleMs) return;
+    task.state.observe(last.streamTime + elapsed, Date.now() + this.#maxAheadMs);
+    if (task.state.isDue) await this.#once(task, this, () => this.#runDue(task));
+  }
+
+  #callOf(task: Task, leave: () => void, { timestamp, key }: CalledRecord): TaskCall {
+    const state: StateOfCall = task.state.begin(Math.max(0, timestamp), this.#isByKey ? { key } : undefined);
+    return {
+      store: state.store,
+      succeed: () => changesOf(task, [state.end()], leave),
+      fail: () => {
+        state.end();
+        leave();
+      },
+    };
+  }
+
+  #every(ms: number, run: (task: Task) => Promise<void>): void {
+    const timer = setInterval(() => {
+      for (const task of this.#tasks) if (task.isRestored) run(task).catch(this.#onFailure);
+    }, ms);
+    this.#timers.add(timer);
+  }
+
+  /** Work that has not finished when its time comes again is not begun twice. */
+  async #once(task: Task, work: unknown, run: () => Promise<void>): Promise<void> {
+    let busy = this.#busy.get(task);
+    if (busy === undefined) this.#busy.set(task, (busy = new Set()));
+    if (busy.has(work)) return;
+    busy.add(work);
+    try {
+      await run();
+    } finally {
+      busy.delete(work);
+    }
+  }
+}
+
+function changesOf(task: Task, changes: readonly CallChanges[], leave: () => void): TaskChanges {
+  return {
+    finish: () => {
+      for (const each of changes) task.state.finish(each);
+    },
+    enter: () => {
+      for (const each of changes) task.state.enter(each);
+    },
+    leave,
+  };
+}
+
+function changesAnything({ byStore }: CallChanges): boolean {
+  for (const changes of byStore.values()) if (changes.size > 0) return true;
+  return false;
+}
+
+/** Whether the task has no records, fetched or in hand. */
+function isIdle(task: Task): boolean {
+  return [...task.partitions].every(
+    (partition: OwnedPartition) => partition.active === 0 && partition.queue.length === 0,
+  );
+}

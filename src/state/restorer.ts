@@ -1,0 +1,298 @@
+import type { ClientConfig } from "../driver/client-config.js";
+import { logEnd, logStart, NativeAdmin } from "../driver/native-admin.js";
+import type { NativeConsumer } from "../driver/native-consumer.js";
+import type { NativeOffset } from "../driver/native.js";
+import { AuthenticationError, AuthorizationError, KafkaError } from "../errors.js";
+import { topicPartitionOf, type TopicPartition } from "../offsets.js";
+import { LogSource } from "../reader/log-source.js";
+import { resolveReadOptions } from "../reader/options.js";
+import { ArrivalOrder } from "../reader/read-order.js";
+import type { RawRecord } from "../record.js";
+import { sleep } from "../waiting.js";
+import { streamTimeOf } from "./offset-metadata.js";
+import type { StoreState } from "./store-state.js";
+import type { Task } from "./task.js";
+import type { WindowState } from "./window-state.js";
+import { idOf, type Write } from "./write.js";
+
+const committedTimeoutMs = 5_000;
+const endsTimeoutMs = 5_000;
+const pauseMs = 250;
+/** How often progress is told, in milliseconds. */
+const progressEveryMs = 1_000;
+
+/** How far the restoring of a store is, as `onRestore` is told. */
+export interface RestoreProgress {
+  /** The name of the store. */
+  readonly store: string;
+  /** The number of the partition, from 0. */
+  readonly partition: number;
+  /** How much of the changelog is read, in offsets. */
+  readonly done: number;
+  /** How much there is to read, in offsets. */
+  readonly total: number;
+}
+
+/** What restoring needs to know of its processor. */
+export interface RestoreHost {
+  readonly config: ClientConfig;
+  readonly groupId: string;
+  /** The group's own consumer, for its committed offsets. */
+  readonly native: () => Pick<NativeConsumer, "committed">;
+  readonly onProgress: (progress: RestoreProgress) => void;
+}
+
+/** The changelog of one store of one task, while it is read. */
+interface Reading {
+  readonly task: Task;
+  /** Aborts where the assignment ends for which it is read: a later one has another end. */
+  readonly signal: AbortSignal;
+  readonly state: StoreState | WindowState;
+  readonly from: number;
+  /** The offset to reach. */
+  readonly to: number;
+  toldAt: number;
+}
+
+/**
+ * Makes the stores of tasks current. The order of the questions matters: first the group's committed offsets, which
+ * are told only when no transaction with them is open any more, and then the end of the changelog. What whoever had the
+ * task before committed is in front of that end. The last stable offset alone would be too low, because the marker of
+ * a commit comes to each partition in its own time; and so would be an end that was asked for earlier.
+ */
+export class Restorer {
+  readonly #host: RestoreHost;
+  #admin: NativeAdmin | undefined;
+
+  constructor(host: RestoreHost) {
+    this.#host = host;
+  }
+
+  /**
+   * Restores tasks, each of which is `restored` as soon as its stores are; those whose partitions are revoked meanwhile
+   * are passed over. Outages are waited for.
+   * @throws what no waiting cures; the reason of `signal`
+   */
+  async restore(
+    tasks: readonly Task[],
+    signal: AbortSignal,
+    onRestored: (task: Task) => void,
+  ): Promise<void> {
+    const restored = (task: Task): void => {
+      task.restored();
+      onRestored(task);
+    };
+    for (;;) {
+      const wanted = tasks.filter((task) => !task.isRestored && !task.signal.aborted);
+      if (wanted.length === 0) return;
+      try {
+        await this.#restore(wanted, signal, restored);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!isPassing(error)) throw error;
+        this.#host.config.logger.info(`restoring is tried again: ${error.message}`, {
+          groupId: this.#host.groupId,
+        });
+        await sleep(pauseMs, signal);
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#admin?.disconnect();
+  }
+
+  async #restore(tasks: readonly Task[], signal: AbortSignal, restored: (task: Task) => void): Promise<void> {
+    const signals = tasks.map((task) => task.signal);
+    await this.#learnOffsets(tasks, signal);
+    const readings = await this.#plan(tasks, signal);
+    tasks.forEach((task, index) => {
+      if (!isRead(task, readings) && signals[index]?.aborted === false) restored(task);
+    });
+    if (readings.size > 0) await this.#read(readings, signal, restored);
+  }
+
+  /** Answered only when no transaction is open that has offsets of these partitions: `require_stable`. */
+  async #learnOffsets(tasks: readonly Task[], signal: AbortSignal): Promise<void> {
+    const partitions = tasks.flatMap((task) => [...task.partitions]);
+    const committed = await this.#host
+      .native()
+      .committed(partitions.map(topicPartitionOf), committedTimeoutMs);
+    for (const task of tasks) {
+      const own = committed.filter(({ partition }) => partition === task.number);
+      task.state.learnTime(Math.max(-1, ...own.map(({ metadata }) => streamTimeOf(metadata))));
+    }
+    const fresh = partitions.filter((partition, index) => {
+      const offset = committed[index]?.offset ?? -1;
+      if (offset >= 0 && partition.committed === undefined) partition.committedAt(offset);
+      return offset < 0 && partition.committable === undefined && !partition.seeking;
+    });
+    if (fresh.length === 0) return;
+    // A transaction without records needs an offset to commit all the same: the one that the partition starts at.
+    const starts = await this.#offsetsAt(fresh.map(topicPartitionOf), logStart, signal);
+    fresh.forEach((partition, index) => {
+      if (partition.committable === undefined && !partition.seeking) partition.beginAt(starts[index] ?? 0);
+    });
+  }
+
+  async #plan(tasks: readonly Task[], signal: AbortSignal): Promise<Map<string, Reading>> {
+    const wanted = tasks.flatMap((task) => [...task.state.stores].map((state) => ({ task, state })));
+    const ends = await this.#offsetsAt(
+      wanted.map(({ task, state }) => ({ topic: state.changelog, partition: task.number })),
+      logEnd,
+      signal,
+    );
+    const readings = new Map<string, Reading>();
+    wanted.forEach(({ task, state }, index) => {
+      const to = ends[index] ?? 0;
+      const from = task.positions.get(state.changelog) ?? 0;
+      if (to > from)
+        readings.set(idOfPartition(state.changelog, task.number), {
+          task,
+          signal: task.signal,
+          state,
+          from,
+          to,
+          toldAt: 0,
+        });
+      else task.positions.set(state.changelog, to);
+    });
+    return readings;
+  }
+
+  /** The ends or starts of logs, records of open transactions included. */
+  async #offsetsAt(
+    partitions: readonly TopicPartition[],
+    time: typeof logEnd | typeof logStart,
+    signal: AbortSignal,
+  ): Promise<readonly number[]> {
+    if (this.#admin === undefined) {
+      const admin = new NativeAdmin(this.#host.config, () => {
+        this.#admin = undefined;
+      });
+      await admin.connect(signal);
+      this.#admin = admin;
+    }
+    const outcomes = await this.#admin.offsetsAt(
+      partitions.map((partition) => ({ ...partition, time })),
+      "read_uncommitted",
+      endsTimeoutMs,
+    );
+    return partitions.map(({ topic, partition }) => {
+      const outcome = outcomes.find((each) => each.topic === topic && each.partition === partition);
+      if (outcome?.error !== undefined) throw outcome.error;
+      return outcome?.offset ?? 0;
+    });
+  }
+
+  async #read(
+    readings: Map<string, Reading>,
+    signal: AbortSignal,
+    restored: (task: Task) => void,
+  ): Promise<void> {
+    const all = [...readings.values()];
+    const topics = [...new Set(all.map(({ state }) => state.changelog))];
+    const from: NativeOffset[] = all.map(({ state, task, from: offset }) => ({
+      topic: state.changelog,
+      partition: task.number,
+      offset,
+    }));
+    const source = new LogSource(
+      this.#host.config,
+      topics,
+      resolveReadOptions({ from, follow: true, partitions: from.map(topicPartitionOf) }, topics),
+    );
+    const order = new ArrivalOrder();
+    const abort = (): void => {
+      void source.close(signal.reason);
+    };
+    signal.addEventListener("abort", abort, { once: true });
+    try {
+      await source.start();
+      while (readings.size > 0) {
+        await this.#apply(order, readings);
+        for (const { topic, partition, position } of source.partitions)
+          this.#reached(idOfPartition(topic, partition), position, readings, restored);
+        if (readings.size > 0) await source.fetchInto(order);
+      }
+    } finally {
+      signal.removeEventListener("abort", abort);
+      await source.close(new KafkaError("CLOSED", "the stores are restored"));
+    }
+  }
+
+  async #apply(order: ArrivalOrder, readings: ReadonlyMap<string, Reading>): Promise<void> {
+    const batches = new Map<Reading, Write[]>();
+    for (let raw = order.take(); raw !== undefined; raw = order.take()) {
+      const reading = readings.get(idOfPartition(raw.topic, raw.partition));
+      if (reading === undefined || raw.offset >= reading.to) continue;
+      const write = this.#writeOf(raw);
+      if (write === undefined) continue;
+      const batch = batches.get(reading);
+      if (batch === undefined) batches.set(reading, [write]);
+      else batch.push(write);
+    }
+    for (const [{ state }, writes] of batches) {
+      const applying = state.store.piece.apply(writes);
+      if (applying !== undefined) await applying;
+    }
+  }
+
+  /** A changelog is read up to `position`. */
+  #reached(
+    id: string,
+    position: number,
+    readings: Map<string, Reading>,
+    restored: (task: Task) => void,
+  ): void {
+    const reading = readings.get(id);
+    if (reading === undefined) return;
+    const { task, state, from, to } = reading;
+    if (reading.signal.aborted) {
+      readings.delete(id);
+      return;
+    }
+    const isDone = position >= to;
+    const now = performance.now();
+    if (isDone || now - reading.toldAt >= progressEveryMs) {
+      reading.toldAt = now;
+      const done = Math.min(position, to) - from;
+      this.#host.onProgress({ store: state.name, partition: task.number, done, total: to - from });
+    }
+    if (!isDone) return;
+    readings.delete(id);
+    task.positions.set(state.changelog, to);
+    if (!isRead(task, readings)) restored(task);
+  }
+
+  #writeOf({ topic, partition, offset, timestamp, key, value }: RawRecord): Write | undefined {
+    if (key !== null) return { id: idOf(key), key, value, timestamp };
+    this.#host.config.logger.warn(
+      "a record of a changelog has no key, so no store wrote it; it is passed over",
+      {
+        topic,
+        partition,
+        offset,
+      },
+    );
+    return undefined;
+  }
+}
+
+/** Whether a changelog of the task is still being read. */
+function isRead(task: Task, readings: ReadonlyMap<string, Reading>): boolean {
+  for (const reading of readings.values()) if (reading.task === task) return true;
+  return false;
+}
+
+function idOfPartition(topic: string, partition: number): string {
+  return `${topic}/${partition}`;
+}
+
+function isPassing(error: unknown): error is KafkaError {
+  return (
+    error instanceof KafkaError &&
+    !(error instanceof AuthorizationError || error instanceof AuthenticationError) &&
+    !["UNKNOWN_TOPIC", "CONFIG", "FATAL", "CLOSED"].includes(error.code)
+  );
+}

@@ -1,0 +1,272 @@
+import type { ClientConfig } from "../driver/client-config.js";
+import type { NativeConsumer } from "../driver/native-consumer.js";
+import type { NativeOffset } from "../driver/native.js";
+import { ConfigError } from "../errors.js";
+import type { OwnedPartition } from "../group/owned-partition.js";
+import type { RawRecord } from "../record.js";
+import { ignoreRejection } from "../waiting.js";
+import type { TransactionRecord } from "../transactions/transaction-records.js";
+import { commonPartitions, prepareChangelogs } from "./changelogs.js";
+import { MemoryPiece } from "./memory-piece.js";
+import { metadataOf } from "./offset-metadata.js";
+import { type RestoreProgress, Restorer } from "./restorer.js";
+import { StoreCodec } from "./store-codec.js";
+import { type AnyStore, changelogName } from "./store-definition.js";
+import { StoreState } from "./store-state.js";
+import { Task } from "./task.js";
+import { TaskState } from "./task-state.js";
+import { TaskTurns } from "./task-turns.js";
+import { isWindowStore } from "./window-definition.js";
+import { WindowState } from "./window-state.js";
+
+/** What tasks need of their processor, and tell it. */
+export interface TasksHost {
+  readonly config: ClientConfig;
+  readonly groupId: string;
+  readonly stores: readonly AnyStore[];
+  readonly maxTaskIdleMs: number;
+  /** The group's own consumer. */
+  readonly native: () => Pick<NativeConsumer, "committed" | "knownEnd" | "sizeOf">;
+  /** When a record of this topic may be delivered; `undefined` where all may be at once. */
+  readonly dueAt: (topic: string) => ((record: RawRecord) => number) | undefined;
+  /** Records of the partition may be delivered. */
+  readonly onReady: (partition: OwnedPartition) => void;
+  readonly onRestore: ((progress: RestoreProgress) => void) | undefined;
+  readonly onLate: (store: string, partition: number) => void;
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** The tasks of a processor with stores: one for each partition number that is assigned to this member. */
+export class Tasks {
+  readonly #host: TasksHost;
+  readonly #tasks = new Map<number, Task>();
+  /**
+   * Tasks that were released gracefully: where the next assignment brings one back, as eager rebalances do, only the
+   * tail of its changelogs is read.
+   */
+  readonly #released = new Map<number, Task>();
+  readonly #restorer: Restorer;
+  readonly #turns: TaskTurns;
+  readonly #closing = new AbortController();
+  #topics: readonly string[] = [];
+  /** How many partitions every topic has. */
+  #partitions = 0;
+
+  constructor(host: TasksHost) {
+    this.#host = host;
+    const { config, groupId, native } = host;
+    this.#turns = new TaskTurns(host);
+    this.#restorer = new Restorer({
+      config,
+      groupId,
+      native,
+      onProgress: (progress) => {
+        config.logger.debug("a store is restored", { groupId, ...progress });
+        host.onRestore?.(progress);
+      },
+    });
+  }
+
+  /** Before subscribing: checks the topics and makes the changelogs. */
+  async prepare(topics: readonly string[], native: NativeConsumer, signal: AbortSignal): Promise<void> {
+    const { config, groupId, stores } = this.#host;
+    this.#topics = topics;
+    this.#partitions = await prepareChangelogs(config, { groupId, stores, topics }, native, signal);
+  }
+
+  /** The tasks assigned now. */
+  *[Symbol.iterator](): IterableIterator<Task> {
+    yield* this.#tasks.values();
+  }
+
+  get(partition: number): Task | undefined {
+    return this.#tasks.get(partition);
+  }
+
+  /** How many tasks are being restored. */
+  get restoring(): number {
+    let restoring = 0;
+    for (const { isRestored } of this.#tasks.values()) restoring += Number(!isRestored);
+    return restoring;
+  }
+
+  /** New partitions: nothing of them is delivered before their task is restored. */
+  assigned(partitions: readonly OwnedPartition[]): void {
+    const grown = partitions.find(({ partition }) => partition >= this.#partitions);
+    if (grown !== undefined) {
+      this.#host.onFailure(
+        new ConfigError(
+          "topics",
+          `${grown.topic} has got more than the ${String(this.#partitions)} partitions that the stores are made for: keys are in other partitions now. Process into stores of new names, over topics of equal numbers of partitions`,
+        ),
+      );
+      for (const partition of partitions) partition.hold();
+      return;
+    }
+    const toRestore = new Set<Task>();
+    for (const partition of partitions) {
+      let task = this.#tasks.get(partition.partition);
+      if (task === undefined) {
+        task =
+          this.#released.get(partition.partition) ??
+          new Task(partition.partition, this.#newState(partition.partition));
+        this.#tasks.set(partition.partition, task);
+      }
+      task.add(partition);
+      this.#turns.add(task, partition);
+      if (!task.isRestored) toRestore.add(task);
+    }
+    this.#released.clear();
+    if (toRestore.size > 0) this.#restore([...toRestore]);
+  }
+
+  /** The assignment of these partitions has ended. */
+  ended(partitions: readonly OwnedPartition[]): void {
+    for (const partition of partitions) {
+      const task = this.#tasks.get(partition.partition);
+      if (task === undefined) continue;
+      this.#turns.remove(task, partition);
+      if (!task.remove(partition)) continue;
+      this.#tasks.delete(partition.partition);
+      task.state.rollBack();
+      // What is lost may have been changed by its next owner in ways that nobody here has seen.
+      if (!partition.signal.aborted) this.#released.set(partition.partition, task);
+    }
+  }
+
+  /** A record of the partition was taken, or one has finished, or some were fetched: whose turn is next? */
+  readonly look = (partition: OwnedPartition): void => {
+    const task = this.#tasks.get(partition.partition);
+    if (task !== undefined) this.#turns.look(task);
+  };
+
+  readonly taken = (partition: OwnedPartition): void => {
+    const task = this.#tasks.get(partition.partition);
+    if (task !== undefined) this.#turns.taken(task, partition);
+  };
+
+  /** What the changelogs need for the open transaction of these partitions. */
+  *changelog(partitions: Iterable<OwnedPartition>): IterableIterator<TransactionRecord> {
+    for (const task of this.#of(partitions))
+      for (const { topic, write } of task.state.changelog()) {
+        const { key, value, timestamp } = write;
+        const size = key.length + (value === null ? 0 : value.length);
+        const record = { key, value, headers: undefined, partition: task.number, size };
+        yield { topic, record: { ...record, timestamp: Math.max(1, timestamp) } };
+      }
+  }
+
+  /** The offsets with what belongs beside them. */
+  withMetadata(offsets: readonly NativeOffset[]): NativeOffset[] {
+    return offsets.map((offset) => {
+      const time = this.#tasks.get(offset.partition)?.state.pendingTime ?? -1;
+      return time < 0 ? offset : { ...offset, metadata: metadataOf(time) };
+    });
+  }
+
+  /** The transaction with these partitions has been committed. */
+  committed(partitions: Iterable<OwnedPartition>): void {
+    for (const task of this.#of(partitions)) {
+      const applying = task.state.commit();
+      applying?.catch(this.#host.onFailure);
+    }
+  }
+
+  /**
+   * The transaction with these partitions has failed. Where its outcome may be a commit, what was in it is read again
+   * from the changelogs: committed offsets that have not changed would not tell.
+   */
+  rolledBack(partitions: Iterable<OwnedPartition>, isUnknown: boolean): void {
+    const tasks = [...this.#of(partitions)];
+    for (const task of tasks) {
+      task.state.rollBack();
+      if (isUnknown) task.forget();
+    }
+  }
+
+  /** Reads the stores again of tasks that are not current, once the group's offsets are known. */
+  renew(): void {
+    const stale = [...this.#tasks.values()].filter(({ isRestored }) => !isRestored);
+    if (stale.length > 0) this.#restore(stale);
+  }
+
+  /** The partition is read again: what finished of its task and is in no transaction does not count, nor what its other partitions did. */
+  readAgain(partition: OwnedPartition): readonly OwnedPartition[] {
+    const task = this.#tasks.get(partition.partition);
+    if (task === undefined) return [];
+    task.state.dropWaiting();
+    return [...task.partitions].filter((other) => other !== partition);
+  }
+
+  /** Looks whether the topics still have as many partitions as each other. */
+  async checkPartitions(): Promise<void> {
+    if (this.#partitions === 0) return;
+    const found = await commonPartitions(this.#topics, this.#host.native());
+    if (found !== this.#partitions)
+      throw new ConfigError(
+        "topics",
+        `the topics have got ${String(found)} partitions, and the stores are made for ${String(this.#partitions)}: keys are in other partitions now. Process into stores of new names`,
+      );
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#restorer.close();
+    for (const task of [...this.#tasks.values(), ...this.#released.values()])
+      for (const { store } of task.state.stores) await store.piece.close();
+  }
+
+  #restore(stale: readonly Task[]): void {
+    const tasks = stale.filter(({ isRestoring }) => !isRestoring);
+    if (tasks.length === 0) return;
+    for (const task of tasks) task.isRestoring = true;
+    const began = performance.now();
+    const { config, groupId, onFailure, onReady } = this.#host;
+    const restoring = this.#restorer.restore(tasks, this.#closing.signal, (task) => {
+      this.#turns.look(task);
+      for (const partition of task.partitions) onReady(partition);
+    });
+    restoring.then(
+      () => {
+        for (const task of tasks) task.isRestoring = false;
+        config.logger.info("stores are restored", {
+          groupId,
+          tasks: tasks.map(({ number }) => number),
+          ms: Math.round(performance.now() - began),
+        });
+      },
+      (error: unknown) => {
+        if (!this.#closing.signal.aborted) onFailure(error);
+      },
+    );
+    ignoreRejection(restoring);
+  }
+
+  *#of(partitions: Iterable<OwnedPartition>): IterableIterator<Task> {
+    const seen = new Set<number>();
+    for (const { partition } of partitions) {
+      const task = seen.has(partition) ? undefined : this.#tasks.get(partition);
+      seen.add(partition);
+      if (task !== undefined) yield task;
+    }
+  }
+
+  #newState(partition: number): TaskState {
+    const { groupId, stores } = this.#host;
+    return new TaskState({
+      definitions: stores,
+      onLate: (store) => {
+        this.#host.onLate(store, partition);
+      },
+      make: (definition, streamTime) => {
+        const { name, retentionMs } = definition;
+        const changelog = changelogName(groupId, name);
+        const codec = new StoreCodec(definition, changelog, partition);
+        const piece = new MemoryPiece();
+        return isWindowStore(definition)
+          ? new WindowState({ definition, changelog, codec, piece, streamTime })
+          : new StoreState({ name, changelog, codec, piece, retentionMs, streamTime });
+      },
+    });
+  }
+}

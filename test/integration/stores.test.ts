@@ -1,0 +1,202 @@
+import { afterAll, describe, expect, inject, onTestFinished, test, vi } from "vitest";
+import {
+  defineStore,
+  defineTopic,
+  integer,
+  Kafka,
+  type ProcessorOptions,
+  string,
+  type Topic,
+} from "typed-kafka";
+import { z } from "zod";
+import { silent } from "../support/silent.js";
+import { createTopic, uniqueName } from "../support/topics.js";
+
+const kafka = new Kafka({ brokers: inject("brokers"), logger: silent });
+const producer = kafka.producer();
+afterAll(() => kafka.close());
+
+const counts = defineStore("counts", { value: z.number().int() });
+
+async function textTopic(partitions = 4) {
+  return defineTopic(await createTopic({ partitions }), { value: string() });
+}
+
+function names() {
+  return { groupId: uniqueName("group"), transactionalId: uniqueName("tx"), commitIntervalMs: 20 };
+}
+
+/** What the changelog says, folded. */
+async function folded<Value>(topic: Topic<Value | null>): Promise<Map<string | null, Value>> {
+  const state = new Map<string | null, Value>();
+  for await (const { key, value } of kafka.read(topic))
+    if (value === null) state.delete(key);
+    else state.set(key, value);
+  return state;
+}
+
+/** A processor that counts by key, running until the test has finished or `close` is called. */
+function counting(topic: Topic<string> | readonly Topic<string>[], options: ProcessorOptions<typeof counts>) {
+  const processor = kafka.processor(topic, { ...options, stores: [counts] });
+  const running = processor.run(({ key }, tx) => {
+    const store = tx.store(counts);
+    store.set(key ?? "", (store.get(key ?? "") ?? 0) + 1);
+  });
+  running.catch(() => undefined);
+  onTestFinished(() => processor.close());
+  return { processor, running };
+}
+
+const keysOf = (count: number, different: number): { key: string; value: string }[] =>
+  Array.from({ length: count }, (_, index) => ({ key: `k${index % different}`, value: "x" }));
+
+describe("a store", () => {
+  test("counts by key, and its changelog is the state", async () => {
+    const topic = await textTopic();
+    await producer.send(topic, keysOf(1_000, 50));
+    const { groupId, ...rest } = names();
+    const { processor } = counting(topic, { groupId, ...rest });
+    await vi.waitFor(async () => {
+      const state = await folded(counts.changelog(groupId));
+      expect([...state.values()].reduce((sum, count) => sum + count, 0)).toBe(1_000);
+      expect(new Set(state.values())).toEqual(new Set([20]));
+    }, 20_000);
+    await processor.close();
+  });
+
+  test("goes on where it was after a restart, and after another restart", async () => {
+    const topic = await textTopic();
+    const { groupId, ...rest } = names();
+    for (let round = 1; round <= 3; round += 1) {
+      const { processor } = counting(topic, { groupId, ...rest });
+      await producer.send(topic, keysOf(300, 30));
+      await vi.waitFor(async () => {
+        expect(await folded(counts.changelog(groupId))).toEqual(
+          new Map(Array.from({ length: 30 }, (_, index) => [`k${index}`, 10 * round])),
+        );
+      }, 20_000);
+      await processor.close();
+    }
+  });
+
+  test("moves with its partition to another member, and nothing is counted twice", async () => {
+    const topic = await textTopic(8);
+    const { groupId } = names();
+    const first = counting(topic, { ...names(), groupId });
+    await producer.send(topic, keysOf(800, 80));
+    const second = counting(topic, { ...names(), groupId });
+    await vi.waitFor(() => expect(second.processor.assignment.length).toBe(4), 20_000);
+    await producer.send(topic, keysOf(800, 80));
+    await first.processor.close();
+    await producer.send(topic, keysOf(800, 80));
+    await vi.waitFor(async () => {
+      expect(await folded(counts.changelog(groupId))).toEqual(
+        new Map(Array.from({ length: 80 }, (_, index) => [`k${index}`, 30])),
+      );
+    }, 30_000);
+  });
+
+  test("keeps nothing of a handler that failed, and its retry sees what was there before", async () => {
+    const topic = await textTopic(1);
+    await producer.send(topic, keysOf(10, 1));
+    const { groupId, ...rest } = names();
+    const seen: unknown[] = [];
+    const processor = kafka.processor(topic, {
+      groupId,
+      ...rest,
+      stores: [counts],
+      retry: { attempts: 3, initialDelayMs: 1 },
+    });
+    onTestFinished(() => processor.close());
+    void processor.run(({ offset }, tx, { attempt }) => {
+      const store = tx.store(counts);
+      const before = store.get("k0") ?? 0;
+      seen.push([offset, attempt, before]);
+      store.set("k0", before + 1);
+      if (attempt < 3) throw new Error("again");
+    });
+    await vi.waitFor(
+      async () => expect(await folded(counts.changelog(groupId))).toEqual(new Map([["k0", 10]])),
+      20_000,
+    );
+    expect(seen.slice(0, 4)).toEqual([
+      [0, 1, 0],
+      [0, 2, 0],
+      [0, 3, 0],
+      [1, 1, 1],
+    ]);
+  });
+
+  test("of several topics is one for each partition number", async () => {
+    const [debits, credits] = [await textTopic(4), await textTopic(4)];
+    const { groupId, ...rest } = names();
+    await producer.send(debits, keysOf(400, 40));
+    await producer.send(credits, keysOf(400, 40));
+    counting([debits, credits], { groupId, ...rest });
+    await vi.waitFor(async () => {
+      expect(await folded(counts.changelog(groupId))).toEqual(
+        new Map(Array.from({ length: 40 }, (_, index) => [`k${index}`, 20])),
+      );
+    }, 30_000);
+  });
+
+  test("with retry topics is the same for a record that comes back", async () => {
+    const topic = await textTopic(2);
+    const { groupId, ...rest } = names();
+    await producer.send(topic, keysOf(40, 4));
+    const processor = kafka.processor(topic, {
+      groupId,
+      ...rest,
+      stores: [counts],
+      retryTopics: { delaysMs: [50] },
+    });
+    onTestFinished(() => processor.close());
+    void processor.run(({ key, offset }, tx, { attempt }) => {
+      const store = tx.store(counts);
+      store.set(key ?? "", (store.get(key ?? "") ?? 0) + 1);
+      if (offset % 5 === 0 && attempt === 1) throw new Error("again");
+    });
+    await vi.waitFor(async () => {
+      expect(await folded(counts.changelog(groupId))).toEqual(
+        new Map(Array.from({ length: 4 }, (_, index) => [`k${index}`, 10])),
+      );
+    }, 30_000);
+  });
+});
+
+describe("bad use of stores is refused by name", () => {
+  const topicOf = (name: string): Topic<string> => defineTopic(name, { value: string() });
+  const [topic, other] = [topicOf("students"), topicOf("others")];
+  const refused =
+    (options: object, topics = [topic]): (() => unknown) =>
+    () =>
+      kafka.processor(topics, { ...names(), stores: [counts], ...options });
+
+  test("at the making of the processor", () => {
+    expect(refused({ order: "none" })).toThrow(/order/);
+    expect(refused({ order: "key" }, [topic, other])).toThrow(/order/);
+    expect(refused({ stores: [counts, defineStore("counts", { value: integer() })] })).toThrow(
+      /two stores are called counts/,
+    );
+    expect(refused({ stores: [topic] })).toThrow(/stores\[0\]/);
+    expect(refused({ stores: {} })).toThrow(/stores/);
+  });
+
+  test("topics of different numbers of partitions, and a changelog with another number", async () => {
+    const { running } = counting([await textTopic(2), await textTopic(3)], names());
+    await expect(running).rejects.toThrow(/has 2.*has 3/);
+    const { groupId, ...rest } = names();
+    await createTopic({ name: `${groupId}.counts.changelog`, partitions: 5 });
+    const other = counting(await textTopic(2), { groupId, ...rest });
+    await expect(other.running).rejects.toThrow(/changelog.*5 partitions.*2/);
+  });
+
+  test("a store that is not listed, and a handler that goes on with it after its end", async () => {
+    const topicOfOne = await textTopic(1);
+    await producer.send(topicOfOne, { value: "x", key: "k" });
+    const processor = kafka.processor(topicOfOne, { ...names(), stores: [counts] });
+    await expect(
+      processor.run((_, tx) => void tx.store(defineStore("other", { value: string() }) as never)),
+    ).rejects.toThrow(/list it/);
+  });
+});
