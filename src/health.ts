@@ -1,17 +1,17 @@
-/** How a client that a {@link Kafka} made is doing. */
+/** The state of a client that a {@link Kafka} made. */
 export interface ClientHealth {
-  /** What made it: `kafka.consumer`, `processor`, `producer`, `transactionalProducer` or `table`. */
+  /** The method of `Kafka` that made it. */
   readonly kind: "consumer" | "processor" | "producer" | "transactionalProducer" | "table";
   /** Its group, its transactional id, or the topic of a table; `undefined` for a producer, which has neither. */
   readonly name: string | undefined;
   /**
-   * `idle`: nothing was asked of it yet. `failed`: `error` has ended it for good, and it counts until another one of
-   * its kind and name is made. What is closed is no longer listed.
+   * `idle`: it was not used yet. `failed`: `error` has ended it for good; it is listed until another client of its
+   * kind and name is made. Closed clients are not listed.
    */
   readonly state: "idle" | "running" | "failed";
-  /** What has ended it. */
+  /** The error that has ended it; `undefined` unless it failed. */
   readonly error: unknown;
-  /** How many partitions it has now; `undefined` for what has none. */
+  /** How many partitions are assigned to it now, or a table reads; `undefined` for producers. */
   readonly partitions: number | undefined;
 }
 
@@ -19,11 +19,11 @@ export interface ClientHealth {
 export interface BrokersHealth {
   /** Whether one of them answered in time. */
   readonly ok: boolean;
-  /** How many brokers the one that answered knows of. */
+  /** How many brokers the cluster has, as the broker that answered says. */
   readonly count: number;
-  /** How long the answer took, in milliseconds; the first time with the connection. */
+  /** How long the answer took, in milliseconds; the first one includes connecting. */
   readonly latencyMs: number;
-  /** Why there was none. */
+  /** Why none answered; `undefined` where one did. */
   readonly error: Error | undefined;
 }
 
@@ -33,11 +33,11 @@ export interface Health {
   readonly ok: boolean;
   /** Whether the brokers answer. */
   readonly brokers: BrokersHealth;
-  /** The clients that were made and not closed, and those that failed. */
+  /** The clients that are not closed, and those that failed. */
   readonly clients: readonly ClientHealth[];
 }
 
-/** What a client says of itself. @internal */
+/** The health of a client. @internal */
 export function healthOf(
   kind: ClientHealth["kind"],
   name: string | undefined,
@@ -47,7 +47,7 @@ export function healthOf(
     partitions,
   }: {
     readonly hasBegun: boolean;
-    /** What has ended it, if anything has. */
+    /** What has ended the client; `undefined` while nothing has. */
     readonly failure: { readonly error: unknown } | undefined;
     readonly partitions?: number;
   },
@@ -56,7 +56,7 @@ export function healthOf(
   return { kind, name, state, error: failure?.error, partitions };
 }
 
-/** Keeps the clients that failed beside those that live, until another one takes their place. @internal */
+/** Lists the clients that are not closed, and those that failed until another one replaces them. @internal */
 export class ClientsHealth {
   readonly #living = new Set<{ readonly health: ClientHealth }>();
   readonly #failed = new Map<string, ClientHealth>();

@@ -15,7 +15,7 @@ import type { CheckOptions } from "./preflight/options.js";
 import type { CheckReport } from "./preflight/report.js";
 import { Producer } from "./producer/producer.js";
 import type { ProducerOptions } from "./producer/options.js";
-import { RecordMover, TransactionalRecordMover } from "./transactions/record-mover.js";
+import { ProducerPolicyWriter, TransactionPolicyWriter } from "./transactions/policy-writers.js";
 import {
   TransactionalProducer,
   type TransactionalProducerOptions,
@@ -41,7 +41,7 @@ import { deferred } from "./waiting.js";
  */
 export class Kafka {
   readonly #config: ClientConfig;
-  /** What has handlers, or a loop of the user's: what runs in there may be using the others. */
+  /** Clients that run user code; closed first, because that code may use the others. */
   readonly #readers = new Set<Closable>();
   readonly #others = new Set<Closable>();
   readonly #clients = new ClientsHealth();
@@ -214,8 +214,8 @@ export class Kafka {
   }
 
   /**
-   * Closes every client made here, each politely: handlers finish, offsets are committed, records in flight are
-   * delivered. Producers go last, so that handlers can send until they have finished.
+   * Closes every client made here gracefully: handlers finish, offsets are committed, records in flight are
+   * acknowledged. Producers go last, so that handlers can send until they have finished.
    */
   async close(): Promise<void> {
     this.#closed = true;
@@ -230,9 +230,9 @@ export class Kafka {
   }
 
   readonly #writers = {
-    plain: () => new RecordMover(this.#config),
+    plain: () => new ProducerPolicyWriter(this.#config),
     transactional: (groupId: string, name: string | undefined) =>
-      new TransactionalRecordMover(this.#config, groupId, name),
+      new TransactionPolicyWriter(this.#config, groupId, name),
   };
 
   #add<Client extends Closable>(to: Set<Closable>, make: (onClosed: () => void) => Client): Client {

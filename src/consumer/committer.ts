@@ -7,12 +7,13 @@ import type { WatchedOperation } from "../telemetry/client-telemetry.js";
 import { sleep } from "../waiting.js";
 import type { OwnedPartition } from "../group/owned-partition.js";
 
-/** A crash repeats no more than this many finished records. */
+/** How many records may be finished without a commit: no more than these are redelivered after a crash. */
 const maxUncommitted = 10_000;
+/** How long to wait before a commit that failed is repeated, in milliseconds. */
 const retryMs = 200;
-/** A topic that brokers do not know for so long was deleted; one just made is not known to all of them at once. */
+/** After how long a topic counts as deleted that brokers do not know, in milliseconds; not all know a new one at once. */
 const unknownMs = 5_000;
-/** How soon to look again whether a transaction has ended that commits for a partition. */
+/** How often to look whether a transaction has ended that commits for a partition, in milliseconds. */
 const transactionMs = 20;
 
 interface InFlight {
@@ -22,8 +23,8 @@ interface InFlight {
 }
 
 /**
- * Commits in the background what is finished, one commit at a time, and learns each one's real outcome:
- * the native client answers a commit before the broker has.
+ * Commits finished records in the background, one commit at a time, and waits for the broker's answer to each:
+ * the native client itself answers before the broker has.
  */
 export class Committer {
   readonly #send: (offsets: readonly NativeOffset[]) => void;
@@ -36,11 +37,11 @@ export class Committer {
   #dirty = new Set<OwnedPartition>();
   #uncommitted = 0;
   #inFlight: readonly InFlight[] | undefined;
-  /** Topics to commit by themselves, because one of them does not exist any more and brokers do not say which. */
+  /** Topics to commit separately, because one of them does not exist any more and brokers do not say which. */
   #apart: string[] = [];
   /** By topic: since when brokers have not known it. */
   readonly #unknownSince = new Map<string, number>();
-  /** Partitions of which something could not be committed because their topic does not exist any more. */
+  /** Partitions that could not be committed because their topic does not exist any more. */
   readonly #deleted = new WeakSet<OwnedPartition>();
   #timer: NodeJS.Timeout | undefined;
   #lastError: KafkaError | undefined;
@@ -62,7 +63,7 @@ export class Committer {
     this.#observe = options.observe;
   }
 
-  /** Whether the outcome of a commit is being waited for. */
+  /** Whether the answer to a commit is awaited. */
   get isWaiting(): boolean {
     return this.#inFlight !== undefined;
   }
@@ -75,7 +76,7 @@ export class Committer {
       });
   }
 
-  /** Says that records of the partition were finished. */
+  /** Counts records of the partition that have finished, and schedules their commit. */
   finished(partition: OwnedPartition, count: number): void {
     if (partition.gone || this.#isStopped) return;
     this.#dirty.add(partition);
@@ -84,7 +85,7 @@ export class Committer {
     else this.#timer ??= setTimeout(this.#commit, this.#intervalMs);
   }
 
-  /** Commits at once where new partitions begin, if that is not what the group has committed. */
+  /** Commits the start offsets of new partitions at once, where the group has committed none. */
   begin(partitions: readonly OwnedPartition[]): void {
     const fresh = partitions.filter(({ committable }) => committable !== undefined);
     if (fresh.length === 0) return;
@@ -120,8 +121,8 @@ export class Committer {
   }
 
   /**
-   * Commits everything finished in these partitions and waits for the outcome. Gives one that was lost before,
-   * if there is any.
+   * Commits everything finished in these partitions and waits for the answer. Resolves to a partition that was lost
+   * before, if there is one.
    * @throws the last error, or `TimeoutError`, where it is not committed after `timeoutMs`; `KafkaError` with code
    *   `UNKNOWN_TOPIC` where a topic was deleted
    */
@@ -159,7 +160,7 @@ export class Committer {
     return uncommitted.find(({ gone }) => gone);
   }
 
-  /** Nothing is committed from here on. */
+  /** Commits nothing from now on. */
   stop(): void {
     this.#isStopped = true;
     clearTimeout(this.#timer);
@@ -184,11 +185,15 @@ export class Committer {
       this.settle(
         error instanceof KafkaError
           ? error
-          : new KafkaError("BROKER", "a commit could not be asked for", { cause: error, retriable: true }),
+          : new KafkaError("BROKER", "the native client refused to commit", {
+              cause: error,
+              retriable: true,
+            }),
       );
     }
   };
-  /** What is to be committed, of one topic where it is named. */
+
+  /** The offsets to commit, of one topic where it is given. */
   #batch(topic: string | undefined): readonly InFlight[] {
     const batch: InFlight[] = [];
     for (const partition of this.#dirty) {
@@ -201,7 +206,7 @@ export class Committer {
     return batch;
   }
 
-  /** The other topics were committed, or will be by themselves. In one that was deleted there is nothing to commit. */
+  /** Commits the topics separately, to find the unknown one; for one that stays unknown there is nothing to commit. */
   #onUnknown(inFlight: readonly InFlight[]): void {
     const [topic, ...others] = new Set(inFlight.map(({ partition }) => partition.topic));
     if (topic === undefined) return;

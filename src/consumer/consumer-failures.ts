@@ -17,9 +17,10 @@ import type { RawRecord } from "../record.js";
 import type { Committer } from "./committer.js";
 
 /**
- * The failure policy of a consumer at work. Dead letters are acknowledged before the failed record's offset
- * may be committed. With retry topics everything is moved in a transaction with that offset instead, so that
- * nothing is doubled either; a transaction commits an offset, so it waits until all before it is finished.
+ * Carries out the failure policy of a consumer. A dead letter is acknowledged before the failed record's offset
+ * may be committed. With retry topics, dead letters and retries are written in one transaction with that offset
+ * instead, so that none is written twice; because the transaction commits the offset, it waits until all records
+ * before it are finished.
  */
 export class ConsumerFailures implements RecordFailures {
   readonly policy: FailurePolicy;
@@ -49,7 +50,7 @@ export class ConsumerFailures implements RecordFailures {
     this.#committer = options.committer;
   }
 
-  /** Makes the topics that are missing; resolves to those to subscribe to beside the sources. */
+  /** Creates the topics that are missing; resolves to those to subscribe to beside the sources. */
   prepare = (native: NativeConsumer, signal: AbortSignal): Promise<readonly string[]> =>
     preparePolicyTopics(this.policy, this.#config, native, signal);
 
@@ -95,7 +96,7 @@ export class ConsumerFailures implements RecordFailures {
         record,
         offset: { topic: partition.topic, partition: partition.partition, offset },
         consumer: native,
-        isOurs: () => !partition.gone && !native.assignmentLost(),
+        isAssigned: () => !partition.gone && !native.assignmentLost(),
       });
       if (!isWritten) return undefined;
       partition.committedAt(offset);

@@ -14,19 +14,19 @@ export interface BatchOptions {
   readonly maxRecords?: number | undefined;
   /**
    * How long to wait for a batch to fill, in milliseconds from its first record, 0 to 60,000; 0 takes
-   * what is there.
+   * the available records at once.
    * @default 0
    */
   readonly maxWaitMs?: number | undefined;
   /**
-   * Whether a batch may hold records of several partitions; each partition's are in order. Then there
-   * is one batch at a time. Otherwise there is one at a time for each partition.
+   * Whether a batch may hold records of several partitions; each partition's are in order. If so, one
+   * batch is handled at a time, otherwise one for each partition.
    * @default false
    */
   readonly acrossPartitions?: boolean | undefined;
 }
 
-/** A batch in flight: how much of which partitions. */
+/** A batch in flight: its offsets by partition, and since which second its handler runs. */
 interface Call {
   readonly parts: readonly { readonly partition: OwnedPartition; readonly offsets: readonly number[] }[];
   second: number;
@@ -51,7 +51,7 @@ export function resolveBatchOptions(
   return checkOptions("BatchOptions", options, batchSpecs);
 }
 
-/** `runBatch`: hands records over in batches. Those of a partition never run at the same time. */
+/** `runBatch`: delivers records in batches. Batches of the same partition never run at the same time. */
 export class BatchDelivery implements Delivery {
   readonly #host: DeliveryHost;
   readonly #handler: (records: never, context: HandlerContext) => unknown;
@@ -61,10 +61,10 @@ export class BatchDelivery implements Delivery {
   readonly #second: () => number;
   readonly #ready = new Set<OwnedPartition>();
   readonly #busy = new Set<OwnedPartition>();
-  /** When the first record of a batch that is not full yet was seen. */
+  /** When the first record of the batch that is filling was seen. */
   readonly #since = new WeakMap<OwnedPartition, number>();
   readonly #calls = new Set<Call>();
-  /** Batches that gave their slot away while they waited, and want one again. */
+  /** Batches that released their slot while they waited, and wait for another. */
   readonly #slotQueue = new SlotQueue<Call>();
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
@@ -96,7 +96,7 @@ export class BatchDelivery implements Delivery {
     this.#slotQueue.release();
   };
 
-  /** Never: while batches are handled, the next ones fill. */
+  /** Never: records that arrive while batches are handled fill the next ones. */
   isBusy = (): boolean => false;
 
   oldest = (): { seconds: number; partition: OwnedPartition; offset: number } | undefined => {
@@ -127,7 +127,7 @@ export class BatchDelivery implements Delivery {
     }
   }
 
-  /** Whether to go ahead: enough is there, or as much as will be, or it has waited long enough. If not, a timer looks again when the waiting time is over. */
+  /** Whether the batch is full, cannot get fuller, or has waited for `maxWaitMs`. If not, a timer looks again then. */
   #isDue(group: readonly OwnedPartition[]): boolean {
     if (this.#maxWaitMs === 0) return true;
     let waiting = 0;
@@ -166,7 +166,7 @@ export class BatchDelivery implements Delivery {
         const { signal, stop } = anyOf(group.map((partition) => partition.signal));
         const settled = await this.#handle(call, group, records, signal).finally(stop);
         if (settled === undefined) {
-          // What stops because it was told to has not failed. The partitions that stay begin it again.
+          // A handler whose signal aborted has not failed. Partitions that stay assigned are read again from here.
           for (const { partition, offsets } of taken)
             if (!partition.seeking) this.#host.rewind(partition, offsets[0] ?? 0);
         } else this.#host.batchFinished(taken, settled.result);
@@ -185,21 +185,21 @@ export class BatchDelivery implements Delivery {
     this.#drive();
   }
 
-  /** Calls the handler, as often as the policy says where it fails; `undefined` where it was told to stop, and the batch comes again. */
+  /** Calls the handler, again after a failure as often as the policy says. `undefined`: a partition was revoked or moves, and the batch is redelivered. */
   async #handle(
     call: Call,
     group: readonly OwnedPartition[],
     records: readonly unknown[],
     signal: AbortSignal,
   ): Promise<Settled | undefined> {
-    // While an asynchronous serde worked, a partition may have been paused, or have moved. The others do not wait for it.
+    // A partition may have been paused or moved while an asynchronous serde worked. The others do not wait for it.
     if (group.some(({ seeking, paused }) => seeking || paused)) return undefined;
     for (let attempt = 1; ; attempt += 1) {
       if (signal.aborted) return undefined;
       try {
         return { result: await this.#handler(records as never, { signal, attempt }) };
       } catch (error) {
-        // Read again: it may have aborted while the handler ran.
+        // A signal may have aborted while the handler ran.
         if (group.some((partition) => partition.signal.aborted)) return undefined;
         const [part] = call.parts;
         const { failures } = this.#host;
@@ -213,7 +213,7 @@ export class BatchDelivery implements Delivery {
     }
   }
 
-  /** Waits without a slot; `false` where a partition of the batch is given up or moves. */
+  /** Waits without a slot; `false` where a partition of the batch is revoked or moves meanwhile. */
   async #wait(call: Call, group: readonly OwnedPartition[], ms: number): Promise<boolean> {
     this.#calls.delete(call);
     this.#drive();
@@ -230,7 +230,7 @@ export class BatchDelivery implements Delivery {
     return this.#across ? 1 : this.#host.limit();
   }
 
-  /** Takes records up to the limit. One that does not decode ends the batch before it, and fails when it comes first. */
+  /** Takes records up to the limit. A record that does not decode ends the batch before it, and is dealt with as the first of the next. */
   async #fill(
     call: Call,
     part: { readonly partition: OwnedPartition; readonly offsets: number[] },

@@ -2,7 +2,7 @@ import { KafkaError } from "../errors.js";
 import type { Logger } from "../logger.js";
 import type { Delivery } from "./delivery.js";
 
-/** Counts seconds, so that every call of a handler can be dated at no cost, and looks each second for one that hangs. */
+/** Counts seconds, so that dating a call of a handler costs nothing, and looks each second for a call that hangs. */
 export class HandlerWatch {
   readonly #what: "consumer" | "processor";
   readonly #groupId: string;
@@ -12,7 +12,7 @@ export class HandlerWatch {
   #now = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  /** A handler that runs for more than `maxPollIntervalMs` has its partition aborted; then `onHang` is told. */
+  /** Once a call runs for more than `maxPollIntervalMs`, aborts its partition's signal and calls `onHang`. */
   constructor(
     what: "consumer" | "processor",
     options: { readonly groupId: string; readonly maxPollIntervalMs: number },
@@ -26,7 +26,7 @@ export class HandlerWatch {
     this.#onHang = onHang;
   }
 
-  /** In which second it is. */
+  /** The current second. */
   readonly second = (): number => this.#now;
 
   start(delivery: Delivery): void {
@@ -45,7 +45,7 @@ export class HandlerWatch {
     if (oldest === undefined) return;
     const { seconds, partition, offset } = oldest;
     const limit = this.#limitMs / 1_000;
-    const place = {
+    const where = {
       topic: partition.topic,
       partition: partition.partition,
       offset,
@@ -54,14 +54,14 @@ export class HandlerWatch {
     if (seconds === Math.max(1, Math.floor(limit / 2)))
       this.#logger.warn(
         `a handler has been running for ${seconds} s; the ${this.#what} stops at maxPollIntervalMs`,
-        place,
+        where,
       );
     if (seconds <= limit) return;
     const error = new KafkaError(
       "HANDLER_TIMEOUT",
-      `${place.topic}[${place.partition}] offset ${offset}: the handler has been running for more than maxPollIntervalMs ` +
+      `${where.topic}[${where.partition}] offset ${offset}: the handler has been running for more than maxPollIntervalMs ` +
         `(${this.#limitMs} ms). Give its calls a deadline, or raise the option`,
-      place,
+      where,
     );
     partition.abort(error);
     this.#onHang(error);

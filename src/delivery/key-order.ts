@@ -1,6 +1,6 @@
 /**
  * Keeps the order of each key while different keys overtake each other: one item of a key runs at a
- * time, the others wait behind it in the order they came. Items without a key never wait.
+ * time, the others wait behind it in their order. Items without a key never wait.
  */
 export class KeyOrder<Item> {
   readonly #waiting = new Map<string, Item[]>();
@@ -11,25 +11,25 @@ export class KeyOrder<Item> {
     return this.#size;
   }
 
-  /** Whether the item may run now; if not, it waits and `leave` gives it back in its turn. */
+  /** Whether the item may run now; if not, it waits until `leave` returns it in its turn. */
   enter(key: string | undefined, item: Item): boolean {
     if (key === undefined) return true;
-    const lane = this.#waiting.get(key);
-    if (lane === undefined) {
+    const queue = this.#waiting.get(key);
+    if (queue === undefined) {
       this.#waiting.set(key, []);
       return true;
     }
-    lane.push(item);
+    queue.push(item);
     this.#size += 1;
     return false;
   }
 
-  /** Ends the turn of the key's running item; gives the next one, whose turn it is at once. */
+  /** Ends the turn of the key's running item and returns the next one, which runs now. */
   leave(key: string | undefined): Item | undefined {
     if (key === undefined) return undefined;
-    const lane = this.#waiting.get(key);
-    if (lane === undefined) return undefined;
-    const next = lane.shift();
+    const queue = this.#waiting.get(key);
+    if (queue === undefined) return undefined;
+    const next = queue.shift();
     if (next === undefined) this.#waiting.delete(key);
     else this.#size -= 1;
     return next;

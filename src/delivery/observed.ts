@@ -2,7 +2,7 @@ import type { Ended, ProcessActivity, ProcessedRecord } from "../telemetry/activ
 import type { ClientTelemetry, WatchedOperation } from "../telemetry/client-telemetry.js";
 import { type HandlerContext, isPromise } from "./delivery.js";
 
-/** The handler of `run`; with telemetry, one that tells of each of its calls. */
+/** The handler of `run`; with telemetry, one that reports each of its calls. */
 export function observedHandler(
   telemetry: ClientTelemetry | undefined,
   groupId: string,
@@ -15,7 +15,7 @@ export function observedHandler(
     );
 }
 
-/** The same for the handler of `runBatch`. */
+/** The handler of `runBatch`; with telemetry, one that reports each of its calls. */
 export function observedBatchHandler(
   telemetry: ClientTelemetry | undefined,
   groupId: string,
@@ -60,7 +60,7 @@ async function settled(operation: WatchedOperation<Ended>, returned: PromiseLike
   }
 }
 
-/** The iterator of a loop; with telemetry, one that tells how long each record was in its hand. */
+/** The iterator of a `for await`; with telemetry, one that reports how long the body had each record. */
 export function observedIterator<Item>(
   telemetry: ClientTelemetry | undefined,
   groupId: string,

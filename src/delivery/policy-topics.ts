@@ -9,21 +9,21 @@ import { sleep } from "../waiting.js";
 
 const askTimeoutMs = 2_000;
 const createTimeoutMs = 10_000;
-/** How long a new topic may take until every broker knows of it. */
+/** How long a new topic may take until brokers know of it, in milliseconds. */
 const appearWithinMs = 15_000;
 const appearPauseMs = 100;
 
 /**
- * What the topics are made with where their definition says nothing else: dead letters stay until somebody deals with them,
- * and both are logs of their own, whatever the broker's defaults are. They take whatever their source takes,
- * and the headers that say what happened.
+ * The configuration of topics whose definition gives none. Dead letters stay until somebody deals with them. Neither kind
+ * is compacted, whatever the broker's default is, and both take records as large as any source's, with the headers that
+ * say what happened.
  */
 const common = { "cleanup.policy": "delete", "max.message.bytes": "100000000" } as const;
 const configs = { "dead-letter": { ...common, "retention.ms": "-1" }, retry: common } as const;
 
 /**
- * Makes the topics that the policy writes to where they are missing, with as many partitions and
- * replicas as their source has, and tells the policy how many there are. Resolves to the topics to subscribe to beside
+ * Creates the topics that the policy writes to where they are missing, with as many partitions and
+ * replicas as their source has, and tells the policy how many partitions each has. Resolves to the topics to subscribe to beside
  * the sources: the policy's retry topics.
  *
  * @throws `AuthorizationError`, or the broker's refusal, which name the topics
@@ -41,7 +41,7 @@ export async function preparePolicyTopics(
     else missing.push(topic);
   }
   if (missing.length === 0) return policy.retryTopics;
-  config.logger.info("topics of the failure policy are made", { topics: missing.map(({ name }) => name) });
+  config.logger.info("topics of the failure policy are created", { topics: missing.map(({ name }) => name) });
   let fatal: KafkaError | undefined;
   const admin = new NativeAdmin(config, (error) => {
     fatal ??= error;
@@ -52,7 +52,7 @@ export async function preparePolicyTopics(
   } finally {
     await admin.disconnect();
   }
-  for (const { name } of missing) policy.learnPartitions(name, await untilThere(name, native, signal));
+  for (const { name } of missing) policy.learnPartitions(name, await untilKnown(name, native, signal));
   if (fatal !== undefined) throw fatal;
   return policy.retryTopics;
 }
@@ -65,7 +65,7 @@ async function create(
 ): Promise<void> {
   const { name, sources, definition, use } = topic;
   const sizes = await Promise.all(sources.map((source) => sizeOf(source, native)));
-  /** Zero where no source is there yet: then it is the broker's default. */
+  /** The largest of the sources; where none exists yet, -1 for the broker's default. */
   const largest = (dimension: keyof TopicSize): number =>
     Math.max(...sizes.map((size) => size[dimension])) || -1;
   try {
@@ -80,10 +80,10 @@ async function create(
     );
   } catch (error) {
     if (!(error instanceof KafkaError)) throw error;
-    // Another member was quicker.
+    // Another member has created it.
     if (error.nativeCode === nativeCodes.topicExists) return;
     const names = missing.map((each) => each.name).join(", ");
-    const message = `the failure policy needs the topics ${names}, which are missing and could not be made: ${error.message}. Create them, or grant CREATE on them`;
+    const message = `the failure policy needs the topics ${names}, which are missing and could not be created: ${error.message}. Create them, or grant CREATE on them`;
     const context = { cause: error, topic: name, nativeCode: error.nativeCode };
     throw error instanceof AuthorizationError
       ? new AuthorizationError(message, context)
@@ -91,17 +91,21 @@ async function create(
   }
 }
 
-async function untilThere(topic: string, native: NativeConsumer, signal: AbortSignal): Promise<number> {
+async function untilKnown(topic: string, native: NativeConsumer, signal: AbortSignal): Promise<number> {
   const deadline = Date.now() + appearWithinMs;
   for (;;) {
     signal.throwIfAborted();
     const { partitions } = await sizeOf(topic, native);
     if (partitions > 0) return partitions;
     if (Date.now() >= deadline)
-      throw new KafkaError("UNKNOWN_TOPIC", `${topic}: the topic was made, and is not there yet`, {
-        topic,
-        retriable: true,
-      });
+      throw new KafkaError(
+        "UNKNOWN_TOPIC",
+        `${topic}: the topic was created, and brokers do not know it yet`,
+        {
+          topic,
+          retriable: true,
+        },
+      );
     await sleep(appearPauseMs, signal);
   }
 }

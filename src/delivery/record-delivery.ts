@@ -7,49 +7,49 @@ import type { Settled } from "./record-failures.js";
 import { SlotQueue } from "./slot-queue.js";
 import { isOutage } from "./serde-outage.js";
 
-/** How long handlers that finish at once may keep the event loop to themselves. */
+/** How long synchronous handlers may occupy the event loop before others have a turn, in milliseconds. */
 const turnMs = 20;
-/** Looking at the clock costs more than many a handler. */
+/** How many records are handled between two looks at the clock, which costs more than many a handler. */
 const recordsBetweenLooks = 32;
 /** How many records may wait behind others of their key, for each partition. */
 const maxParked = 1_000;
 /**
- * How many records may have started from the first unfinished one on: what a crash repeats, and what has to
- * be remembered while one slow record holds the others' offsets back.
+ * How many records of a partition may have started from the first unfinished one on. It bounds how many are redelivered
+ * after a crash, and the memory for their offsets while one slow record holds back the commit.
  */
 const maxPending = 10_000;
 
-/** A slot taken by a partition: what runs in it, and since which second. */
+/** A handler slot that a partition has taken: which record runs in it, and since which second. */
 interface Slot {
   readonly partition: OwnedPartition;
   offset: number;
-  /** `undefined` while nothing is being waited for. */
+  /** `undefined` while no handler or serde is being waited for. */
   second: number | undefined;
 }
 
-/** The keys of a partition, since its last seek. */
+/** The key order of a partition, since its last seek. */
 interface PartitionKeys {
   readonly moves: number;
   readonly order: KeyOrder<RawRecord>;
-  /** Records whose turn it was while the partition was paused. */
+  /** Records whose turn came while the partition was paused. */
   readonly postponed: RawRecord[];
 }
 
-/** `run`: hands records to a handler one by one, in the order asked for. */
+/** `run`: delivers records to a handler one by one, in the order that the option `order` asks for. */
 export class RecordDelivery implements Delivery {
   readonly #host: DeliveryHost;
   readonly #handler: (record: never, context: HandlerContext) => unknown;
   readonly #order: "partition" | "key" | "none";
   readonly #second: () => number;
-  /** Partitions with something to hand over that wait for a free slot, in turn. */
+  /** Partitions with available records that wait for a free slot, in turn. */
   readonly #ready = new Set<OwnedPartition>();
-  /** Partitions that are being worked through in order. */
+  /** Partitions whose records are being handled in order. */
   readonly #busy = new Set<OwnedPartition>();
-  /** A seek begins new keys: what waits in the old ones is dropped. */
+  /** A seek begins a new key order: records that wait in the old one are dropped. */
   readonly #keys = new WeakMap<OwnedPartition, PartitionKeys>();
   readonly #contexts = new WeakMap<OwnedPartition, HandlerContext>();
   readonly #slots = new Set<Slot>();
-  /** Records in hand that gave their slot away while they waited, and want one again. */
+  /** Records in hand that released their slot while they waited, and wait for another. */
   readonly #slotQueue = new SlotQueue<Slot>();
   #driving = false;
   #stopped = false;
@@ -90,7 +90,7 @@ export class RecordDelivery implements Delivery {
     return oldest;
   };
 
-  /** Fills the free slots. What becomes ready meanwhile has its turn in the same loop: handlers that finish at once would go deep otherwise. */
+  /** Fills the free slots. Partitions that become ready meanwhile have their turn in the same loop: synchronous handlers would otherwise recurse. */
   #drive(): void {
     if (this.#driving) return;
     this.#driving = true;
@@ -123,14 +123,14 @@ export class RecordDelivery implements Delivery {
       if (previous === undefined) return started;
       const next = keys?.order.leave(keyOf(previous));
       if (next === undefined || partition.goesOn) return next;
-      // A pause keeps the record; a seek or the end of the assignment drops its lane.
+      // A pause keeps the record; a seek or the end of the assignment drops its key order.
       keys?.postponed.push(next);
       return undefined;
     });
     if (this.#hasWork(partition)) this.#ready.add(partition);
   }
 
-  /** Handles one record after the other, in a slot of its own. `next` is told the one before. */
+  /** Handles one record after the other in one slot; `next` gets the one before. */
   async #work(
     partition: OwnedPartition,
     next: (previous: RawRecord | undefined) => RawRecord | undefined,
@@ -176,7 +176,7 @@ export class RecordDelivery implements Delivery {
         if (this.#order === "partition" && this.#ready.size > 0 && !this.#hasSlot()) break;
       }
     } catch (error) {
-      // What stops because it was told to has not failed: its record comes again.
+      // A handler whose signal aborted has not failed: its record is redelivered.
       if (!partition.signal.aborted) this.#host.failed(error);
       return;
     } finally {
@@ -227,7 +227,7 @@ export class RecordDelivery implements Delivery {
         return { result: await this.#handler(decoded as never, { signal: partition.signal, attempt: next }) };
       } catch (again) {
         error = again;
-        // What did not decode has cost no call yet, nor does an outage.
+        // A record that did not decode was no call of the handler, nor is an outage.
         if (hasDecoded || (attempt > 0 && !isOutage(again))) attempt = next;
       } finally {
         slot.second = undefined;
@@ -235,7 +235,7 @@ export class RecordDelivery implements Delivery {
     }
   }
 
-  /** Waits for a slot to be free again. Gives `false` where the partition is given up or moves before that. */
+  /** Waits for a free slot. Resolves to `false` where the partition is revoked or moves before that. */
   async #waitForSlot(slot: Slot): Promise<boolean> {
     const { partition } = slot;
     const isOver = (): boolean => this.#stopped || partition.releasing || partition.seeking;
@@ -249,12 +249,12 @@ export class RecordDelivery implements Delivery {
   }
 
   /**
-   * Whether what took time to decode is still to be handled: the partition may have moved meanwhile. Waits for
-   * the end of a pause without a slot, for nothing runs.
+   * Whether a record that was decoded asynchronously is still to be handled: its partition may have moved meanwhile.
+   * Waits for the end of a pause without a slot, because no handler runs.
    */
   async #goesOn(slot: Slot): Promise<boolean> {
     const { partition } = slot;
-    // Again, because the next pause may come between the end of one and our being told of it.
+    // A loop, because the user may pause again between `resume` and the end of this wait.
     while (partition.paused) {
       slot.second = undefined;
       this.#slots.delete(slot);
@@ -293,7 +293,7 @@ export class RecordDelivery implements Delivery {
     return keys;
   }
 
-  /** What all records of the partition are handed over with; `undefined` where they differ. */
+  /** The context that all records of the partition share; `undefined` where each has its own. */
   #contextOf(partition: OwnedPartition): HandlerContext | undefined {
     if (this.#host.failures?.policy.isRetryTopic(partition.topic) === true) return undefined;
     let context = this.#contexts.get(partition);

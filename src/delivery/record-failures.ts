@@ -11,22 +11,22 @@ import type { OwnedPartition } from "../group/owned-partition.js";
 import type { AnyTopicPattern } from "../topic-pattern.js";
 import type { AnyTopic } from "../topic.js";
 
-/** What a failed record is finished with, in place of what its handler would have returned. */
+/** Finishes a failed record: `result` stands for what its handler would have returned. */
 export interface Settled {
   readonly result: unknown;
 }
 
-/** What a delivery does about failed records. */
+/** What deliveries need of a failure policy: its decisions, and how a client carries them out. */
 export interface RecordFailures {
   readonly policy: FailurePolicy;
-  /** Writes the record elsewhere; `undefined` where that may not be any more, and it comes again. */
+  /** Writes the record elsewhere. `undefined`: the partition was revoked or lost before, and the record is redelivered. */
   readonly move: (
     partition: OwnedPartition,
     raw: RawRecord,
     outcome: Outcome & { readonly action: "move" },
     error: unknown,
   ) => Promise<Settled | undefined> | Settled;
-  /** Passes over the record. */
+  /** Finishes the record without a call of its handler. */
   readonly skip: (raw: RawRecord, error: unknown) => Settled;
 }
 
@@ -36,23 +36,23 @@ export interface PolicyWriter {
   readonly close: () => Promise<void>;
 }
 
-/** Writes records of the failure policy in one transaction with the offset of what failed. */
+/** Writes records of the failure policy in one transaction with the offset of the record that failed. */
 export interface TransactionalPolicyWriter {
-  /** `false`: nothing was written, because `isOurs` said that the partition is another member's now. */
+  /** `false`: nothing was written, because the partition is no longer assigned to this member (`isAssigned`). */
   readonly write: (move: {
     readonly topic: string;
     readonly record: EncodedRecord;
     readonly offset: NativeOffset;
     readonly consumer: NativeConsumer;
-    readonly isOurs: () => boolean;
+    readonly isAssigned: () => boolean;
   }) => Promise<boolean>;
   readonly close: () => Promise<void>;
 }
 
-/** Makes what writes for a consumer: it may not know producers itself. */
+/** Makes the policy writers of a consumer, which itself knows no producers. */
 export interface PolicyWriters {
   readonly plain: () => PolicyWriter;
-  /** `name` is the member's, where it has one that outlives restarts. */
+  /** `name` is the `groupInstanceId`, where the member has one. */
   readonly transactional: (groupId: string, name: string | undefined) => TransactionalPolicyWriter;
 }
 
@@ -91,7 +91,7 @@ export function checkFailureUse(policy: FailurePolicy | undefined, way: "runBatc
     );
 }
 
-/** Says where a record went that failed. */
+/** Logs where a record that failed is written to. */
 export function logMove(
   logger: Logger,
   groupId: string,
@@ -101,24 +101,24 @@ export function logMove(
   error: unknown,
 ): void {
   const level = to === "dead-letter" ? "warn" : "info";
-  logger[level](`a record failed and goes to ${move.topic}`, { ...placeOf(raw), groupId, error });
+  logger[level](`a record failed and goes to ${move.topic}`, { ...positionOf(raw), groupId, error });
 }
 
-/** Says which record was passed over. */
+/** Logs which record is skipped. */
 export function logSkip(logger: Logger, groupId: string, raw: RawRecord, error: unknown): void {
-  logger.warn("a record does not fit its topic and is skipped", { ...placeOf(raw), groupId, error });
+  logger.warn("a record does not fit its topic and is skipped", { ...positionOf(raw), groupId, error });
 }
 
-/** Says which record waits to be decoded. */
+/** Logs which record waits to be decoded. */
 export function logWaiting(logger: Logger, groupId: string, raw: RawRecord, error: KafkaError): void {
   logger.warn(`a record cannot be decoded for now and waits: ${error.message}`, {
-    ...placeOf(raw),
+    ...positionOf(raw),
     groupId,
     error,
   });
 }
 
-function placeOf({ topic, partition, offset }: RawRecord): {
+function positionOf({ topic, partition, offset }: RawRecord): {
   readonly topic: string;
   readonly partition: number;
   readonly offset: number;

@@ -16,7 +16,7 @@ interface InHand {
 }
 
 /**
- * `for await`: hands records out one at a time. Asking for the next one says that the loop's body has
+ * `for await`: delivers records one at a time. Asking for the next one says that the loop's body has
  * finished with the one in hand. Leaving the loop closes the consumer, and the record in hand stays
  * uncommitted: the iterator cannot tell `break` from a `throw`.
  */
@@ -30,7 +30,7 @@ export class RecordIterator<Record> implements Delivery, AsyncIterableIterator<R
   #inTurn = 0;
   #inHand: InHand | undefined;
   #waiting: Deferred<void> | undefined;
-  /** Calls of `next` that are not answered yet, and the last one. */
+  /** How many calls of `next` are not answered yet. */
   #calls = 0;
   #last: Promise<unknown> = Promise.resolve();
   #ended = false;
@@ -178,7 +178,7 @@ export class RecordIterator<Record> implements Delivery, AsyncIterableIterator<R
     throw error;
   }
 
-  /** The partition whose records are handed out now; partitions take turns. */
+  /** The partition whose turn it is. */
   #turn(): OwnedPartition | undefined {
     for (const partition of this.#ready) {
       if (partition.open && partition.queue.length > 0) {
@@ -211,9 +211,9 @@ export class RecordIterator<Record> implements Delivery, AsyncIterableIterator<R
   }
 }
 
-/** In place of a decoded record: it was finished without the loop's body, or the client stops because of it. */
+/** Instead of a decoded record: it was finished without the loop's body, or the client stops because of it. */
 const settled = Symbol("settled");
-/** In place of a decoded record: its partition was revoked or moved while it waited. */
+/** Instead of a decoded record: its partition was revoked or moved while it waited. */
 const redelivered = Symbol("redelivered");
 
 /** Whether records that were taken of the partition no longer count. */

@@ -1,11 +1,11 @@
 import { deferred } from "../waiting.js";
 import type { OwnedPartition } from "../group/owned-partition.js";
 
-/** Who gave a slot among the handlers away while it waited, and wants one again: in the order they came. */
+/** Holders that released their handler slot while they waited and need one again, in their order. */
 export class SlotQueue<Holder> {
   readonly #waiting = new Set<{ readonly holder: Holder; readonly resolve: () => void }>();
 
-  /** Resolves when `admit` gave it a slot, all were released, or one of its partitions is given up or moves. */
+  /** Resolves when `admit` gives the holder a slot, on `release`, or when one of its partitions is revoked or moves. */
   async wait(holder: Holder, partitions: readonly OwnedPartition[]): Promise<void> {
     const { promise, resolve } = deferred();
     const waiting = { holder, resolve };
@@ -16,7 +16,7 @@ export class SlotQueue<Holder> {
     this.#waiting.delete(waiting);
   }
 
-  /** Gives the free slots away. */
+  /** Gives free slots to those that wait. */
   admit(slots: Set<Holder>, hasSlot: () => boolean): void {
     for (const waiting of this.#waiting) {
       if (!hasSlot()) return;
@@ -26,6 +26,7 @@ export class SlotQueue<Holder> {
     }
   }
 
+  /** Ends all waiting without a slot: the delivery stops. */
   release(): void {
     for (const { resolve } of this.#waiting) resolve();
   }

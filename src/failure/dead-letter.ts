@@ -27,17 +27,17 @@ export interface DeadLetterInfo {
   readonly errorCode: string | undefined;
   /** How often the handler was called; 0 for `invalid`. */
   readonly attempts: number;
-  /** Where the record came from. */
+  /** The topic in which the record failed; for a record of a retry topic, the topic it was retried for. */
   readonly sourceTopic: string;
-  /** Where the record came from. */
+  /** The partition of the source topic. */
   readonly sourcePartition: number;
-  /** Where the record came from. */
+  /** The offset in that partition. */
   readonly sourceOffset: number;
   /** The record's timestamp there, in milliseconds since the epoch; -1 for none. */
   readonly sourceTimestamp: number;
   /** The id of the group in which it failed. */
   readonly groupId: string;
-  /** When it was given up, in milliseconds since the epoch. */
+  /** When it was written to the dead letters, in milliseconds since the epoch. */
   readonly failedAt: number;
 }
 

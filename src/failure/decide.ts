@@ -11,7 +11,7 @@ export type Decision =
   /** Forward it to the retry topic of this stage, counted from 1, to be called again no earlier than in `delayMs`. */
   | { readonly action: "retry-topic"; readonly stage: number; readonly delayMs: number }
   | { readonly action: "dead-letter" }
-  /** Pass over it. */
+  /** Skip the record. */
   | { readonly action: "skip" }
   /** Stop with this error; the record stays uncommitted. */
   | { readonly action: "fail"; readonly error: unknown };
@@ -30,7 +30,7 @@ export interface FailedCall {
   readonly stage: number;
 }
 
-/** Decides what becomes of a record whose handler threw. No I/O; chance comes from `random`. */
+/** Decides what becomes of a record whose handler threw. No I/O; randomness comes from `random`. */
 export function decide(
   policy: ResolvedFailureOptions,
   call: FailedCall,
@@ -57,7 +57,7 @@ export function decide(
       };
   }
   if (policy.deadLetterTopicOf(topic) !== undefined) return { action: "dead-letter" };
-  // A policy that ran out says so; an error that no attempt could mend stays what it is.
+  // Exhausted retries are an error of their own; an error that no retry could help stays what it is.
   return { action: "fail", error: worthTrying && attempt > 1 ? exhausted(policy, call) : error };
 }
 
@@ -79,7 +79,7 @@ function exhausted(policy: ResolvedFailureOptions, call: FailedCall): RetriesExh
   const reason = describeError(error).message;
   return new RetriesExhaustedError(
     `${topic}[${partition}] offset ${offset}: all ${attempt} calls of the handler failed, the last one with: ${reason}. ` +
-      "Mend what fails and start again, or say with deadLetter where such records go",
+      "Fix what fails and start again, or give deadLetter a topic for such records",
     { cause: error, attempts: attempt, topic, partition, offset, groupId: policy.groupId },
   );
 }

@@ -14,7 +14,7 @@ export function errorFields(error: unknown): readonly (readonly [string, string]
   return fields;
 }
 
-/** An error in words, whatever was thrown: reading from it may throw again, and what is there may be no text. */
+/** The texts of an error, whatever was thrown: reading its properties may throw, and they may be no texts. */
 export function describeError(error: unknown): {
   readonly name: string;
   readonly message: string;

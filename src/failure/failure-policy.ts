@@ -8,7 +8,7 @@ import { sizeOf, toNativeHeaders } from "./header-block.js";
 import type { PolicyTopic, ResolvedFailureOptions } from "./options.js";
 import { parseRetryRecord, retryHeaders } from "./retry-record.js";
 
-/** A failed call, as whoever called the handler knows it. */
+/** A failed call of a handler, or a record that does not decode. */
 export interface Failure {
   /** The record as it was fetched, from a source topic or one of its retry topics. */
   readonly raw: RawRecord;
@@ -35,15 +35,15 @@ export type Outcome =
 const maxWaitMs = 86_400_000;
 
 /**
- * The failure policy of one consumer or processor: decides what becomes of failed records, and makes the
- * records for the retry topics and the dead letters. No I/O: time, chance and the numbers of partitions are given.
+ * The failure policy of one consumer or processor: decides what becomes of records that fail, and builds the
+ * records for the retry topics and the dead letters. No I/O: time, randomness and partition counts are given.
  */
 export class FailurePolicy {
   readonly options: ResolvedFailureOptions;
   readonly #retrySources = new Map<string, { readonly topic: string; readonly stage: number }>();
   readonly #now: () => number;
   readonly #random: () => number;
-  /** How many partitions the topics have that are written to; filled when they are made. */
+  /** How many partitions each topic has that the policy writes to. */
   readonly #partitions = new Map<string, number>();
 
   constructor(
@@ -58,7 +58,7 @@ export class FailurePolicy {
       for (const [index, name] of names.entries()) this.#retrySources.set(name, { topic, stage: index + 1 });
   }
 
-  /** The topics that are written to, to be made where they are missing. */
+  /** The topics that the policy writes to; they are created where they are missing. */
   get topics(): readonly PolicyTopic[] {
     return this.options.topics;
   }
@@ -68,7 +68,7 @@ export class FailurePolicy {
     return [...this.#retrySources.keys()];
   }
 
-  /** Remembers how many partitions a topic has that is written to. */
+  /** Remembers how many partitions a topic has that the policy writes to. */
   learnPartitions(topic: string, count: number): void {
     this.#partitions.set(topic, count);
   }
@@ -95,17 +95,17 @@ export class FailurePolicy {
     return { ...raw, topic, partition, offset, timestamp, headers: toRawHeaders(headers) };
   }
 
-  /** How often the handler was called for this record before it came here. */
+  /** How often the handler was called for this record before it was written to this topic. */
   callsBefore(raw: RawRecord): number {
     if (!this.#retrySources.has(raw.topic)) return 0;
     return this.#parse(raw).attempts;
   }
 
-  /** When a record of this topic may be handed over, in milliseconds since the epoch; `undefined` where all may be at once. */
+  /** When a record of this topic may be delivered, in milliseconds since the epoch; `undefined` where all may be at once. */
   dueAtOf = (topic: string): ((raw: RawRecord) => number) | undefined =>
     this.#retrySources.has(topic) ? this.#dueAt : undefined;
 
-  /** One that is not ours need not wait. */
+  /** A record that this policy did not write need not wait. */
   readonly #dueAt = (raw: RawRecord): number => {
     try {
       return this.#parse(raw).dueAt;
@@ -114,7 +114,7 @@ export class FailurePolicy {
     }
   };
 
-  /** What to do about a batch whose handler threw: what it failed for is not known, so it is only called again. */
+  /** What to do about a batch whose handler threw: which record it failed for is not known, so it is only called again. */
   onBatchFailure(
     first: { readonly topic: string; readonly partition: number; readonly offset: number },
     error: unknown,

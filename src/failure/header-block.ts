@@ -3,13 +3,13 @@ import type { NativeHeader, RawHeaders } from "../record.js";
 /** Headers by their names without the prefix. */
 export type HeaderFields = ReadonlyMap<string, string>;
 
-/** No field that the library writes is longer; what is read and is longer is not ours. */
+/** No field that the library writes is longer; a longer one was written by something else, and is ignored. */
 const maxFieldBytes = 4_096;
 const truncated = "…";
 
 /**
- * Headers with one block of the library's own after them: `<prefix>.version`, then the fields. What the record
- * had before stays as it was, blocks of older trips included.
+ * Headers with one block of the library's own after them: `<prefix>.version`, then the fields. The record's headers
+ * stay as they were, blocks of earlier failures included.
  */
 export function withBlock(
   headers: RawHeaders,

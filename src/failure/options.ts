@@ -8,7 +8,7 @@ import type { AnyTopic } from "../topic.js";
 import type { Backoff } from "./retry-delays.js";
 import { deadLetterTopicOf, mayBeMadeFrom, retryTopicOf } from "./topic-names.js";
 
-/** Calling a handler again that threw: in place, while the records behind it wait. */
+/** Calling a handler that threw again at once or after a delay, while the records behind it wait. */
 export interface RetryOptions {
   /** How often the handler is called for one record at most, the first call included; 1 to 1,000. @default 5 */
   readonly attempts?: number | undefined;
@@ -43,28 +43,29 @@ export interface RetryTopicsOptions {
   readonly delaysMs: readonly number[];
 }
 
-/** What becomes of a record that does not decode: the consumer stops, it goes to the dead letters, or it is passed over. */
+/** What becomes of a record that does not decode: the consumer stops, it goes to the dead letters, or it is skipped. */
 export type OnInvalid = "fail" | "dead-letter" | "skip";
 
 /** What becomes of records that fail: options of a consumer and of a processor. Without any of them the first failure stops it. */
 export interface FailureOptions {
-  /** Call the handler again in place. Absent: it is called once. */
+  /** Call the handler again while the records behind it wait. Absent: it is called once. */
   readonly retry?: RetryOptions | undefined;
   /**
    * After that, call it again later: the record goes through the topics `<topic>.<groupId>.retry-<n>`, in
-   * one transaction with the offset, and loses its place in the order. The topics are made where they are missing.
+   * one transaction with the offset, and leaves the order of its partition. The topics are created where they are
+   * missing. Absent: there are none.
    */
   readonly retryTopics?: RetryTopicsOptions | undefined;
   /**
    * Where records go for which every attempt of the handler failed (those that do not decode go there only with
    * `onInvalid: "dead-letter"`): `true` for `<topic>.<groupId>.dead-letter`, or a topic of yours,
-   * of which only name, partitions, replication factor and configuration count. Made where it is missing.
+   * of which only name, partitions, replication factor and configuration count. Created where it is missing.
    * Absent: the consumer stops, and the record stays uncommitted.
    */
   readonly deadLetter?: boolean | AnyTopic | undefined;
   /**
    * What becomes of records whose key, value or headers do not decode or do not fit the topic: the consumer stops,
-   * they go to the dead letters (which needs `deadLetter`), or they are logged and passed over.
+   * they go to the dead letters (which needs `deadLetter`), or they are logged and skipped.
    * @default "fail"
    */
   readonly onInvalid?: OnInvalid | undefined;
@@ -76,12 +77,12 @@ interface ResolvedRetry extends Backoff {
   readonly retryIf: ((error: unknown, attempt: number) => boolean) | undefined;
 }
 
-/** A topic that the policy writes to: it is made where it is missing. */
+/** A topic that the policy writes to; it is created where it is missing. */
 export interface PolicyTopic {
   readonly name: string;
   /** The topics whose number of partitions it gets, the largest of them. */
   readonly sources: readonly string[];
-  /** The user's own definition, whose settings it is made with. */
+  /** The user's own definition, whose settings it is created with. */
   readonly definition: AnyTopic | undefined;
   readonly use: "dead-letter" | "retry";
 }
@@ -176,7 +177,7 @@ export function resolveFailureOptions(
   };
 }
 
-/** Of a pattern's topics, which may come later, no names can be made beforehand. */
+/** The topics that a pattern fits are not known beforehand, so no retry or dead-letter topics can be created for them. */
 function checkForPattern(delaysMs: readonly number[], deadLetter: true | AnyTopic | undefined): void {
   if (delaysMs.length > 0)
     throw new ConfigError("retryTopics", "a topic pattern has no retry topics: name the topics instead");
@@ -211,14 +212,14 @@ function checkDeadLetter(path: string, deadLetter: unknown): true | AnyTopic | u
   throw new ConfigError(path, `expected true, or a topic made with defineTopic, got ${describe(deadLetter)}`);
 }
 
-/** A record that fails must not come back by itself, neither to this consumer nor to that of its dead letters. */
+/** A record that fails must not be delivered again without end, neither to this consumer nor to that of its dead letters. */
 function checkNoCycle({ topics, patterns = [] }: PolicySources, made: readonly PolicyTopic[]): void {
   for (const { name, use } of made) {
     const field = use === "retry" ? "retryTopics" : "deadLetter";
     if (topics.includes(name) || patterns.some((pattern) => pattern.test(name)))
       throw new ConfigError(
         field,
-        `${name} is one of the topics that are consumed: a record that fails would come back for ever`,
+        `${name} is one of the topics that are consumed: a record that fails would be consumed again without end`,
       );
     if (made.filter((other) => other.name === name).length > 1)
       throw new ConfigError(

@@ -8,8 +8,8 @@ export interface Backoff {
 
 /**
  * How long to wait after the `attempt`-th call failed, in whole milliseconds, at least 1: exponential up to the
- * cap, and with jitter anything from 1 up to that, evenly, so that what failed together does not come back
- * together.
+ * cap, and with jitter anything from 1 up to that, evenly, so that records that failed together are
+ * not retried together.
  *
  * @param random - from 0 up to 1, as `Math.random` gives it
  */

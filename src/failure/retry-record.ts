@@ -9,7 +9,7 @@ export interface RetryRecord {
   readonly source: SourceRecord;
   /** How often the handler was called for it until now, from 1. */
   readonly attempts: number;
-  /** When it may be handed over again, in milliseconds since the epoch. */
+  /** When it may be delivered again, in milliseconds since the epoch. */
   readonly dueAt: number;
 }
 

@@ -8,8 +8,8 @@ import type { CallResult } from "./finished.js";
 import type { RawRecord } from "../record.js";
 
 /**
- * The failure policy of a processor at work: a dead letter, or a record for a retry topic, is what the failed
- * record sent, in place of whatever its handler did. So it is in the same transaction as the record's offset.
+ * Carries out the failure policy of a processor. A dead letter, or a record for a retry topic, replaces what the
+ * handler sent, and so is in the same transaction as the failed record's offset.
  */
 export class ProcessorFailures implements RecordFailures {
   readonly policy: FailurePolicy;
@@ -20,7 +20,7 @@ export class ProcessorFailures implements RecordFailures {
     this.#config = config;
   }
 
-  /** Makes the topics that are missing; resolves to those to subscribe to beside the sources. */
+  /** Creates the topics that are missing; resolves to those to subscribe to beside the sources. */
   prepare = (native: NativeConsumer, signal: AbortSignal): Promise<readonly string[]> =>
     preparePolicyTopics(this.policy, this.#config, native, signal);
 

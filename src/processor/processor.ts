@@ -31,9 +31,9 @@ const minStopMs = 1_000;
 /**
  * Reads topics as a member of a consumer group and writes to others, exactly once, made by
  * {@link Kafka.processor}: what a handler sends and the offset of its record are committed in one
- * transaction, or not at all. Crashes, rebalances, broker failures and processes that come back from the
- * dead neither lose nor double anything that a `read_committed` reader sees. It recovers by itself from
- * whatever is no mistake of the program.
+ * transaction, or not at all. Crashes, rebalances, broker failures and zombies (processes that go on after the
+ * group has replaced them) neither lose nor double anything that a `read_committed` reader sees. It recovers by
+ * itself from every failure that is not the program's.
  *
  * Side effects outside Kafka are not part of the transaction: a handler may be called again for a record.
  *

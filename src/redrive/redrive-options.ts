@@ -7,7 +7,7 @@ import type { AnyTopic } from "../topic.js";
 import type { DeadLetterInfo } from "../failure/dead-letter.js";
 import { deadLetterTopicOf } from "../failure/topic-names.js";
 
-/** A dead letter: the record as it was, and what became of it. */
+/** A dead letter: the record as it was, and why it failed. */
 export interface DeadLetter extends DeadLetterInfo {
   /** The dead-letter topic's partition. */
   readonly partition: number;
@@ -39,7 +39,7 @@ export interface RedriveOptions {
   readonly toTopic?: AnyTopic | undefined;
   /** Which dead letters to send back. Absent: all of this topic and group. What it throws ends the redrive. */
   readonly filter?: ((letter: DeadLetter) => boolean | Promise<boolean>) | undefined;
-  /** How many to send back at most, from 1. Absent: all that are there at the start. */
+  /** How many to send back at most, from 1. Absent: all in the topic at the start. */
   readonly limit?: number | undefined;
   /** How many to send back in a second at most, 1 to 1,000,000. Absent: no limit. */
   readonly maxRecordsPerSecond?: number | undefined;
@@ -85,7 +85,7 @@ export function resolveRedriveOptions(source: AnyTopic, options: RedriveOptions)
   if (toTopic?.name === letters)
     throw new ConfigError(
       "toTopic",
-      `${letters} is where the dead letters are: they would come back for ever`,
+      `${letters} is where the dead letters are: they would be sent back without end`,
     );
   return { ...rest, source: source.name, letters, to: toTopic?.name };
 }

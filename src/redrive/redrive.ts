@@ -36,19 +36,14 @@ const startTimeoutMs = 30_000;
 const transactionTimeoutMs = 60_000;
 const maxRecordsPerTransaction = 500;
 const commitEveryMs = 500;
-/** Dead letters that stay are put back behind the others, unless nothing behind them is sent back. */
+/** How many dead letters of a partition that stay are kept in memory before they are written to its end. */
 const maxHeld = 1_000;
-
-interface Place {
-  readonly partition: number;
-  readonly offset: number;
-}
 
 /**
  * Sends dead letters back, in transactions with the offsets of a group of its own: `<dead letters>.redrive`.
- * What that group has committed is done with. A dead letter that stays, in front of one that is sent back,
- * is put back at the end of the dead-letter topic in the same transaction. Another redrive of the same dead
- * letters, begun later, fences this one.
+ * Everything before that group's committed offsets was sent back or kept. A dead letter that stays, in front of one
+ * that is sent back, is written to the end of the dead-letter topic in the same transaction. A later redrive of the
+ * same dead letters fences this one.
  */
 export class Redrive {
   readonly #config: ClientConfig;
@@ -63,7 +58,7 @@ export class Redrive {
   #batchSince = 0;
   /** Dead letters that stay, and may stay where they are as long as none behind them is sent back. */
   readonly #held = new Map<number, LetterRecord[]>();
-  /** Up to where each partition was sent back, by this run or one before. */
+  /** By partition: the offset before which dead letters were sent back, by this run or an earlier one. */
   readonly #committed = new Map<number, number>();
   #sourcePartitions = 0;
   #redriven = 0;
@@ -101,9 +96,9 @@ export class Redrive {
         await this.#runner.open(this.#signal, { deadline: Date.now() + startTimeoutMs, isPatient: false });
       await this.#redrive(await this.#begin());
     } catch (error) {
-      // Readers of the source wait for the end of what is open.
+      // An open transaction holds up readers of the source.
       const rolledBack = error instanceof TransactionFailure ? await this.#runner.rollBack(error) : undefined;
-      // Where brokers do not answer, or another redrive has begun, that is left to the next one.
+      // Where brokers do not answer, or another redrive has begun, the next redrive deletes them.
       if (rolledBack === undefined || rolledBack.remedy === "abort") await this.#deleteRedriven();
       if (error instanceof TransactionFailure && rolledBack !== undefined)
         throw this.#stoppedBy(error, rolledBack);
@@ -118,12 +113,12 @@ export class Redrive {
     return result;
   }
 
-  /** Where each partition is to be read from: what is before that was sent back earlier, and may not be deleted yet. */
+  /** The offset to read each partition from: dead letters before it were sent back earlier, and may not be deleted yet. */
   async #begin(): Promise<Record<number, number>> {
     const { letters, source, to, dryRun } = this.#options;
     const partitions = await this.#consumer.partitionsOf(letters, queryTimeoutMs);
     if (partitions.length === 0)
-      throw new KafkaError("UNKNOWN_TOPIC", `${letters}: there are no dead letters, nor a topic for them`, {
+      throw new KafkaError("UNKNOWN_TOPIC", `${letters}: there are no dead letters, and no topic for them`, {
         topic: letters,
       });
     if (to === undefined)
@@ -177,7 +172,7 @@ export class Redrive {
 
   #originalOf({ key, value, headers, sourcePartition }: DeadLetter): TransactionRecord {
     const { to, source } = this.#options;
-    // Where it came from, if that partition is still there.
+    // The same partition as before, unless the topic has fewer partitions now.
     const partition = sourcePartition < this.#sourcePartitions ? sourcePartition : undefined;
     return { topic: to ?? source, record: encoded(key, value, headers, partition) };
   }
@@ -197,7 +192,7 @@ export class Redrive {
     this.#held.delete(partition);
   }
 
-  #add(record: TransactionRecord, { partition, offset }: Place): void {
+  #add(record: TransactionRecord, { partition, offset }: Pick<LetterRecord, "partition" | "offset">): void {
     if (this.#batch.length === 0) this.#batchSince = performance.now();
     this.#batch.push(record);
     this.#offsets.set(partition, offset + 1);
@@ -241,9 +236,9 @@ export class Redrive {
       : new TransactionAbortedError(message, context);
   }
 
-  /** A group without members loses its offsets in time (`offsets.retention.minutes`); then what was sent back must be gone. */
+  /** Deletes what was sent back, because a group without members loses its offsets after `offsets.retention.minutes`. */
   async #deleteRedriven(): Promise<void> {
-    // A Kafka that closes does not wait for it: the next run does it.
+    // While Kafka is closing nobody waits for it: the next redrive does it.
     if (this.#committed.size === 0 || this.#closing.aborted) return;
     const { letters } = this.#options;
     const offsets = [...this.#committed].map(([partition, offset]) => ({
@@ -259,7 +254,7 @@ export class Redrive {
       if (failed?.error !== undefined) throw failed.error;
     } catch (error) {
       this.#config.logger.warn(
-        "dead letters that were sent back could not be deleted; the offsets of the redrive's group say that they are done with, as long as the broker keeps them",
+        "dead letters that were sent back could not be deleted; they are not sent back again as long as the broker keeps the offsets of the redrive's group",
         { topic: letters, groupId: `${letters}.redrive`, error },
       );
     } finally {

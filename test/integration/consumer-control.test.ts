@@ -46,7 +46,7 @@ function running(topic: ReturnType<typeof textTopic>, options: Parameters<typeof
 }
 
 describe("pause and resume", () => {
-  test("a paused partition hands nothing over, the others go on, and after resume nothing is missing", async () => {
+  test("nothing of a paused partition is delivered, the others go on, and after resume nothing is missing", async () => {
     const topic = await filledTopic(3, 2);
     const { consumer, handled, close } = running(topic, { groupId: uniqueName() });
     await until("all handled", () => handled.length === 6);
@@ -151,15 +151,15 @@ test("a handler that pauses again as soon as it is resumed gets one record each 
   const topic = await filledTopic(3);
   const spies = (["pause", "resume"] as const).map((name) => vi.spyOn(NativeConsumer.prototype, name));
   const consumer = kafka.consumer(topic, { groupId: uniqueName() });
-  const place = [{ topic: topic.name, partition: 0 }];
+  const partitions = [{ topic: topic.name, partition: 0 }];
   let handled = 0;
   const ended = consumer.run(() => {
     handled += 1;
-    consumer.pause(place);
+    consumer.pause(partitions);
   });
   for (const count of [1, 2, 3]) {
     await until("one more", () => handled === count);
-    if (count < 3) consumer.resume(place);
+    if (count < 3) consumer.resume(partitions);
   }
   const [pauses, resumes] = spies.map(({ mock }) => mock.invocationCallOrder.at(-1) ?? 0);
   expect(pauses).toBeGreaterThan(resumes ?? 0);
@@ -169,7 +169,7 @@ test("a handler that pauses again as soon as it is resumed gets one record each 
 });
 
 describe("seek", () => {
-  test("and a polite close: what was handled before it does not come again", async () => {
+  test("and a graceful shutdown: what was handled before it is not redelivered", async () => {
     const topic = await filledTopic(10);
     const groupId = uniqueName();
     const first = running(topic, { groupId, commitIntervalMs: 600_000 });
@@ -186,9 +186,9 @@ describe("seek", () => {
     const { promise, resolve } = deferred();
     const first = running(topic, {
       groupId: uniqueName(),
-      onRebalance: async ({ type, partitions: [place] }) => {
-        if (type !== "assigned" || place === undefined) return;
-        await first.consumer.seek(place, 7);
+      onRebalance: async ({ type, partitions: [assigned] }) => {
+        if (type !== "assigned" || assigned === undefined) return;
+        await first.consumer.seek(assigned, 7);
         await promise;
       },
     });
@@ -198,9 +198,9 @@ describe("seek", () => {
     await first.close();
   });
 
-  test("hands over nothing of what was fetched before, from the call on", async () => {
+  test("delivers nothing of what was fetched before, from the call on", async () => {
     const topic = await filledTopic(50);
-    const place = { topic: topic.name, partition: 0 };
+    const topicPartition = { topic: topic.name, partition: 0 };
     const handled: number[] = [];
     const consumer = kafka.consumer(topic, { groupId: uniqueName() });
     const ended = consumer.run(({ offset }) => {
@@ -208,7 +208,7 @@ describe("seek", () => {
       if (offset === 0) consumer.pause();
     });
     await until("the first was handled", () => handled.length === 1);
-    const moved = consumer.seek(place, 40);
+    const moved = consumer.seek(topicPartition, 40);
     consumer.resume();
     await moved;
     await until("handled to the end", () => handled.at(-1) === 49);
@@ -222,7 +222,7 @@ describe("seek", () => {
     ["earliest", "earliest" as const, 0],
     ["a Date", new Date(Date.UTC(2001, 0, 1, 0, 0, 3)), 3],
     ["a Date between records", new Date(Date.UTC(2001, 0, 1, 0, 0, 3) + 1), 4],
-  ])("to %s: the next record handed over is from there", async (_, target, expected) => {
+  ])("to %s: the next record delivered is from there", async (_, target, expected) => {
     const topic = await filledTopic(6);
     const { consumer, handled, close } = running(topic, { groupId: uniqueName() });
     await until("all handled", () => handled.length === 6);
@@ -236,11 +236,11 @@ describe("seek", () => {
     const topic = await filledTopic(6);
     const consumer = kafka.consumer(topic, { groupId: uniqueName() });
     const offsets: number[] = [];
-    const place = { topic: topic.name, partition: 0 };
+    const topicPartition = { topic: topic.name, partition: 0 };
     const ended = consumer.run(async ({ offset }) => {
       offsets.push(offset);
-      if (offset === 1) await consumer.seek(place, "latest");
-      if (offset === 6) await consumer.seek(place, new Date(Date.now() + 60_000));
+      if (offset === 1) await consumer.seek(topicPartition, "latest");
+      if (offset === 6) await consumer.seek(topicPartition, new Date(Date.now() + 60_000));
     });
     await until("moved", async () => (await consumer.lag())[0]?.lag === 0);
     const keepSending = setInterval(() => void producer.send(topic, { value: "new" }), 100);
@@ -283,10 +283,10 @@ describe("seek", () => {
       const { length } = handled;
       await consumer.seek({ topic: topic.name, partition: 0 }, target);
       await until(`a hundred from ${target}`, () => handled.length >= length + 100);
-      const stretch = handled.slice(length);
+      const slice = handled.slice(length);
       // All five keys have records among the next five.
       for (const first of [0, 1, 2, 3, 4].map((step) => target + step)) {
-        const ofKey = stretch.filter((offset) => offset % 5 === first % 5);
+        const ofKey = slice.filter((offset) => offset % 5 === first % 5);
         expect(ofKey).toEqual(ofKey.map((_, index) => first + 5 * index));
       }
     }
@@ -315,8 +315,8 @@ test("assignment names the partitions, lag how far each is behind, and the event
   const topic = await filledTopic(5, 2);
   const { consumer, handled, events, close } = running(topic, { groupId: uniqueName() });
   await until("all handled", () => handled.length === 10);
-  const places = [0, 1].map((partition) => ({ topic: topic.name, partition }));
-  expect(consumer.assignment).toEqual(expect.arrayContaining(places));
+  const partitions = [0, 1].map((partition) => ({ topic: topic.name, partition }));
+  expect(consumer.assignment).toEqual(expect.arrayContaining(partitions));
   consumer.pause([{ topic: topic.name, partition: 0 }]);
   await producer.send(
     topic,

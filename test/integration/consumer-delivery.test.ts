@@ -23,7 +23,7 @@ async function filledTopic(records: number, partitions = 1, keys = 1) {
 }
 
 describe("run", () => {
-  test("hands over every record in order, typed, and commits the next offset, not the last one", async () => {
+  test("delivers every record in order, typed, and commits the next offset, not the last one", async () => {
     const students = defineTopic(await createTopic({ partitions: 1 }), {
       value: z.object({ id: z.number().int(), name: z.string() }),
       keyOf: ({ id }) => String(id),
@@ -53,7 +53,7 @@ describe("run", () => {
   });
 
   test.each(["synchronous", "asynchronous"])(
-    "rejects with the very error of a %s handler; what was finished before is committed, and the record comes again",
+    "rejects with the very error of a %s handler; what was finished before is committed, and the record is redelivered",
     async (kind) => {
       const topic = await filledTopic(5);
       const groupId = uniqueName();
@@ -93,7 +93,7 @@ describe("run", () => {
     await expect(running).rejects.toBe(error);
   });
 
-  test("close waits for the handler in flight and commits it; after it nothing is handed over", async () => {
+  test("close waits for the handler in flight and commits it; after it nothing is delivered", async () => {
     const topic = await filledTopic(5);
     const groupId = uniqueName();
     const consumer = kafka.consumer(topic, { groupId });
@@ -317,7 +317,7 @@ describe("runBatch", () => {
 });
 
 describe("for await", () => {
-  test("leaving the loop closes the consumer; the record in hand stays uncommitted and comes again", async () => {
+  test("leaving the loop closes the consumer; the record in hand stays uncommitted and is redelivered", async () => {
     const topic = await filledTopic(5);
     const groupId = uniqueName();
     const read = async (count: number) => {

@@ -77,7 +77,7 @@ describe.each(["classic", "consumer"] as const)('from: "latest", groupProtocol: 
     await Promise.all(ended);
   });
 
-  test("the first record of a partition, whose handler fails, comes again", async () => {
+  test("the first record of a partition, whose handler fails, is redelivered", async () => {
     const topic = await startedTopic();
     const options = { groupId: uniqueName(), from: "latest", groupProtocol } as const;
     const first = kafka.consumer(topic, options);
@@ -92,7 +92,7 @@ describe.each(["classic", "consumer"] as const)('from: "latest", groupProtocol: 
     expect(await firstValue(kafka.consumer(topic, options))).toBe("a");
   });
 
-  test("a processor begins there in its first transaction, and what its handler failed for comes again", async () => {
+  test("a processor begins there in its first transaction, and what its handler failed for is redelivered", async () => {
     const topic = await startedTopic();
     const groupId = uniqueName();
     const options = { groupId, transactionalId: groupId, from: "latest", groupProtocol } as const;
@@ -117,19 +117,19 @@ describe("partitions whose ends cannot be asked for", () => {
     vi.restoreAllMocks();
   });
 
-  /** Partition 1 of every topic gives this error in place of its end, as the addon does it, until the mock is restored. */
+  /** Partition 1 of every topic gives this error instead of its end, as the addon does it, until the mock is restored. */
   function withoutEnd(message: string) {
     const original = prototype.offsetsForTimes;
     return vi.spyOn(prototype, "offsetsForTimes").mockImplementation(function (
       this: NativeConsumerClient,
-      places,
+      requested,
       timeoutMs,
       callback,
     ) {
-      original.call(this, places, timeoutMs, (error, results) => {
+      original.call(this, requested, timeoutMs, (error, results) => {
         callback(
           error,
-          results.map((result, index) => (places[index]?.partition === 1 ? new Error(message) : result)),
+          results.map((result, index) => (requested[index]?.partition === 1 ? new Error(message) : result)),
         );
       });
     });
@@ -188,7 +188,7 @@ describe("partitions whose ends cannot be asked for", () => {
     await until("both partitions", () => consumer.assignment.length === 2);
     await consumer.seek({ topic: topic.name, partition: 1 }, "earliest");
     mock.mockRestore();
-    await until("what is there", () => handled.length === 1);
+    await until("the available record", () => handled.length === 1);
     expect(handled).toEqual(["before"]);
     await consumer.close();
     await ended;
@@ -216,11 +216,11 @@ describe("partitions whose ends cannot be asked for", () => {
 
   test("close does not wait for a question that nobody ever answers", async () => {
     let answer = (): void => {};
-    vi.spyOn(prototype, "committed").mockImplementation((places, _, callback) => {
+    vi.spyOn(prototype, "committed").mockImplementation((requested, _, callback) => {
       answer = () => {
         callback(
           null,
-          places.map((place) => ({ ...place, offset: 0 })),
+          requested.map((each) => ({ ...each, offset: 0 })),
         );
       };
     });

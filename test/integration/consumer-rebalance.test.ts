@@ -126,8 +126,8 @@ describe("members that come and go while records are sent and handled", () => {
   }, 120_000);
 });
 
-describe("members that do not leave politely", () => {
-  test("SIGKILL under load: nothing is lost, and only what was not committed comes again", async () => {
+describe("members that do not shut down gracefully", () => {
+  test("SIGKILL under load: nothing is lost, and only what was not committed is redelivered", async () => {
     const topic = await createTopic({ partitions });
     const groupId = uniqueName();
     const options: MemberOptions = {
@@ -206,7 +206,7 @@ test("what onRebalance gives for revoked partitions is awaited before others get
         events.push(`${name} ${type}`);
         if (type !== "revoked") return;
         await sleep(1_000);
-        events.push(`${name} gave up`);
+        events.push(`${name} released`);
       },
     });
     const ended = consumer.run(() => undefined);
@@ -216,15 +216,15 @@ test("what onRebalance gives for revoked partitions is awaited before others get
   await until("the first has both", () => first.consumer.assignment.length === 2);
   const second = start("second");
   await until("the second has one", () => second.consumer.assignment.length === 1);
-  expect(events.indexOf("first gave up")).toBeGreaterThan(0);
-  expect(events.indexOf("first gave up")).toBeLessThan(events.indexOf("second assigned"));
+  expect(events.indexOf("first released")).toBeGreaterThan(0);
+  expect(events.indexOf("first released")).toBeLessThan(events.indexOf("second assigned"));
   await second.consumer.close();
-  expect(events.at(-1)).toBe("second gave up");
+  expect(events.at(-1)).toBe("second released");
   await first.consumer.close();
   await Promise.all([first.ended, second.ended]);
 });
 
-test("a partition that was paused when it was taken away is read again when it comes back", async () => {
+test("a partition that was paused when it was revoked is read again when it is assigned again", async () => {
   const topic = textTopic(await createTopic({ partitions: 2 }));
   const groupId = uniqueName();
   const handled: string[] = [];
@@ -252,7 +252,7 @@ test("a partition that was paused when it was taken away is read again when it c
   await first.ended;
 });
 
-test("a late handler of a partition that was taken away takes no place from those that stay", async () => {
+test("a late handler of a partition that was revoked takes no slot from those that stay", async () => {
   const topic = textTopic(await createTopic({ partitions: 2 }));
   const groupId = uniqueName();
   const slow = [deferred(), deferred()];

@@ -67,9 +67,9 @@ describe("the command dead-letters", () => {
 
   test("does its work to the end where nobody reads what it prints", async () => {
     const { topic, groupId } = await failedTopic(kafka, 4, 1);
-    const place = ["--brokers", brokers, "--topic", topic.name, "--group", groupId];
-    const list = ["dead-letters", "list", ...place];
-    const redrive = ["dead-letters", "redrive", ...place];
+    const options = ["--brokers", brokers, "--topic", topic.name, "--group", groupId];
+    const list = ["dead-letters", "list", ...options];
+    const redrive = ["dead-letters", "redrive", ...options];
     expect(await runUnread(["stdout"], list)).toEqual({ code: 0, error: "" });
     expect(await runUnread(["stdout", "stderr"], [...redrive, "--rate", "2"])).toMatchObject({ code: 0 });
     const left = await kafka.redrive(topic, { groupId, dryRun: true });

@@ -43,7 +43,7 @@ test("a retry runs the handler again, and nothing of what the failed calls sent 
   expect(await committedOffsets(brokers, options.groupId, input.name)).toEqual([2]);
 });
 
-test("a dead letter, in place of what the handler sent, is in the transaction with the offset", async () => {
+test("a dead letter, instead of what the handler sent, is in the transaction with the offset", async () => {
   const { input, output, options } = await setUp(["good1", "bad", "good2"]);
   const processor = kafka.processor(input, { ...options, deadLetter: true });
   const running = processor.run(({ value }, tx) => {

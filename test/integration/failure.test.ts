@@ -173,7 +173,7 @@ describe("retry", () => {
     await until("both fail", () => seen.length === 2);
     const began = performance.now();
     const second = member("second");
-    await until("one comes again", () => seen.length === 3, 15_000);
+    await until("one is redelivered", () => seen.length === 3, 15_000);
     expect(performance.now() - began).toBeLessThan(15_000);
     expect(seen[2]).toMatch(/^second: fails [01], attempt 1$/);
     await Promise.all([first.consumer.close(), second.consumer.close()]);
@@ -315,7 +315,7 @@ describe("deadLetter", () => {
 });
 
 describe("retryTopics", () => {
-  test("a failing record goes through the delays, never early, while the others go on, and keeps its place and headers", async () => {
+  test("a failing record goes through the delays, never early, while the others go on, and keeps its partition, offset and headers", async () => {
     const topic = textTopic(await createTopic({ partitions: 1 }));
     await producer.send(topic, [
       { value: "bad", key: "k", headers: { trace: "7" }, timestamp: 1_700_000_000_000 },
@@ -493,7 +493,7 @@ describe("onInvalid", () => {
     return defineTopic(name, { value: z.object({ id: z.number() }) });
   };
 
-  test("fails by default, with place, issues and raw bytes", async () => {
+  test("fails by default, with topic, partition, offset, issues and raw bytes", async () => {
     const topic = await strict();
     const failure = await kafka
       .consumer(topic, { groupId: uniqueName(), retry: { initialDelayMs: 60_000 } })

@@ -43,7 +43,7 @@ describe("a client is listed from when it is made until it is closed", () => {
       kafka.processor(topic, { groupId, transactionalId: groupId }),
   };
   test.each(["consumer", "processor"] as const)(
-    "a %s that fails counts until another one takes its place",
+    "a %s that fails counts until another one replaces it",
     async (kind) => {
       const topic = defineTopic(await createTopic({ partitions: 2 }), { value: string() });
       const groupId = uniqueName();

@@ -51,7 +51,7 @@ const names = (): Pick<ProcessorOptions, "groupId" | "transactionalId"> => ({
 
 describe("a processor", () => {
   test.each(["partition", "key", "none"] as const)(
-    "hands every record over and writes what its handler sends, once, with order: %s",
+    "delivers every record and writes what its handler sends, once, with order: %s",
     async (order) => {
       const [input, output] = [await newTopic(3), await newTopic(3)];
       await fill(input, 1_000);
@@ -133,7 +133,7 @@ describe("a processor", () => {
     expect(seen.sort((a, b) => a - b)).toEqual(upTo(503));
   });
 
-  test("hands records over in batches and commits each with what was sent for it", async () => {
+  test("delivers records in batches and commits each with what was sent for it", async () => {
     const [input, output] = [await newTopic(3), await newTopic()];
     await fill(input, 1_000);
     await using processor = kafka.processor(input, { ...names(), maxTransactionRecords: 100 });
@@ -426,7 +426,7 @@ describe("a processor", () => {
     expect((await valuesOf(kafka, target)).length).toBe(8_000);
   });
 
-  test("what was done ahead in a partition that is taken away holds up no other", async () => {
+  test("what was done ahead in a partition that is revoked holds up no other", async () => {
     const [source, target] = [await newTopic(2), await newTopic()];
     await using producer = kafka.producer();
     const each = 4_000;
@@ -523,7 +523,7 @@ describe("a processor", () => {
     expect(values.length).toBe(new Set(values).size);
   });
 
-  test("shares its partitions with another one and takes them over, politely", async () => {
+  test("shares its partitions with another one and takes them over after its graceful shutdown", async () => {
     const [input, output] = [await newTopic(4), await newTopic(4)];
     const groupId = uniqueName("group");
     const start = () => {

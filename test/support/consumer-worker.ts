@@ -1,6 +1,6 @@
 /**
  * A member of a consumer group in a process of its own: see group-members.ts. Told what to do by its first
- * argument; says what happens on its standard output, a line of JSON each; ends politely when its standard
+ * argument; says what happens on its standard output, a line of JSON each; shuts down gracefully when its standard
  * input ends.
  */
 import { Kafka } from "typed-kafka";

@@ -1,6 +1,6 @@
 /**
  * A process that handles records of which a tenth fail in known ways, for tests that kill it. Says to its
- * parent what transactions do (`begun`, `sending`, `committing`, `committed`); the message "stop" closes it politely.
+ * parent what transactions do (`begun`, `sending`, `committing`, `committed`); the message "stop" closes it gracefully.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { defineTopic, Kafka, PermanentError, string } from "typed-kafka";

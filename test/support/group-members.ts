@@ -35,7 +35,7 @@ export interface Member {
   readonly handled: readonly Handled[];
   readonly assigned: ReadonlySet<number>;
   readonly lost: ReadonlySet<number>;
-  /** Leaves politely. */
+  /** Shuts down gracefully. */
   readonly close: () => Promise<void>;
 }
 

@@ -93,7 +93,7 @@ export class Worker {
       throw new Error(`a worker did not end within ${withinMs} ms:\n${this.log.slice(-40).join("")}`);
   }
 
-  /** Closes the processor politely. */
+  /** Closes the processor gracefully. */
   async stop(): Promise<void> {
     if (this.#process.connected) this.#process.send("stop");
     // A native call that hangs (librdkafka #5456, over a minute) keeps its process from exiting.
@@ -221,7 +221,7 @@ export class Run {
     this.worker(index).signal("SIGCONT");
   }
 
-  /** Closes a worker politely and starts it again. */
+  /** Closes a worker gracefully and starts it again. */
   async leave(index: number): Promise<void> {
     this.count("leave");
     await this.worker(index).stop();

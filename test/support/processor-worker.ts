@@ -1,7 +1,7 @@
 /**
  * A process that runs one processor, for tests that kill it. Says its phase to its parent, so that it can
  * be killed on the word: `begun`, `produced`, `sending`, `committing`, `committed`, `aborted`. The message
- * "stop" closes it politely.
+ * "stop" closes it gracefully.
  */
 import { defineTopic, Kafka, type KafkaOptions, type ProcessorOptions, string } from "typed-kafka";
 

@@ -47,7 +47,7 @@ function setUp() {
   return { committer, committed, partitions, finish, unknownTopics };
 }
 
-test("a topic that was deleted does not keep the others from being committed, and is given up after a while", async () => {
+test("a topic that was deleted does not keep the others from being committed, and counts as deleted after a while", async () => {
   const { committer, committed, partitions } = setUp();
   const outcome = vi.fn();
   void committer.flush(partitions, 10_000).catch(outcome);
@@ -61,7 +61,7 @@ test("a topic that was deleted does not keep the others from being committed, an
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test("what is finished in a topic that was given up is asked for a while again", async () => {
+test("what is finished in a topic that counted as deleted is committed for a while again", async () => {
   const { committer, partitions, finish, unknownTopics } = setUp();
   await vi.advanceTimersByTimeAsync(10_000);
   for (const partition of partitions) finish(partition);

@@ -142,7 +142,7 @@ function handleFrom(offset: number, count: number, partition: OwnedPartition, co
   handle(partition, committer, count);
 }
 
-test("after a seek back, a flush commits the place reached from there, below what was committed before", async () => {
+test("after a seek back, a flush commits the offset reached from there, below what was committed before", async () => {
   const sent: number[] = [];
   const committer = committerOf((offsets) => sent.push(offsets[0]?.offset ?? -1));
   const partition = partitionWith(10);
@@ -204,7 +204,7 @@ test("no schedule of completions, failures, revokes and seeks commits past an un
       /** Where the current tenure or seek began, and what has been finished since. */
       let begin = 0;
       let finished = new Set<number>();
-      /** The place before the last seek, which the group may go on from until there is one after it. */
+      /** The offset before the last seek, from which the group may go on until one after it is finished. */
       let reached: number | undefined;
       let running: number[] = [];
       const committer = committerOf((offsets) => {
@@ -279,7 +279,7 @@ test("no schedule of completions, failures, revokes and seeks commits past an un
   );
 });
 
-test("waits for a transaction that commits in its place, and no longer", async () => {
+test("waits for a transaction that commits instead, and no longer", async () => {
   const committer = committerOf(() => {});
   const partition = partitionWith(10);
   handle(partition, committer, 3);

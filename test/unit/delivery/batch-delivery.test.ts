@@ -7,7 +7,7 @@ import type { RecordFailures } from "../../../src/delivery/record-failures.js";
 import type { RawRecord } from "../../../src/record.js";
 import { deferred } from "../../../src/waiting.js";
 import { rawRecord } from "../group/records.js";
-import { deliveryHost, roomySession } from "./host.js";
+import { deliveryHost, unboundedSession } from "./host.js";
 
 function setUp(
   handler: (records: readonly RawRecord[], context: HandlerContext) => unknown,
@@ -61,7 +61,7 @@ test("a very large batch holds every record once", async () => {
   expect(partitions[0]?.committable).toBe(30_000);
 });
 
-test("a pause while a serde works: what was taken is not handed over, and comes again", async () => {
+test("a pause while a serde works: what was taken is not delivered, and is redelivered after it", async () => {
   const decoding = deferred<unknown>();
   const batches: number[][] = [];
   const { feed, partitions, delivery, rewound } = setUp(
@@ -104,7 +104,7 @@ test("across partitions: a pause while a serde works leaves the other partitions
   ]);
 });
 
-test("a seek while a serde works: what was taken before is not handed over", async () => {
+test("a seek while a serde works: what was taken before is not delivered", async () => {
   const decoding = deferred<unknown>();
   const batches: number[][] = [];
   const { feed, partitions } = setUp(
@@ -138,7 +138,7 @@ test("across partitions: batches leave nothing behind in the signals of their pa
   for (const { signal } of partitions) expect(getEventListeners(signal, "abort")).toEqual([]);
 });
 
-test("a seek while a serde works: what it decoded is not handed over, and what is at the new place is", async () => {
+test("a seek while a serde works: what it decoded is not delivered, and what is at the new offset is", async () => {
   const decoding = deferred<unknown>();
   const batches: number[][] = [];
   const { feed, partitions, finished } = setUp(
@@ -159,7 +159,7 @@ test("a seek while a serde works: what it decoded is not handed over, and what i
   expect(finished.flatMap(({ offsets }) => offsets)).toEqual([40, 41]);
 });
 
-test("across partitions: when one is lost and the handler gives up, the others begin the batch again", async () => {
+test("across partitions: when one is lost and the handler stops, the others begin the batch again", async () => {
   const { feed, partitions, rewound, errors, finished } = setUp(
     (_, { signal }) =>
       new Promise((_resolve, reject) => {
@@ -225,7 +225,7 @@ describe("maxWaitMs", () => {
   });
 
   test("is not waited for where as much is waiting as may be", async () => {
-    const { sizes, feed } = waiting({ session: () => ({ ...roomySession, isFull: () => true }) });
+    const { sizes, feed } = waiting({ session: () => ({ ...unboundedSession, isFull: () => true }) });
     feed(0, range(3));
     await settled();
     expect(sizes).toEqual([3]);
@@ -239,7 +239,7 @@ const retrying = {
   } as unknown as RecordFailures,
 };
 
-test("a batch that is given up while it waits leaves the other partitions their turn", async () => {
+test("a batch whose partition is released while it waits leaves the other partitions their turn", async () => {
   const gate = deferred();
   const batches: string[] = [];
   const { feed, partitions, rewound } = setUp(

@@ -9,7 +9,7 @@ import { deferred } from "../../../src/waiting.js";
 import { defineTopic, string, topicPattern } from "../../../src/index.js";
 import { silent } from "../../support/silent.js";
 import { rawRecords } from "../group/records.js";
-import { roomySession } from "./host.js";
+import { unboundedSession } from "./host.js";
 
 const topic = defineTopic("topic", { value: string() });
 
@@ -22,7 +22,7 @@ function setUp(overrides: Partial<RunClient> = {}, logger: Logger = silent) {
     kind: "consumer",
     topics: [topic],
     failures: undefined,
-    session: () => roomySession,
+    session: () => unboundedSession,
     assigned: () => 3,
     prepareFor: (maxRecords) => void calls.push(`prepare for ${maxRecords}`),
     start: () => void calls.push("start"),

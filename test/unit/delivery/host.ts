@@ -1,7 +1,7 @@
 import type { DeliveryHost, DeliverySession } from "../../../src/delivery/delivery.js";
 
-/** A membership with memory for everything. */
-export const roomySession: DeliverySession = {
+/** A membership that takes any number of records. */
+export const unboundedSession: DeliverySession = {
   concurrency: 1,
   isFull: () => false,
   madeRoom: () => undefined,
@@ -10,7 +10,7 @@ export const roomySession: DeliverySession = {
 /** A client of deliveries, which decodes records into themselves, finishes offsets and ignores everything else. */
 export function deliveryHost(overrides: Partial<DeliveryHost> = {}): DeliveryHost {
   return {
-    session: () => roomySession,
+    session: () => unboundedSession,
     decode: (raw) => raw,
     waiting: () => {},
     finished: (partition, offset) => {

@@ -8,9 +8,9 @@ import type { RecordFailures } from "../../../src/delivery/record-failures.js";
 import type { RawRecord } from "../../../src/record.js";
 import { deferred, type Deferred } from "../../../src/waiting.js";
 import { rawRecord } from "../group/records.js";
-import { deliveryHost, roomySession } from "./host.js";
+import { deliveryHost, unboundedSession } from "./host.js";
 
-const handingOver = deliveryHost({ limit: () => 10 });
+const tenSlots = deliveryHost({ limit: () => 10 });
 
 interface Setup {
   readonly delivery: RecordDelivery;
@@ -40,9 +40,9 @@ function setUp(
   const errors: unknown[] = [];
   let last = -1;
   const host: DeliveryHost = {
-    ...handingOver,
+    ...tenSlots,
     decode: options.decode ?? ((raw) => raw),
-    session: () => ({ ...roomySession, madeRoom: options.taken ?? roomySession.madeRoom }),
+    session: () => ({ ...unboundedSession, madeRoom: options.taken ?? unboundedSession.madeRoom }),
     failed: (error) => {
       errors.push(error);
       delivery.stop();
@@ -63,7 +63,7 @@ function setUp(
   return { delivery, partitions, errors, feed };
 }
 
-/** A partition whose only record is decoded when `decoding` resolves, in the only place, and what is handled then. */
+/** A partition whose only record is decoded when `decoding` resolves, in the only slot, and what is handled then. */
 function decodingOne(order: "partition" | "key" | "none") {
   const decoding = deferred<unknown>();
   const handled: unknown[] = [];
@@ -103,7 +103,7 @@ describe.each(["partition", "key", "none"] as const)("order: %s", (order) => {
       0,
       Array.from({ length: 20_000 }, (_, index) => String(index % 7)),
     );
-    // The last record may end a turn of the event loop: then its place is given back in the next one.
+    // The last record may end a turn of the event loop: then its slot is released in the next one.
     const isIdle = (): boolean => partitions[0]?.active === 0;
     while (handled < 20_000 || !isIdle()) await settled();
     expect(partitions[0]?.committable).toBe(20_000);
@@ -138,7 +138,7 @@ describe.each(["partition", "key", "none"] as const)("order: %s", (order) => {
     expect(partition?.committable).toBeUndefined();
   });
 
-  test("a pause while a record is decoded: it is handed over once the partition is resumed", async () => {
+  test("a pause while a record is decoded: it is delivered once the partition is resumed", async () => {
     const { partition, decoding, handled } = decodingOne(order);
     if (partition === undefined) return;
     partition.pause();
@@ -151,7 +151,7 @@ describe.each(["partition", "key", "none"] as const)("order: %s", (order) => {
     expect(partition.committable).toBe(1);
   });
 
-  test("a pause while a record is decoded: no handler counts as running, and its place is given away", async () => {
+  test("a pause while a record is decoded: no handler counts as running, and its slot is released", async () => {
     const { partition, decoding, delivery, handled, feedOther } = decodingOne(order);
     if (partition === undefined) return;
     expect(delivery.oldest()).toMatchObject({ offset: 0 });
@@ -168,7 +168,7 @@ describe.each(["partition", "key", "none"] as const)("order: %s", (order) => {
     expect(handled).toEqual(["other", "decoded"]);
   });
 
-  test("a pause during the back-off of a retry: no handler counts as running, and its place is given away", async () => {
+  test("a pause during the back-off of a retry: no handler counts as running, and its slot is released", async () => {
     const calls: string[] = [];
     let second = 0;
     const { feed, partitions, delivery, errors } = setUp(
@@ -222,7 +222,7 @@ describe.each(["partition", "key", "none"] as const)("order: %s", (order) => {
     expect(partition.committable).toBe(3);
   });
 
-  test("a seek while a record is decoded: it is neither handed over nor finished, paused or not", async () => {
+  test("a seek while a record is decoded: it is neither delivered nor finished, paused or not", async () => {
     for (const isPaused of [false, true]) {
       const { partition, decoding, handled } = decodingOne(order);
       if (partition === undefined) return;
@@ -268,7 +268,7 @@ describe.each(["partition", "key", "none"] as const)("order: %s", (order) => {
     expect(errors).toEqual([]);
   });
 
-  test("a handler that gives up because its signal aborted has not failed, and its record is not finished", async () => {
+  test("a handler that stops because its signal aborted has not failed, and its record is not finished", async () => {
     const { feed, partitions, errors } = setUp(
       (_, { signal }) =>
         new Promise((_resolve, reject) => {
@@ -300,7 +300,7 @@ test("the handlers of a partition run one after the other, those of different pa
   expect(running).toEqual(["0/0", "1/2"]);
 });
 
-test("partitions take turns where there are fewer places than partitions", async () => {
+test("partitions take turns where there are fewer slots than partitions", async () => {
   const handled: number[] = [];
   const { feed } = setUp(({ partition }) => Promise.resolve(handled.push(partition)), {
     partitions: 2,
@@ -336,7 +336,7 @@ test.each(["key", "none"] as const)(
   },
 );
 
-test("a pause keeps records that wait behind others of their key, and resume hands them over in order", async () => {
+test("a pause keeps records that wait behind others of their key, and resume delivers them in order", async () => {
   const calls: { record: RawRecord; done: Deferred<void> }[] = [];
   const { feed, partitions, delivery } = setUp(
     (record) => {
@@ -446,14 +446,14 @@ test("any schedule: order holds within a key or a partition, concurrency is boun
           await settled();
         }
         expect(running.length).toBeLessThanOrEqual(limit);
-        const lanes = running.flatMap(({ record: { partition, key } }) =>
+        const orders = running.flatMap(({ record: { partition, key } }) =>
           order === "partition"
             ? partition
             : order === "key" && key !== null
               ? `${partition}/${key.toString()}`
               : [],
         );
-        expect(new Set(lanes).size).toBe(lanes.length);
+        expect(new Set(orders).size).toBe(orders.length);
       }
       expect(handled).toHaveLength(records.length);
       for (const partition of partitions) {
@@ -498,7 +498,7 @@ test("order: key, while no more records are taken, those behind others of their 
   expect(handled.toSorted()).toEqual([0, 1, 2, 3, 4]);
 });
 
-test("a failed record that waits for a place gives it up with its partition", async () => {
+test("a failed record stops waiting for a slot when its partition is released", async () => {
   const working = deferred();
   const failures = {
     policy: {
@@ -537,7 +537,7 @@ test("order: key: what waits behind its key and is due does not wait for a later
   const partition = new OwnedPartition({ topic: "retry", partition: 0 }, { dueAt, onDue: () => {} });
   const first = deferred();
   const delivery = new RecordDelivery(
-    handingOver,
+    tenSlots,
     ({ offset }: RawRecord) => {
       handled.push(offset);
       return offset === 0 ? first.promise : undefined;

@@ -17,7 +17,7 @@ function setUp(records: number, transaction: Promise<void> = Promise.resolve()) 
   /** The offsets committed in transactions. */
   const moved: number[] = [];
   const committer = new Committer({
-    send: ([place]) => commits.push(place?.offset ?? -1),
+    send: ([first]) => commits.push(first?.offset ?? -1),
     intervalMs: 100,
     logger: silent,
     onDenied: () => {},
@@ -69,7 +69,7 @@ test("a record is moved with its offset when every record before it is finished"
   expect(partition.committed).toBe(3);
 });
 
-test("nothing is moved where the partition is given up before that", async () => {
+test("nothing is moved where the partition is released before that", async () => {
   const { moved, move, partition } = setUp(2);
   const moving = move(1);
   partition.release();

@@ -30,7 +30,7 @@ function setUp(overrides: Partial<DeliveryHost> = {}) {
 
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-test("a pause while a record is decoded: it comes again once the partition is resumed", async () => {
+test("a pause while a record is decoded: it is redelivered once the partition is resumed", async () => {
   const rewound: number[] = [];
   const { partition, decoding, next, iterator } = setUp({
     rewind: (owned, offset) => {
@@ -65,7 +65,7 @@ test("a pause while a record is decoded leaves the other partitions their turn",
   expect(await next).toEqual({ done: false, value: 5 });
 });
 
-test("a seek while a record is decoded: the next one is of the new place", async () => {
+test("a seek while a record is decoded: the next one is from the new offset", async () => {
   const { partition, decoding, next, iterator } = setUp();
   await settled();
   partition.beginSeek();

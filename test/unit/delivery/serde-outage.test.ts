@@ -96,7 +96,7 @@ describe.each(["run", "runBatch", "for await"] as const)("%s, while what a serde
     ["without a policy", undefined, false],
     ["with one that would skip what is invalid", skipping, false],
     ["in an asynchronous serde", skipping, true],
-  ])("a record waits and is handed over in its order: %s", async (_, failures, isAsync) => {
+  ])("a record waits and is delivered in its order: %s", async (_, failures, isAsync) => {
     const { outage, partition, handled, failed, waiting, delivery } = setUp(failures, isAsync);
     await until("it was tried again and again", () => waiting.length >= 3);
     expect(handled).toEqual([0]);
@@ -108,7 +108,7 @@ describe.each(["run", "runBatch", "for await"] as const)("%s, while what a serde
     await until("what may be committed", () => (partition.committable ?? 0) >= 2);
   });
 
-  test("a record that waits is given up with its partition, and nothing has failed", async () => {
+  test("a record that waits is dropped with its partition, and nothing has failed", async () => {
     const { partition, handled, failed, waiting } = setUp(undefined, true);
     await until("it waits", () => waiting.length > 0);
     partition.release();
@@ -119,7 +119,7 @@ describe.each(["run", "runBatch", "for await"] as const)("%s, while what a serde
     expect(partition.committable).toBe(1);
   });
 
-  test("what no waiting can mend stops the consumer with that very error", async () => {
+  test("what waiting cannot help stops the consumer with that very error", async () => {
     const { outage, handled, failed, waiting } = setUp(undefined, true);
     await until("it waits", () => waiting.length > 0);
     outage.error = new ConfigError("schema", "is not for this");

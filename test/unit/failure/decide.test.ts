@@ -22,7 +22,7 @@ const call = (fields: Partial<FailedCall> = {}): FailedCall => ({
 });
 const retry = { attempts: 3, initialDelayMs: 100, jitter: false };
 
-test("calls again as often as `attempts` says, then gives up", () => {
+test("calls again as often as `attempts` says, then no more", () => {
   const policy = policyOf({ retry, deadLetter: true });
   expect(decide(policy, call({ attempt: 1 }))).toEqual({ action: "retry", delayMs: 100 });
   expect(decide(policy, call({ attempt: 2 }))).toEqual({ action: "retry", delayMs: 200 });
@@ -104,7 +104,7 @@ test("without dead letters the consumer stops: with the handler's error in a Ret
   expect((decision.error as RetriesExhaustedError).cause).toBe(boom);
 });
 
-test("an error that nothing tried to mend stays what it is", () => {
+test("an error that was not retried stays what it is", () => {
   const permanent = new PermanentError("no");
   expect(decide(policyOf({ retry }), call({ error: permanent, attempt: 2 }))).toEqual({
     action: "fail",

@@ -195,7 +195,7 @@ describe("a dead letter", () => {
 describe("a record in the retry topics", () => {
   const policy = policyOf({ retryTopics: { delaysMs: [5_000, 60_000] }, deadLetter: true });
 
-  test("comes back as it was, with its place, its time and its headers", () => {
+  test("is restored as it was, with its partition, offset, timestamp and headers", () => {
     fc.assert(
       fc.property(rawRecords, (raw) => {
         const first = moveOf(policy.onFailure({ raw, error: new Error("1"), attempt: 1 }));
@@ -286,7 +286,7 @@ describe("a record in the retry topics", () => {
     expect(parsed?.info.sourceTopic).toBe("orders.g.retry-1");
   });
 
-  test("that no attempt can mend leaves at once", () => {
+  test("that no retry can help leaves at once", () => {
     const raw = readBack(
       "orders.g.retry-1",
       moveOf(policy.onFailure({ raw: rawOf(), error: new Error(), attempt: 1 })),

@@ -13,19 +13,20 @@ import { resolveTransactionOptions } from "./transaction-options.js";
 import { TransactionFailure } from "./transaction-failure.js";
 import { TransactionRunner } from "./transaction-runner.js";
 
-/** Records that fail at the same time share a transaction, up to so many. */
+/** How many records that fail at the same time may share a transaction. */
 const maxMoves = 500;
-/** What a crash leaves open holds readers of the retry topics up for as long. */
+/** How long a transaction that a crash leaves open holds up readers of the retry topics, in milliseconds. */
 const transactionTimeoutMs = 10_000;
+/** How long a record is tried to be written before its failure stops the consumer, in milliseconds. */
 const giveUpAfterMs = 60_000;
 const committedTimeoutMs = 5_000;
 const longestPauseMs = 1_000;
 const closeTimeoutMs = 5_000;
-/** A dead letter is larger than what failed: its limit is the topic's. */
+/** A dead letter is larger than the record that failed, and only its topic limits how large. */
 const maxRecordBytes = 100_000_000;
 
-/** Writes records that are bytes already, each acknowledged by all in-sync replicas. */
-export class RecordMover {
+/** Writes records of a failure policy with an idempotent producer, each acknowledged by all in-sync replicas. */
+export class ProducerPolicyWriter {
   readonly #sender: Sender;
 
   constructor(config: ClientConfig) {
@@ -43,14 +44,14 @@ export class RecordMover {
   close = (): Promise<void> => this.#sender.close(closeTimeoutMs);
 }
 
-/** A record to be written, and the offset that is to be committed with it. */
+/** A record to write, and the offset to commit with it. */
 interface RecordMove {
   readonly topic: string;
   readonly record: EncodedRecord;
   readonly offset: NativeOffset;
   readonly consumer: NativeConsumer;
-  /** Whether the offset may still be committed by this member. */
-  readonly isOurs: () => boolean;
+  /** Whether the partition is still assigned to this member, so that it may commit the offset. */
+  readonly isAssigned: () => boolean;
 }
 
 interface Waiting extends RecordMove {
@@ -58,25 +59,26 @@ interface Waiting extends RecordMove {
 }
 
 /**
- * Writes records in transactions with the offsets of what they were made from: both, or neither. One
- * transaction at a time; what comes meanwhile shares the next one. Its name is one of its own unless the
- * member has a lasting one: a zombie's transactions are refused by the group, whose generation they carry.
+ * Writes records of a failure policy in transactions with the offsets of the records that failed: both, or neither. One
+ * transaction is open at a time; records that fail meanwhile share the next one. The transactional id is random unless
+ * the member has a `groupInstanceId`: a zombie needs no fencing by id, because the group refuses the generation that
+ * its transactions carry (KIP-447).
  */
-export class TransactionalRecordMover {
+export class TransactionPolicyWriter {
   readonly #runner: TransactionRunner;
   readonly #closing = new AbortController();
   #waiting: Waiting[] = [];
   #isWorking = false;
   #whenIdle: (() => void) | undefined;
 
-  /** @param name - of the member, where it has one that outlives restarts */
+  /** @param name - the `groupInstanceId`, where the member has one */
   constructor(config: ClientConfig, groupId: string, name: string | undefined) {
     const transactionalId = `${retryTransactionalIdPrefix(groupId)}${name ?? randomUUID()}`;
     const options = { transactionalId, transactionTimeoutMs, lingerMs: 0 };
     this.#runner = new TransactionRunner(config, resolveTransactionOptions(options, config.properties));
   }
 
-  /** Resolves to whether it was written: `false` where `isOurs` said no. */
+  /** Resolves to whether it was written: `false` where the partition was revoked or lost before. */
   write = (move: RecordMove): Promise<boolean> => {
     const done = deferred<boolean>();
     this.#waiting.push({ ...move, done });
@@ -84,7 +86,7 @@ export class TransactionalRecordMover {
     return done.promise;
   };
 
-  /** Lets the transaction under way end, within a limit. */
+  /** Waits up to 5 s for the open transaction to end, then closes its producer. */
   close = async (): Promise<void> => {
     const idle = new Promise<void>((resolve) => {
       if (this.#isWorking) this.#whenIdle = resolve;
@@ -118,9 +120,9 @@ export class TransactionalRecordMover {
     let moves = all;
     for (let attempt = 0; ; attempt += 1) {
       moves = moves.filter((move) => {
-        const isOurs = move.isOurs();
-        if (!isOurs) move.done.resolve(false);
-        return isOurs;
+        const isAssigned = move.isAssigned();
+        if (!isAssigned) move.done.resolve(false);
+        return isAssigned;
       });
       const [first] = moves;
       if (first === undefined) return;
@@ -143,7 +145,7 @@ export class TransactionalRecordMover {
     await this.#runner.commitWith(
       moves.map(({ offset }) => offset),
       consumer,
-      () => (moves.every(({ isOurs }) => isOurs()) ? undefined : "a partition"),
+      () => (moves.every(({ isAssigned }) => isAssigned()) ? undefined : "a partition"),
     );
   }
 
@@ -159,8 +161,8 @@ export class TransactionalRecordMover {
     if (remedy === "fenced") throw fencedBy(failure.error);
     if (remedy === "stop" || Date.now() >= deadline) throw failure;
     if (failure.call !== "commit" || remedy === "abort") return moves;
-    // Whether it was committed is not known. Its start ends the transaction either way, and then the
-    // group's offsets tell.
+    // Whether the transaction was committed is not known. The next producer's start ends it either way, and then
+    // the group's offsets tell.
     await this.#open(deadline);
     return withoutCommitted(moves, consumer);
   }
@@ -189,7 +191,7 @@ async function withoutCommitted(
 
 function fencedBy(cause: KafkaError): ProducerFencedError {
   return new ProducerFencedError(
-    "another live consumer has the same groupInstanceId, and writes to the retry topics in this one's place",
+    "another live consumer has the same groupInstanceId and has replaced this one; give every instance its own",
     { cause, nativeCode: cause.nativeCode },
   );
 }
