@@ -34,6 +34,24 @@ export async function settlesWithin(promise: Promise<unknown>, ms: number): Prom
   }
 }
 
+/**
+ * Settles as `promise` does, or rejects with the signal's reason where that aborts first. What `promise` comes to
+ * after that is nobody's: its rejection is no unhandled one.
+ */
+export async function unlessAborted<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value> {
+  const aborted = deferred<never>();
+  const onAbort = (): void => {
+    aborted.reject(signal.reason);
+  };
+  signal.addEventListener("abort", onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  try {
+    return await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
 /** For a promise that is awaited later, or perhaps never: its rejection is no unhandled one. */
 export function ignoreRejection(value: unknown): void {
   if (value instanceof Promise) value.catch(() => undefined);

@@ -19,7 +19,8 @@ export interface TransactionOptions {
    */
   readonly transactionalId: string;
   /**
-   * How long a transaction may take, in milliseconds, before the broker aborts it; 1,000 to 900,000, and
+   * How long a transaction may take, in milliseconds, before it is aborted, by the library where a callback takes
+   * that long, and by the broker; 1,000 to 900,000, and
    * within the broker's `transaction.max.timeout.ms`. Kafka: `transaction.timeout.ms`.
    * @default 60_000
    */

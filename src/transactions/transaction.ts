@@ -53,6 +53,8 @@ export class TransactionSends implements Transaction {
   #hasEnded = false;
   /** What is still being encoded belongs to nothing any more. */
   #isDropped = false;
+  /** Why it ended before its callback did. */
+  #cause: Error | undefined;
 
   /** `pass` takes each encoded record, in the order of the calls as far as serdes are synchronous; a promise makes the sender wait. */
   constructor(
@@ -86,13 +88,7 @@ export class TransactionSends implements Transaction {
     records: ProducerRecord<AnyTopic> | readonly ProducerRecord<AnyTopic>[],
     headers: EncodedHeaders | undefined,
   ): Promise<void> {
-    if (this.#hasEnded)
-      return Promise.reject(
-        new ClosedError(
-          `send to ${topic.name}: the transaction has ended; await its sends inside the callback or handler`,
-          { topic: topic.name },
-        ),
-      );
+    if (this.#hasEnded) return Promise.reject(this.#endedError(topic.name));
     let sending: Promise<void> | undefined;
     try {
       const encode = addingHeaders(this.#encoders.of(topic), headers);
@@ -126,10 +122,22 @@ export class TransactionSends implements Transaction {
     });
   }
 
-  /** Takes no more sends, and drops those that are still being encoded: the next transaction must not get them. */
-  end(): void {
+  /**
+   * Takes no more sends, and drops those that are still being encoded: the next transaction must not get them.
+   * `cause` is why it ends while its callback runs.
+   */
+  end(cause?: Error): void {
     this.#hasEnded = true;
     this.#isDropped = true;
+    this.#cause = cause;
+  }
+
+  #endedError(topic: string): ClosedError {
+    const why = this.#cause?.message ?? "await its sends inside the callback or handler";
+    return new ClosedError(`send to ${topic}: the transaction has ended: ${why}`, {
+      topic,
+      ...(this.#cause === undefined ? {} : { cause: this.#cause }),
+    });
   }
 
   #check(): void {
@@ -155,7 +163,7 @@ export class TransactionSends implements Transaction {
 
   #passAll(topic: string, records: readonly EncodedRecord[]): Promise<void> | undefined {
     let waiting: Promise<void> | undefined;
-    if (this.#isDropped) throw new ClosedError(`send to ${topic}: the transaction has ended`, { topic });
+    if (this.#isDropped) throw this.#endedError(topic);
     for (const record of records) waiting = this.#pass(topic, record) ?? waiting;
     return waiting;
   }

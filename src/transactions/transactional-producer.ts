@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { describe } from "../check.js";
 import type { ClientConfig } from "../driver/client-config.js";
 import {
@@ -11,11 +12,12 @@ import {
 import { type ClientHealth, healthOf } from "../health.js";
 import type { EncodedRecord } from "../record.js";
 import type { ClientTelemetry } from "../telemetry/client-telemetry.js";
-import { deferred, ignoreRejection, settlesWithin } from "../waiting.js";
+import { settlesWithin, unlessAborted } from "../waiting.js";
 import { checkOptions } from "../options/check-options.js";
 import { integer } from "../options/kinds.js";
 import type { OptionSpecs } from "../options/spec.js";
 import { observeTransaction } from "../producer/observed.js";
+import { CallbackLimit } from "./callback-limit.js";
 import {
   settleTransactionOptions,
   type TransactionOptions,
@@ -43,7 +45,10 @@ export const transactionalProducerSpecs = {
 
 /** What a transaction's callback is told besides the transaction. */
 export interface TransactionContext {
-  /** Aborts when the transaction cannot be committed any more, because the producer's time to close is over. */
+  /**
+   * Aborts when the transaction cannot be committed any more: its callback has taken longer than
+   * `transactionTimeoutMs`, or the producer's time to close is over.
+   */
   readonly signal: AbortSignal;
 }
 
@@ -71,6 +76,8 @@ export class TransactionalProducer {
   readonly #telemetry: ClientTelemetry | undefined;
   readonly #onClosed: () => void;
   readonly #closingSignal = new AbortController();
+  /** The callback that the code which asks belongs to, through whatever it awaited. */
+  readonly #callbacks = new AsyncLocalStorage<{ isRunning: boolean }>();
   #last: Promise<unknown> = Promise.resolve();
   #fenced: ProducerFencedError | undefined;
   #closing: Promise<void> | undefined;
@@ -89,13 +96,16 @@ export class TransactionalProducer {
 
   /**
    * Runs `callback` in a transaction: commits when it resolves, aborts when it throws, and resolves to its
-   * result. Calls that overlap run one after the other; a call inside a callback would wait for itself.
+   * result. Calls that overlap run one after the other. A callback may take as long as `transactionTimeoutMs`; then
+   * the transaction is rolled back, its `signal` aborts, and what the callback sends after that is refused.
    *
    * @throws what the callback threw, untouched: nothing of the transaction is visible
    * @throws `SerializationError` where a `tx.send` in it failed
-   * @throws `TransactionAbortedError`: rolled back; where it is `retriable` the same call may succeed
+   * @throws `TransactionAbortedError`: rolled back; where it is `retriable` the same call may succeed. With a
+   *   `TimeoutError` as its `cause`: the callback took too long
    * @throws `TransactionOutcomeUnknownError`: it may be committed or not
    * @throws `ProducerFencedError`: another producer has taken over the transactional id; this one is dead
+   * @throws `ConfigError` for a call inside a callback of the same producer, which would wait for itself
    * @throws `AuthorizationError`, `AuthenticationError`, `ConnectionError`, `ConfigError` when starting
    */
   async transaction<Result>(
@@ -103,6 +113,11 @@ export class TransactionalProducer {
   ): Promise<Result> {
     if (typeof callback !== "function")
       throw new ConfigError("transaction", `expected a function, got ${describe(callback)}`);
+    if (this.#callbacks.getStore()?.isRunning === true)
+      throw new ConfigError(
+        "transaction",
+        "is called inside a transaction of the same producer, and would wait for it for ever: send with the `tx` that is open, or use another transactional producer",
+      );
     if (this.#closing !== undefined) throw this.#closedError();
     const turn = this.#last.then(() =>
       this.#telemetry === undefined
@@ -123,7 +138,8 @@ export class TransactionalProducer {
 
   /**
    * Lets the running transaction finish, at most `closeTimeoutMs`; those still queued are refused. May be
-   * called more than once. Do not await it inside a callback.
+   * called more than once. Awaited inside a callback it takes `closeTimeoutMs`, and that callback's transaction is
+   * rolled back.
    */
   async close(): Promise<void> {
     this.#closing ??= this.#shutDown();
@@ -146,21 +162,40 @@ export class TransactionalProducer {
       return this.#runner.isFull ? this.#runner.drained() : undefined;
     };
     const tx = new TransactionSends(this.#encoders, pass, this.#telemetry);
-    const { signal } = this.#closingSignal;
-    const givenUp = rejection(signal, () => this.#closedError());
+    const limit = new CallbackLimit(
+      this.#transactionalId,
+      this.#transactionTimeoutMs,
+      this.#closingSignal.signal,
+    );
     let result: Result;
     try {
-      result = await Promise.race([Promise.resolve(callback(tx, { signal })), givenUp.promise]);
-      await Promise.race([tx.finish(), givenUp.promise]);
+      result = await this.#call(callback, tx, limit);
     } catch (error) {
-      tx.end();
+      tx.end(limit.signal.aborted ? (limit.signal.reason as Error) : undefined);
       await this.#abort();
       throw error;
-    } finally {
-      givenUp.stop();
     }
     await this.#commit();
     return result;
+  }
+
+  /** Calls the callback, and waits for it and its sends as long as the limit allows. */
+  async #call<Result>(
+    callback: (tx: Transaction, context: TransactionContext) => Result | Promise<Result>,
+    tx: TransactionSends,
+    limit: CallbackLimit,
+  ): Promise<Result> {
+    const { signal } = limit;
+    const running = { isRunning: true };
+    try {
+      const returned = this.#callbacks.run(running, () => callback(tx, { signal }));
+      const result = await unlessAborted(Promise.resolve(returned), signal);
+      await unlessAborted(Promise.resolve(tx.finish()), signal);
+      return result;
+    } finally {
+      running.isRunning = false;
+      limit.stop();
+    }
   }
 
   async #begin(): Promise<void> {
@@ -253,24 +288,4 @@ export class TransactionalProducer {
   #closedError(): ClosedError {
     return new ClosedError(`${this.#transactionalId}: the transactional producer is closed`);
   }
-}
-
-/** A promise that rejects when `signal` aborts, until `stop`. */
-function rejection(
-  signal: AbortSignal,
-  reason: () => Error,
-): { readonly promise: Promise<never>; readonly stop: () => void } {
-  const { promise, reject } = deferred<never>();
-  ignoreRejection(promise);
-  const give = (): void => {
-    reject(reason());
-  };
-  if (signal.aborted) give();
-  signal.addEventListener("abort", give, { once: true });
-  return {
-    promise,
-    stop: () => {
-      signal.removeEventListener("abort", give);
-    },
-  };
 }

@@ -49,6 +49,26 @@ const names = (): Pick<ProcessorOptions, "groupId" | "transactionalId"> => ({
   transactionalId: uniqueName("tx"),
 });
 
+test("close awaited inside a handler ends after drainTimeoutMs, and its record is redelivered", async () => {
+  const [input, output] = [await newTopic(), await newTopic()];
+  await fill(input, 1);
+  const options = { ...names(), drainTimeoutMs: 500 };
+  const first = kafka.processor(input, options);
+  let signal: AbortSignal | undefined;
+  await first.run(async ({ value }, tx, context) => {
+    ({ signal } = context);
+    await tx.send(output, { value });
+    await first.close();
+  });
+  expect(signal?.aborted).toBe(true);
+  expect(await valuesOf(kafka, output)).toEqual([]);
+  await using second = kafka.processor(input, options);
+  const done = second.run(({ value }, tx) => tx.send(output, { value }));
+  await until("it is redelivered", async () => (await valuesOf(kafka, output)).length > 0);
+  await second.close();
+  await done;
+});
+
 describe("a processor", () => {
   test.each(["partition", "key", "none"] as const)(
     "delivers every record and writes what its handler sends, once, with order: %s",

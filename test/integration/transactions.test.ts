@@ -288,7 +288,7 @@ describe("a transactional producer", () => {
     expect(wrong({ transactionalId: "a", maxBatchBytes: 0 })).toBe("maxBatchBytes");
     expect(wrong({ transactionalId: "a", maxBatchBytes: 60_000_001 })).toBe("maxBatchBytes");
     expect(wrong({ transactionalId: "a", closeTimeoutMs: -1 })).toBe("closeTimeoutMs");
-    expect(wrong({ transactionalId: "a", acks: 1 })).toBe("TransactionOptions.acks");
+    expect(wrong({ transactionalId: "a", acks: 1 })).toBe("TransactionalProducerOptions.acks");
   });
 
   test("has errors with codes to switch on", async () => {
