@@ -18,6 +18,7 @@ import { createRequire } from "node:module";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { buildNative } from "./build-native.mjs";
 import { endOf, runWatched } from "./run-watched.mjs";
 import { forBuild, install, installCommand, missing } from "./system-packages.mjs";
 
@@ -31,6 +32,7 @@ if (!dependenciesMatchLockfile() || !loads(nativeFolder())) {
   installDependencies();
   await makeNativeClientLoad();
 }
+buildNative(say);
 
 /** One at a time in a clone: two `npm ci` at once delete each other's files. The others then find it done. */
 function waitForMyTurn() {

@@ -27,6 +27,14 @@ export interface BrokersHealth {
   readonly error: Error | undefined;
 }
 
+/** How records come from the native client to JavaScript, and back: see "The fast path" in the documentation. */
+export interface FastPathHealth {
+  /** Whether the fast path is used; if not, the plain one is, which does the same, slower. */
+  readonly used: boolean;
+  /** Why it is not; `undefined` where it is. */
+  readonly reason: string | undefined;
+}
+
 /** What {@link Kafka.health} found. Plain data but for the errors, so that it can be logged, or served as JSON. */
 export interface Health {
   /** Whether the brokers answer and no client has failed. */
@@ -35,6 +43,8 @@ export interface Health {
   readonly brokers: BrokersHealth;
   /** The clients that are not closed, and those that failed. */
   readonly clients: readonly ClientHealth[];
+  /** Whether the process uses the fast path. It works without, so it is no part of `ok`. */
+  readonly fastPath: FastPathHealth;
 }
 
 /** The health of a client. @internal */

@@ -8,7 +8,7 @@ export { Kafka } from "./kafka.js";
 export type { KafkaOptions } from "./kafka-options.js";
 export type { SaslOptions, SslOptions } from "./security-options.js";
 export type { OAuthToken } from "./driver/client-config.js";
-export type { BrokersHealth, ClientHealth, Health } from "./health.js";
+export type { BrokersHealth, ClientHealth, FastPathHealth, Health } from "./health.js";
 export type { HealthOptions } from "./preflight/broker-probe.js";
 export { consoleLogger, type LogFields, type Logger } from "./logger.js";
 export type { Hook, Operation, Telemetry, TelemetryClient } from "./telemetry/telemetry.js";

@@ -2,6 +2,7 @@ import { Admin, type AdminOptions } from "./admin/admin.js";
 import { Consumer } from "./consumer/consumer.js";
 import type { ConsumerOptions } from "./group/options.js";
 import type { ClientConfig } from "./driver/client-config.js";
+import { fastPath } from "./driver/fast/addon.js";
 import { ClosedError } from "./errors.js";
 import { type RedriveOptions, type RedriveResult, resolveRedriveOptions } from "./redrive/redrive-options.js";
 import { type ClientHealth, ClientsHealth, type Health } from "./health.js";
@@ -167,7 +168,13 @@ export class Kafka {
     this.#probe ??= this.#add(this.#others, () => new BrokerProbe(this.#config));
     const brokers = await this.#probe.ask(options);
     const clients = this.#clients.list();
-    return { ok: brokers.ok && clients.every(({ state }) => state !== "failed"), brokers, clients };
+    const { reason } = fastPath();
+    return {
+      ok: brokers.ok && clients.every(({ state }) => state !== "failed"),
+      brokers,
+      clients,
+      fastPath: { used: reason === undefined, reason },
+    };
   }
 
   /**

@@ -60,9 +60,15 @@ export interface RawRecord {
   readonly value: Buffer | null;
   /** Objects of one entry each, in order; absent where there are none. */
   readonly headers?: readonly Readonly<Record<string, Buffer>>[] | undefined;
+  /** The same as they were written, null values among them; absent where only `headers` are there. */
+  readonly rawHeaders?: RawHeaders | undefined;
   /** The length of the value in bytes. */
   readonly size: number;
+  /** The length of the key in bytes, where it is known without making the key. */
+  readonly keySize?: number | undefined;
   readonly leaderEpoch?: number | undefined;
+  /** The text of a part whose bytes are UTF-8, without making those; `undefined` where they are not. */
+  readonly text?: ((part: "key" | "value") => string | undefined) | undefined;
 }
 
 /**
@@ -84,8 +90,8 @@ export function endOfRun(
   return to;
 }
 
-/** One header as the native client takes it: an object of one entry. */
-export type NativeHeader = Readonly<Record<string, string | Buffer>>;
+/** One header as the native client takes it: an object of one entry. A null value is sent as one without bytes on the plain path. */
+export type NativeHeader = Readonly<Record<string, string | Buffer | null>>;
 
 /** A record checked and turned into bytes: what the native client's `produce` takes. */
 export interface EncodedRecord {

@@ -309,8 +309,9 @@ export class RecordDelivery implements Delivery {
   }
 }
 
-function keyOf({ key }: RawRecord): string | undefined {
-  return key?.toString("latin1");
+/** The same for the same bytes. A key that is not UTF-8 may share it with another one, which costs some concurrency. */
+function keyOf(record: RawRecord): string | undefined {
+  return record.text?.("key") ?? record.key?.toString("latin1");
 }
 
 function nextTurn(): Promise<void> {

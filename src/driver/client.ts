@@ -41,6 +41,8 @@ export class Client<Native extends NativeConnection> {
   readonly #what: string;
   readonly #callbacks: ClientCallbacks;
   readonly #onFatal: (error: KafkaError) => void;
+  readonly #beforeDisconnect: (() => void) | undefined;
+  readonly #afterDisconnect: (() => void) | undefined;
   /** The last reason a connection failed for, as librdkafka logged it. */
   #reason: string | undefined;
   #refused: ((error: KafkaError) => void) | undefined;
@@ -57,16 +59,27 @@ export class Client<Native extends NativeConnection> {
     readonly what: string;
     readonly create: (properties: NativeProperties) => Native;
     readonly properties: NativeProperties;
+    /** Properties that must be set before all others. */
+    readonly firstProperties?: NativeProperties;
     readonly callbacks: ClientCallbacks;
     readonly onFatal: (error: KafkaError) => void;
+    /** The native client is about to be disconnected, and no call is in it any more. */
+    readonly beforeDisconnect?: () => void;
+    /** The native client has been disconnected: it tells nothing any more. */
+    readonly afterDisconnect?: () => void;
   }) {
     this.#config = options.config;
     this.#what = options.what;
     this.#callbacks = options.callbacks;
     this.#onFatal = options.onFatal;
+    this.#beforeDisconnect = options.beforeDisconnect;
+    this.#afterDisconnect = options.afterDisconnect;
     const properties = {
+      // Once for their place, and once for their values.
+      ...options.firstProperties,
       ...options.config.properties,
       ...options.properties,
+      ...options.firstProperties,
       "client.software.name": "typed-kafka",
       "client.software.version": version,
     };
@@ -154,12 +167,15 @@ export class Client<Native extends NativeConnection> {
         this.#idle = resolve;
       });
     }
-    if (!wasOpen) return;
-    await new Promise<void>((resolve) => {
-      this.native.disconnect(() => {
-        resolve();
+    this.#beforeDisconnect?.();
+    if (wasOpen) {
+      await new Promise<void>((resolve) => {
+        this.native.disconnect(() => {
+          resolve();
+        });
       });
-    });
+    }
+    this.#afterDisconnect?.();
   }
 
   async #probe(deadline: number): Promise<void> {

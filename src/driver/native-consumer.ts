@@ -1,13 +1,14 @@
 import { ClosedError, KafkaError, type KafkaErrorCode } from "../errors.js";
-import type { RawRecord } from "../record.js";
 import { loadBinding } from "./binding.js";
 import { Client } from "./client.js";
 import type { ClientConfig } from "./client-config.js";
+import { type ConsumePath, type Fetched, plainConsumePath } from "./consume-path.js";
 import { errorCodes } from "./error-codes.js";
+import { fastPath } from "./fast/addon.js";
+import { FastConsumer } from "./fast/fast-consumer.js";
 import { fromNative, nativeCodes } from "./native-errors.js";
 import type {
   NativeConsumerClient,
-  NativeEndOfPartition,
   NativeError,
   NativeMetadata,
   NativeOffset,
@@ -41,20 +42,13 @@ const logEnd = -1;
 
 type OffsetResults = readonly (NativeOffsetResult | Error)[];
 
-/** What one `fetch` brought. */
-export interface Fetched {
-  /** The caller's own. */
-  readonly records: RawRecord[];
-  /** Partitions whose end was reached; only with `enable.partition.eof`. */
-  readonly ends: readonly NativeEndOfPartition[];
-}
-
 /**
  * The native consumer with promises and typed errors. `fetch` never waits for records: the caller waits
  * for `onWake` instead, so that idle consumers leave libuv's threads alone.
  */
 export class NativeConsumer {
   readonly #client: Client<NativeConsumerClient>;
+  readonly #path: ConsumePath;
   readonly #events: NativeConsumerEvents;
   /** Remembered from the first assignment: the native client says NONE while it closes. */
   #cooperative: boolean | undefined;
@@ -72,10 +66,12 @@ export class NativeConsumer {
   ) {
     const { KafkaConsumer } = loadBinding();
     this.#events = events;
+    this.#path = this.#choosePath(config, what, properties);
     this.#client = new Client({
       config,
       what,
       create: (all) => new KafkaConsumer(all, null),
+      firstProperties: this.#path.properties,
       properties: {
         "enable.auto.commit": false,
         "enable.auto.offset.store": false,
@@ -89,7 +85,10 @@ export class NativeConsumer {
         ...properties,
       },
       callbacks: {
-        global: { rebalance_cb: this.#onRebalance, offset_commit_cb: this.#onCommit },
+        global: {
+          rebalance_cb: this.#onRebalance,
+          ...(this.#path.usesCommitCallback && { offset_commit_cb: this.#onCommit }),
+        },
         event: {
           queue_non_empty_cb: () => {
             if (!this.#dead) events.onWake();
@@ -97,7 +96,15 @@ export class NativeConsumer {
         },
       },
       onFatal: events.onFatal,
+      beforeDisconnect: () => {
+        this.#path.close();
+      },
     });
+  }
+
+  /** Whether every error is told whatever comes with it, and the outcome of a commit without a fetch (see {@link ConsumePath}). */
+  get tellsEverything(): boolean {
+    return this.#path.tellsEverything;
   }
 
   get fatal(): KafkaError | undefined {
@@ -113,6 +120,7 @@ export class NativeConsumer {
     let polling: NodeJS.Timeout | undefined;
     try {
       await this.#client.connect(() => {
+        this.#path.open();
         // Nothing is subscribed yet, so this brings no records: it lets error events through.
         polling = setInterval(() => {
           this.fetch(1).catch((error: unknown) => {
@@ -147,9 +155,7 @@ export class NativeConsumer {
       throw refusal;
     }
     return this.#client.call<Fetched>("fetch", (callback) => {
-      this.#client.native.consume(0, count, false, (error, records, ends) => {
-        callback(error, { records, ends });
-      });
+      this.#path.fetch(count, callback);
     });
   }
 
@@ -180,7 +186,7 @@ export class NativeConsumer {
 
   /** Asks for a commit; its outcome comes to `onCommit`. */
   commit(offsets: readonly NativeOffset[]): void {
-    this.#check("commit", this.#client.native.commit(offsets));
+    this.#check("commit", this.#dead ? nativeCodes.state : this.#path.commit(offsets));
   }
 
   /** The group's committed offset of each partition, -1 where there is none. */
@@ -295,6 +301,27 @@ export class NativeConsumer {
     if (code === undefined || code === nativeCodes.noOffset) this.#events.onCommit(undefined);
     else this.#events.onCommit(fromNative("commit", errorOf(code)));
   };
+
+  #choosePath(config: ClientConfig, what: string, properties: NativeProperties): ConsumePath {
+    const path = fastPath();
+    config.logger.debug(`records come by the ${path.reason === undefined ? "fast" : "plain"} path`, {
+      client: what,
+      ...(path.reason !== undefined && { reason: path.reason }),
+    });
+    if (path.reason !== undefined) return plainConsumePath(() => this.#client.native);
+    return new FastConsumer(
+      path,
+      { ...config.properties, ...properties },
+      {
+        onCommitted: (code) => {
+          this.#onCommit(code === 0 ? undefined : code);
+        },
+        onWake: () => {
+          if (!this.#dead) this.#events.onWake();
+        },
+      },
+    );
+  }
 
   async #metadataOf(
     topic: string,

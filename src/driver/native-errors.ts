@@ -28,6 +28,7 @@ export const nativeCodes = {
   revokePartitions: -174,
   assignPartitions: -175,
   invalidArgument: -186,
+  partitionEnd: -191,
   timedOut: -185,
   queueFull: -184,
   unknownTopic: -188,

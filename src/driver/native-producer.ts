@@ -7,28 +7,21 @@ import { Client } from "./client.js";
 import type { ClientConfig } from "./client-config.js";
 import type { NativeConsumer } from "./native-consumer.js";
 import { isEmbedded } from "./embedded-clusters.js";
+import { fastPath } from "./fast/addon.js";
+import { FastProducer } from "./fast/fast-producer.js";
 import { nativeCodes } from "./native-errors.js";
-import type {
-  NativeDeliveryReport,
-  NativeError,
-  NativeOffset,
-  NativeProducerClient,
-  NativeProperties,
-} from "./native.js";
+import { type OnReport, plainProducePath, type ProducePath, queued } from "./produce-path.js";
+import type { NativeError, NativeOffset, NativeProducerClient, NativeProperties } from "./native.js";
 
 /** What the native producer tells without being asked, on the main thread. */
 export interface NativeProducerEvents {
-  /**
-   * What became of one record: `code` is 0 where it was written, else Kafka's error code. Of one native
-   * client's records at most 100 are reported in one turn of the event loop, each in a call of its own.
-   */
-  readonly onReport: (code: number, report: NativeDeliveryReport) => void;
+  /** What became of one record: `code` is 0 where it was written, else Kafka's error code. */
+  readonly onReport: OnReport;
   /** The native client cannot go on. */
   readonly onFatal: (error: KafkaError) => void;
 }
 
-/** Handed over: it will be reported. */
-export const queued = 0;
+export { queued };
 
 const leaderPauseMs = 20;
 /** What brokers say of a partition whose leader is only beginning. */
@@ -44,6 +37,7 @@ const beginningCodes: readonly (number | undefined)[] = [
  */
 export class NativeProducer {
   readonly #client: Client<NativeProducerClient>;
+  readonly #path: ProducePath;
   readonly #what: string;
   /** A report of before the disconnect may still arrive after it. */
   #dead = false;
@@ -58,24 +52,31 @@ export class NativeProducer {
   ) {
     const { Producer } = loadBinding();
     this.#what = what;
+    const onReport: OnReport = (code, tag, topic, partition, offset, timestamp) => {
+      if (this.#dead) return;
+      events.onReport(this.#codeOf(code, topic, partition, offset), tag, topic, partition, offset, timestamp);
+    };
+    this.#path = this.#choosePath(config, properties, onReport);
+    const { onDelivery } = this.#path;
     this.#client = new Client({
       config,
       what,
       create: (all) => new Producer(all, null),
+      firstProperties: this.#path.properties,
       properties: {
         // The native client asks for topics before it sends to them, and a broker would make those that are missing.
         "allow.auto.create.topics": isEmbedded(config.brokers),
         ...config.properties,
         ...properties,
       },
-      callbacks: {
-        event: {
-          delivery_cb: (code, report) => {
-            if (!this.#dead) events.onReport(this.#codeOf(code ?? queued, report), report);
-          },
-        },
-      },
+      callbacks: { event: onDelivery === undefined ? {} : { delivery_cb: onDelivery } },
       onFatal: events.onFatal,
+      beforeDisconnect: () => {
+        this.#path.release();
+      },
+      afterDisconnect: () => {
+        this.#path.close();
+      },
     });
   }
 
@@ -91,6 +92,7 @@ export class NativeProducer {
   async connect(signal?: AbortSignal): Promise<void> {
     try {
       await this.#client.connect(() => {
+        this.#path.open();
         this.#client.native.setPollInBackground(true);
       }, signal);
     } catch (error) {
@@ -99,27 +101,35 @@ export class NativeProducer {
     }
   }
 
-  /**
-   * Hands one record over: {@link queued}, or an error code. `tag` comes back as the report's `opaque`; give
-   * none to a client that reports errors alone, which never frees it.
-   */
+  /** Produces one record: {@link queued}, or an error code. See {@link produceAll}. */
   produce(topic: string, record: EncodedRecord, tag: number | undefined): number {
-    if (this.#dead) return nativeCodes.state;
+    return this.produceAll(topic, [record], tag === undefined ? undefined : [tag])?.[0] ?? queued;
+  }
+
+  /**
+   * Produces records of one topic, in their order. Gives `undefined` where all were queued; else a code for each that
+   * was tried, which are the first ones: those behind them are to be given again. Behind a full queue none is tried.
+   *
+   * @param tags - one for each record, back in its report; none for a client that reports errors alone
+   */
+  produceAll(
+    topic: string,
+    records: readonly EncodedRecord[],
+    tags: readonly number[] | undefined,
+  ): ArrayLike<number> | undefined {
+    if (this.#dead) return [nativeCodes.state];
     try {
-      return this.#client.native.produce(
-        topic,
-        record.partition ?? null,
-        record.value,
-        record.key,
-        record.timestamp ?? null,
-        tag,
-        record.headers,
-      );
+      return this.#path.produce(topic, records, tags);
     } catch (error) {
-      // The addon throws for arguments of a wrong type, which an encoder never gives.
+      // The addons throw for arguments of a wrong type, which an encoder never gives.
       this.logger.error(`produce to ${topic}: ${String(error)}`, { client: this.#what });
-      return nativeCodes.invalidArgument;
+      return [nativeCodes.invalidArgument];
     }
+  }
+
+  /** Passes on the reports that there are by now; `false` where more may come in the next turns of the event loop. */
+  takeReports(): boolean {
+    return this.#path.takeReports();
   }
 
   /** Whether everything handed over has been written or reported within `timeoutMs`, which occupies one of libuv's threads. */
@@ -218,7 +228,7 @@ export class NativeProducer {
    * batch as the first, and the one before is lost. (Run: NOT_LEADER for the first batch to a new topic,
    * while the second was in flight.) Such records come without an offset.
    */
-  #codeOf(code: number, { topic, partition, offset }: NativeDeliveryReport): number {
+  #codeOf(code: number, topic: string, partition: number, offset: number): number {
     if (code !== queued) return code;
     let confirmed = this.#confirmed.get(topic);
     if (confirmed?.has(partition) === true) return code;
@@ -229,6 +239,17 @@ export class NativeProducer {
     }
     confirmed.add(partition);
     return code;
+  }
+
+  #choosePath(config: ClientConfig, properties: NativeProperties, onReport: OnReport): ProducePath {
+    const path = fastPath();
+    config.logger.debug(`records go by the ${path.reason === undefined ? "fast" : "plain"} path`, {
+      client: this.#what,
+      ...(path.reason !== undefined && { reason: path.reason }),
+    });
+    if (path.reason !== undefined) return plainProducePath(() => this.#client.native, onReport);
+    const failuresOnly = properties["delivery.report.only.error"] === true;
+    return new FastProducer(path, { ...config.properties, ...properties }, { failuresOnly, onReport });
   }
 
   async #call(

@@ -4,7 +4,7 @@
  * wrappers in its `lib/`, which this library does not use: they lose error flags and read positions.
  */
 
-import type { NativeHeader, RawRecord } from "../record.js";
+import type { RawRecord } from "../record.js";
 
 /** An error as the addon gives it: a plain object, not an `Error`. */
 export interface NativeError {
@@ -110,7 +110,7 @@ export interface NativeProducerClient extends NativeConnection {
     key: Buffer | null,
     timestamp: number | null,
     opaque: unknown,
-    headers: readonly NativeHeader[] | undefined,
+    headers: readonly Readonly<Record<string, string | Buffer>>[] | undefined,
   ) => number;
   flush: (timeoutMs: number, callback: NativeCallback) => void;
   setPollInBackground: (on: boolean) => void;

@@ -1,7 +1,7 @@
 import { InvalidRecordError } from "../errors.js";
 import type { EncodedRecord, RawHeaders, RawRecord } from "../record.js";
 import { nativeBytes } from "../serde/encoder.js";
-import { decodeRawHeaders } from "../serde/headers.js";
+import { rawHeadersOf } from "../serde/headers.js";
 import { deadLetterHeaders, type SourceRecord } from "./dead-letter.js";
 import { decide, decideInvalid, type Decision } from "./decide.js";
 import { sizeOf, toNativeHeaders } from "./header-block.js";
@@ -91,8 +91,8 @@ export class FailurePolicy {
   restore(raw: RawRecord): RawRecord {
     if (!this.#retrySources.has(raw.topic)) return raw;
     const { source } = this.#parse(raw);
-    const { topic, partition, offset, timestamp, headers } = source;
-    return { ...raw, topic, partition, offset, timestamp, headers: toRawHeaders(headers) };
+    // Field by field, as everywhere here: those of a record that lies in a block are no properties of its own.
+    return { ...source, headers: undefined, rawHeaders: source.headers, size: raw.size };
   }
 
   /** How often the handler was called for this record before it was written to this topic. */
@@ -134,7 +134,7 @@ export class FailurePolicy {
       record = this.#sourceRecord(raw);
     } catch (invalid) {
       // Not written by this policy: all there is to go by is where it lies.
-      record = { ...raw, headers: decodeRawHeaders(raw.headers) };
+      record = asItIs(raw);
       if (!isInvalid) return { action: "fail", error: invalid };
     }
     const decision: Decision =
@@ -171,14 +171,12 @@ export class FailurePolicy {
   }
 
   #sourceRecord(raw: RawRecord): SourceRecord {
-    return this.#retrySources.has(raw.topic)
-      ? this.#parse(raw).source
-      : { ...raw, headers: decodeRawHeaders(raw.headers) };
+    return this.#retrySources.has(raw.topic) ? this.#parse(raw).source : asItIs(raw);
   }
 
   #parse(raw: RawRecord): Exclude<ReturnType<typeof parseRetryRecord>, string> {
     const { topic, stage } = this.#retrySources.get(raw.topic) ?? { topic: raw.topic, stage: 1 };
-    const headers = decodeRawHeaders(raw.headers);
+    const headers = rawHeadersOf(raw);
     const parsed = parseRetryRecord(
       { timestamp: raw.timestamp, key: raw.key, value: raw.value, headers },
       {
@@ -219,7 +217,7 @@ export class FailurePolicy {
   }
 }
 
-/** Headers in the native client's form, for a decoder. */
-function toRawHeaders(headers: RawHeaders): RawRecord["headers"] {
-  return headers.map(([name, value]) => ({ [name]: value ?? Buffer.alloc(0) }));
+function asItIs(raw: RawRecord): SourceRecord {
+  const { topic, partition, offset, timestamp, key, value } = raw;
+  return { topic, partition, offset, timestamp, key, value, headers: rawHeadersOf(raw) };
 }

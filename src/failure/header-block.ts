@@ -71,7 +71,7 @@ export function bounded(text: string, maxBytes: number): string {
 export function toNativeHeaders(headers: RawHeaders): NativeHeader[] | undefined {
   if (headers.length === 0) return undefined;
   // A computed name makes a property of its own, also for "__proto__".
-  return headers.map(([name, value]) => ({ [name]: value === null || value.length === 0 ? "" : value }));
+  return headers.map(([name, value]) => ({ [name]: value?.length === 0 ? "" : value }));
 }
 
 /** How many bytes the headers are: names and values. */

@@ -68,6 +68,6 @@ export class RecordQueue {
   }
 }
 
-function memoryOf({ size, key }: RawRecord): number {
-  return overheadBytes + size + (key === null ? 0 : key.length);
+function memoryOf(record: RawRecord): number {
+  return overheadBytes + record.size + (record.keySize ?? record.key?.length ?? 0);
 }

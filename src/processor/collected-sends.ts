@@ -70,9 +70,9 @@ function copyOfBytes(bytes: Buffer | null): Buffer | null {
 
 function copyOfHeader(header: NativeHeader): NativeHeader {
   const entries = Object.entries(header);
-  if (entries.every(([, value]) => typeof value === "string")) return header;
+  if (entries.every(([, value]) => !Buffer.isBuffer(value))) return header;
   return Object.fromEntries(
-    entries.map(([name, value]) => [name, typeof value === "string" ? value : Buffer.from(value)]),
+    entries.map(([name, value]) => [name, Buffer.isBuffer(value) ? Buffer.from(value) : value]),
   );
 }
 

@@ -1,6 +1,6 @@
 import type { ClientConfig } from "../driver/client-config.js";
 import { NativeProducer } from "../driver/native-producer.js";
-import type { NativeDeliveryReport } from "../driver/native.js";
+import type { OnReport } from "../driver/produce-path.js";
 import type { KafkaError } from "../errors.js";
 import type { EncodedRecord } from "../record.js";
 import { sleep } from "../waiting.js";
@@ -84,7 +84,7 @@ export class BulkClient {
     return this.#native.disconnect();
   }
 
-  readonly #onReport = (code: number, { topic, partition }: NativeDeliveryReport): void => {
+  readonly #onReport: OnReport = (code, _tag, topic, partition) => {
     if (code === 0) return;
     this.#failures += 1;
     this.#onFailure(

@@ -2,7 +2,7 @@ import type { ClientConfig } from "../driver/client-config.js";
 import { recordStatusOf } from "../driver/error-codes.js";
 import { nativeCodes } from "../driver/native-errors.js";
 import { queued } from "../driver/native-producer.js";
-import type { NativeDeliveryReport } from "../driver/native.js";
+import type { OnReport } from "../driver/produce-path.js";
 import { ClosedError, type KafkaError, TimeoutError } from "../errors.js";
 import type { EncodedRecord } from "../record.js";
 import { settlesWithin } from "../waiting.js";
@@ -181,15 +181,12 @@ export class Sender {
     return this.#gate.lookUp(call, code) ?? this.#errorOf(code, call.topic, record.partition);
   };
 
-  readonly #onReport = (
-    code: number,
-    { opaque, partition, offset, timestamp }: NativeDeliveryReport,
-  ): void => {
+  readonly #onReport: OnReport = (code, tag, topic, partition, offset, timestamp) => {
     if (code === queued) {
-      this.#queue.written(opaque, partition, Math.max(-1, offset), timestamp ?? -1);
+      this.#queue.written(tag, partition, Math.max(-1, offset), timestamp);
     } else {
-      const reason = this.#queue.reasonOf(opaque, code);
-      this.#queue.lost(opaque, recordStatusOf(reason), (topic) =>
+      const reason = this.#queue.reasonOf(tag, code);
+      this.#queue.lost(tag, recordStatusOf(reason), () =>
         this.#errorOf(reason, topic, partition < 0 ? undefined : partition),
       );
     }

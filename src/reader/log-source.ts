@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { ClientConfig } from "../driver/client-config.js";
-import { type Fetched, NativeConsumer } from "../driver/native-consumer.js";
+import type { Fetched } from "../driver/consume-path.js";
+import { NativeConsumer } from "../driver/native-consumer.js";
 import type { NativeProperties } from "../driver/native.js";
 import { nativeCodes } from "../driver/native-errors.js";
 import {

@@ -4,9 +4,9 @@ import type { ConsumerRecord, RawHeaders, RawRecord } from "../record.js";
 import type { AnyTopic, RecordOf } from "../topic.js";
 import { ignoreRejection } from "../waiting.js";
 import { causeOf, describeFailure, issuesOf, SerdeFailure } from "./failure.js";
-import { decodeHeaders, decodeRawHeaders } from "./headers.js";
+import { decodeHeaders, rawHeadersOf } from "./headers.js";
 import { schemaCodec, valueOf } from "./schema.js";
-import type { SerdeContext } from "./serde.js";
+import { type AnySerde, type SerdeContext, textReaderOf } from "./serde.js";
 
 /**
  * Turns a record as the native client gives it into one of the topic's. Gives a promise only where
@@ -18,21 +18,21 @@ export type Decoder<T extends AnyTopic> = (raw: RawRecord) => RecordOf<T> | Prom
 
 /** Makes the decoder of a topic, once for each consumer: what can be looked up is looked up here. */
 export function createDecoder<T extends AnyTopic>(topic: T): Decoder<T> {
-  const { name, value: valueSerde, key: keySerde, tombstones } = topic;
+  const { name, tombstones } = topic;
   const decodeTypedHeaders = topic.headers && typedHeaders(topic.headers);
-  const valueContext: SerdeContext = Object.freeze({ topic: name, part: "value" });
-  const keyContext: SerdeContext = Object.freeze({ topic: name, part: "key" });
+  const readValue = partReader(topic.value, { topic: name, part: "value" }, nullValue);
+  const readKey = partReader(topic.key, { topic: name, part: "key" }, () => null);
 
   function decode(raw: RawRecord): AnyRecord | Promise<AnyRecord> {
     let part: Part = "value";
     let value: unknown;
     let key: unknown;
     try {
-      value = raw.value === null ? nullValue() : valueSerde.deserialize(raw.value, valueContext);
+      value = readValue(raw);
       part = "key";
-      key = raw.key === null ? null : keySerde.deserialize(raw.key, keyContext);
+      key = readKey(raw);
       part = "headers";
-      const rawHeaders = decodeRawHeaders(raw.headers);
+      const rawHeaders = rawHeadersOf(raw);
       const received = decodeHeaders(rawHeaders);
       const headers = decodeTypedHeaders ? decodeTypedHeaders(received) : received;
       if (value instanceof Promise || key instanceof Promise || headers instanceof Promise) {
@@ -75,6 +75,19 @@ export function createDecoder<T extends AnyTopic>(topic: T): Decoder<T> {
   }
 
   return decode as Decoder<T>;
+}
+
+/** Reads a part of records: by their text, where that is there and the serde looks at nothing else. */
+function partReader(serde: AnySerde, given: SerdeContext, ofNull: () => null): (raw: RawRecord) => unknown {
+  const context = Object.freeze(given);
+  const { part } = context;
+  const readText = textReaderOf(serde);
+  return (raw) => {
+    const text = readText === undefined ? undefined : raw.text?.(part);
+    if (readText !== undefined && text !== undefined) return readText(text, context);
+    const bytes = raw[part];
+    return bytes === null ? ofNull() : serde.deserialize(bytes, context);
+  };
 }
 
 type AnyRecord = ConsumerRecord<unknown, unknown, unknown>;
@@ -123,7 +136,7 @@ function notDecoded(topic: string, raw: RawRecord, part: Part, thrown: unknown):
       offset,
       part,
       issues: issuesOf(thrown),
-      raw: { key: raw.key, value: raw.value, headers: decodeRawHeaders(raw.headers) },
+      raw: { key: raw.key, value: raw.value, headers: rawHeadersOf(raw) },
     },
   );
 }

@@ -37,6 +37,11 @@ export function encodeHeaders(headers: unknown, single: boolean): EncodedHeaders
   return list.length === 0 ? noHeaders : { list, size };
 }
 
+/** Every header of a record in order. */
+export function rawHeadersOf(raw: RawRecord): RawHeaders {
+  return raw.rawHeaders ?? decodeRawHeaders(raw.headers);
+}
+
 /** Every header in order, from the objects of one entry that the native client gives. */
 export function decodeRawHeaders(headers: RawRecord["headers"]): RawHeaders {
   if (headers === undefined || headers.length === 0) return noRawHeaders;

@@ -38,6 +38,7 @@ export function jsonOf(schema: StandardSchemaV1, field: string): Serde<unknown> 
   return schemaSerde(schema, field, "json", {
     write: (wire) => Buffer.from(toJson(wire)),
     read: (bytes) => parseJson(decodeUtf8(bytes)),
+    readText: parseJson,
   });
 }
 

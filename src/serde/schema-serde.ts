@@ -1,12 +1,14 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { schemaCodec, takesNull, valueOf } from "./schema.js";
-import type { Serde, SerdeContext } from "./serde.js";
+import { readsText, type Serde, type SerdeContext } from "./serde.js";
 import { isZod, type Wire } from "./zod-structure.js";
 
 /** How what a schema gives for a value becomes bytes, and back. A promise only where it has to be waited for. */
 export interface WireFormat {
   readonly write: (wire: unknown, context: SerdeContext) => Buffer | Promise<Buffer>;
   readonly read: (bytes: Buffer, context: SerdeContext) => unknown;
+  /** The same as `read` of the bytes that the text is in UTF-8; absent where a format is no text. */
+  readonly readText?: (text: string) => unknown;
 }
 
 /**
@@ -20,10 +22,10 @@ export function schemaSerde(
   schema: StandardSchemaV1,
   field: string,
   wire: Exclude<Wire, "headers">,
-  { write, read }: WireFormat,
+  { write, read, readText }: WireFormat,
 ): Serde<unknown> {
   const { encode, decode } = schemaCodec(schema, wire, field);
-  return Object.freeze({
+  const serde: Serde<unknown> = Object.freeze({
     ...(takesNull({ encode, decode }, isZod(schema)) && { [nullable]: true }),
     serialize: (value: unknown, context: SerdeContext) => {
       const result = encode(value);
@@ -37,6 +39,13 @@ export function schemaSerde(
       return result instanceof Promise ? result.then(valueOf) : valueOf(result);
     },
   });
+  if (readText !== undefined) {
+    readsText(serde, (text) => {
+      const result = decode(readText(text));
+      return result instanceof Promise ? result.then(valueOf) : valueOf(result);
+    });
+  }
+  return serde;
 }
 
 /** Whether this is the serde of a schema that takes `null`. */

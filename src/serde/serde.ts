@@ -37,3 +37,19 @@ export interface AnySerde {
   /** The value of the bytes. */
   readonly deserialize: (bytes: Buffer, context: SerdeContext) => unknown;
 }
+
+/** What a serde deserializes when it is given the text instead of the bytes. @internal */
+export type TextReader = (text: string, context: SerdeContext) => unknown;
+
+const textReaders = new WeakMap<AnySerde["deserialize"], TextReader>();
+
+/** Tells that `deserialize` is `read` of the text that its bytes are in UTF-8. @internal */
+export function readsText({ deserialize }: AnySerde, read: TextReader): void {
+  // By the function, not by the serde: in a copy of a serde it may be another one.
+  textReaders.set(deserialize, read);
+}
+
+/** How to deserialize text, where that is all the serde looks at. @internal */
+export function textReaderOf({ deserialize }: AnySerde): TextReader | undefined {
+  return textReaders.get(deserialize);
+}

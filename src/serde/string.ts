@@ -1,7 +1,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { describeValue, SerdeFailure } from "./failure.js";
 import { schemaSerde } from "./schema-serde.js";
-import type { AnySerde, Serde } from "./serde.js";
+import { type AnySerde, readsText, type Serde } from "./serde.js";
 import type { CheckStringSchema } from "./source.js";
 import { decodeUtf8, hasUtf8 } from "./utf8.js";
 
@@ -32,10 +32,11 @@ export function string<Schema extends StandardSchemaV1>(
 export function string(schema?: StandardSchemaV1): AnySerde {
   return schema === undefined
     ? plain
-    : schemaSerde(schema, "schema", "string", { write: toBytes, read: decodeUtf8 });
+    : schemaSerde(schema, "schema", "string", { write: toBytes, read: decodeUtf8, readText: (text) => text });
 }
 
 const plain: Serde<string> = Object.freeze({ serialize: toBytes, deserialize: decodeUtf8 });
+readsText(plain, (text) => text);
 
 function toBytes(value: unknown): Buffer {
   if (typeof value !== "string") throw new SerdeFailure(`expected a string, got ${describeValue(value)}`);

@@ -223,7 +223,7 @@ export class TransactionRunner {
   #create(): NativeProducer {
     const config = { ...this.#config, logger: this.#calls.watchedLogger() };
     return new NativeProducer(config, this.#what, this.#options.properties, {
-      onReport: (code, { topic, partition }) => {
+      onReport: (code, _tag, topic, partition) => {
         this.#reports += 1;
         if (code === 0 || code === nativeCodes.purgedInQueue || code === nativeCodes.purgedInFlight) return;
         this.#records.refused(code, topic, partition < 0 ? undefined : partition);

@@ -28,6 +28,12 @@ test("brokers that do not answer are a result, within the time given", async () 
   expect(brokers.error?.message).toContain("127.0.0.1:1");
 });
 
+test("tells whether the fast path is used, and why not", async () => {
+  const { fastPath } = await kafka.health();
+  const isOff = process.env["TYPED_KAFKA_NATIVE"] === "off";
+  expect(fastPath).toEqual({ used: !isOff, reason: isOff ? expect.stringContaining("is off") : undefined });
+});
+
 test("wrong options are refused, and nothing is asked after close", async () => {
   expect(await errorOf(kafka.health({ timeoutMs: 1 }))).toMatchObject({ code: "CONFIG", field: "timeoutMs" });
   const closed = new Kafka({ brokers: inject("brokers"), logger: silent });

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import type { Fetched } from "../../../src/driver/native-consumer.js";
+import type { Fetched } from "../../../src/driver/consume-path.js";
 import { KafkaError } from "../../../src/errors.js";
 import { Assignment } from "../../../src/group/assignment.js";
 import { FetchGate } from "../../../src/group/fetch-gate.js";

@@ -1,0 +1,228 @@
+// What JavaScript sees (src/driver/fast/addon.ts declares it): the classes `Consumer` and `Producer`, `status` and
+// `interfaceVersion`.
+#include <cstring>
+#include <memory>
+#include <utility>
+
+#include "clients.h"
+#include "consumer.h"
+#include "librdkafka.h"
+#include "node.h"
+#include "producer.h"
+
+namespace typed_kafka {
+
+namespace {
+
+/// Raised whenever JavaScript and this file would no longer understand each other (src/driver/fast/addon.ts).
+constexpr int interfaceVersion = 1;
+
+/// Ties a C++ object to the JavaScript object that is being constructed, which owns it from here on.
+template <typename Object>
+napi_value own(napi_env env, napi_value self, std::unique_ptr<Object> object) {
+  bool isPending = false;
+  napi_is_exception_pending(env, &isPending);
+  if (isPending) return nullptr;
+  const auto destroy = [](napi_env, void* data, void*) { delete static_cast<Object*>(data); };
+  if (!check(env, napi_wrap(env, self, object.get(), destroy, nullptr, nullptr))) return nullptr;
+  object.release();
+  return self;
+}
+
+/// The C++ object behind `this`; null, with an exception, where it is none of ours.
+template <typename Object>
+Object* objectOf(napi_env env, napi_value self) {
+  void* data = nullptr;
+  return check(env, napi_unwrap(env, self, &data)) ? static_cast<Object*>(data) : nullptr;
+}
+
+std::shared_ptr<Client> clientOf(napi_env env, const std::string& token) {
+  auto client = clients().find(token);
+  if (client == nullptr) fail(env, "there is no native client of this token");
+  return client;
+}
+
+/// new Consumer(token, onFetched, onCommitted)
+napi_value newConsumer(napi_env env, napi_callback_info info) {
+  Arguments arguments(env, info);
+  const auto token = arguments.text(0);
+  const auto onFetched = arguments.function(1), onCommitted = arguments.function(2);
+  auto client = arguments.ok() ? clientOf(env, token) : nullptr;
+  if (client == nullptr) return nullptr;
+  auto consumer = std::make_unique<Consumer>(env, std::move(client), onFetched, onCommitted);
+  if (!consumer->problem().empty()) return fail(env, consumer->problem());
+  return own(env, arguments.self(), std::move(consumer));
+}
+
+/// fetch(count): boolean
+napi_value fetch(napi_env env, napi_callback_info info) {
+  Arguments arguments(env, info);
+  const uint32_t count = arguments.number(0);
+  auto* const consumer = arguments.ok() ? objectOf<Consumer>(env, arguments.self()) : nullptr;
+  if (consumer == nullptr) return nullptr;
+  napi_value result = nullptr;
+  check(env, napi_get_boolean(env, consumer->fetch(count), &result));
+  return result;
+}
+
+struct DestroyList {
+  void operator()(rd_kafka_topic_partition_list_t* list) const { rk.rd_kafka_topic_partition_list_destroy(list); }
+};
+using PartitionList = std::unique_ptr<rd_kafka_topic_partition_list_t, DestroyList>;
+
+/// Of `[topic, partition, offset, …]`; null, with an exception, where it is not.
+PartitionList readOffsets(napi_env env, napi_value array) {
+  uint32_t length = 0;
+  if (!check(env, napi_get_array_length(env, array, &length))) return nullptr;
+  PartitionList list(rk.rd_kafka_topic_partition_list_new(int(length / 3)));
+  for (uint32_t i = 0; i + 2 < length; i += 3) {
+    napi_value values[3];
+    for (uint32_t j = 0; j < 3; j++)
+      if (!check(env, napi_get_element(env, array, i + j, &values[j]))) return nullptr;
+    std::string topic;
+    int32_t partition;
+    int64_t offset;
+    if (!readText(env, values[0], topic) || napi_get_value_int32(env, values[1], &partition) != napi_ok ||
+        napi_get_value_int64(env, values[2], &offset) != napi_ok) {
+      fail(env, "expected topic, partition, offset");
+      return nullptr;
+    }
+    rk.rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition)->offset = offset;
+  }
+  return list;
+}
+
+/// commit([topic, partition, offset, …]): code
+napi_value commit(napi_env env, napi_callback_info info) {
+  Arguments arguments(env, info);
+  const auto array = arguments.array(0);
+  auto* const consumer = arguments.ok() ? objectOf<Consumer>(env, arguments.self()) : nullptr;
+  if (consumer == nullptr) return nullptr;
+  const auto offsets = readOffsets(env, array);
+  return offsets == nullptr ? nullptr : toNumber(env, consumer->commit(offsets.get()));
+}
+
+/// close()
+napi_value closeConsumer(napi_env env, napi_callback_info info) {
+  Arguments arguments(env, info);
+  auto* const consumer = arguments.ok() ? objectOf<Consumer>(env, arguments.self()) : nullptr;
+  if (consumer != nullptr) consumer->close();
+  return nullptr;
+}
+
+/// new Producer(token, failuresOnly, onReports)
+napi_value newProducer(napi_env env, napi_callback_info info) {
+  Arguments arguments(env, info);
+  const auto token = arguments.text(0);
+  const bool failuresOnly = arguments.boolean(1);
+  const auto onReports = arguments.function(2);
+  auto client = arguments.ok() ? clientOf(env, token) : nullptr;
+  if (client == nullptr) return nullptr;
+  return own(env, arguments.self(), std::make_unique<Producer>(env, std::move(client), failuresOnly, onReports));
+}
+
+/// topic(name): number
+napi_value topic(napi_env env, napi_callback_info info) {
+  Arguments arguments(env, info);
+  const auto name = arguments.text(0);
+  auto* const producer = arguments.ok() ? objectOf<Producer>(env, arguments.self()) : nullptr;
+  if (producer == nullptr) return nullptr;
+  std::string error = "the producer is closed";
+  const int32_t index = producer->topic(name, error);
+  return index < 0 ? fail(env, error) : toNumber(env, index);
+}
+
+/// produce(topic, orders: Int32Array, count, bytes: Buffer): Int32Array of codes, or undefined where all are 0
+napi_value produce(napi_env env, napi_callback_info info) {
+  Arguments arguments(env, info);
+  const uint32_t to = arguments.number(0);
+  const auto orders = arguments.integers(1);
+  const uint32_t count = arguments.number(2);
+  const auto bytes = arguments.bytes(3);
+  auto* const producer = arguments.ok() ? objectOf<Producer>(env, arguments.self()) : nullptr;
+  if (producer == nullptr) return nullptr;
+  const bool fits = size_t(count) * sizeof(Order) <= orders.size * sizeof(int32_t);
+  std::vector<int32_t> codes;
+  if (!fits || !producer->produce(to, reinterpret_cast<const Order*>(orders.data), count, bytes, codes))
+    return fail(env, "the orders do not fit");
+  bool isAllQueued = true;
+  for (const int32_t code : codes) isAllQueued = isAllQueued && code == 0;
+  if (isAllQueued) return undefined(env);
+  void* data = nullptr;
+  napi_value buffer, result = nullptr;
+  const size_t size = codes.size() * sizeof(int32_t);
+  if (!check(env, napi_create_arraybuffer(env, size, &data, &buffer))) return nullptr;
+  memcpy(data, codes.data(), size);
+  check(env, napi_create_typedarray(env, napi_int32_array, codes.size(), buffer, 0, &result));
+  return result;
+}
+
+/// takeReports(): ArrayBuffer of `Report`s, or undefined where there are none
+napi_value takeReports(napi_env env, napi_callback_info info) {
+  Arguments arguments(env, info);
+  auto* const producer = arguments.ok() ? objectOf<Producer>(env, arguments.self()) : nullptr;
+  if (producer == nullptr) return nullptr;
+  std::vector<Report> reports;
+  producer->takeReports(reports);
+  if (reports.empty()) return undefined(env);
+  void* data = nullptr;
+  napi_value result = nullptr;
+  const size_t size = reports.size() * sizeof(Report);
+  if (!check(env, napi_create_arraybuffer(env, size, &data, &result))) return nullptr;
+  memcpy(data, reports.data(), size);
+  return result;
+}
+
+/// release()
+napi_value releaseProducer(napi_env env, napi_callback_info info) {
+  Arguments arguments(env, info);
+  auto* const producer = arguments.ok() ? objectOf<Producer>(env, arguments.self()) : nullptr;
+  if (producer != nullptr) producer->release();
+  return nullptr;
+}
+
+/// close()
+napi_value closeProducer(napi_env env, napi_callback_info info) {
+  Arguments arguments(env, info);
+  auto* const producer = arguments.ok() ? objectOf<Producer>(env, arguments.self()) : nullptr;
+  if (producer != nullptr) producer->close();
+  return nullptr;
+}
+
+/// status(): the version of librdkafka, once a client was configured with this plugin; undefined before
+napi_value status(napi_env env, napi_callback_info) {
+  return isFound() ? toText(env, rk.rd_kafka_version_str()) : undefined(env);
+}
+
+napi_property_descriptor method(const char* name, napi_callback call) {
+  return {name, nullptr, call, nullptr, nullptr, nullptr, napi_default_method, nullptr};
+}
+
+template <size_t count>
+bool exportClass(napi_env env, napi_value exports, const char* name, napi_callback constructor,
+                 const napi_property_descriptor (&methods)[count]) {
+  napi_value type;
+  return check(env, napi_define_class(env, name, NAPI_AUTO_LENGTH, constructor, nullptr, count, methods, &type)) &&
+         check(env, napi_set_named_property(env, exports, name, type));
+}
+
+napi_value exportAll(napi_env env, napi_value exports) {
+  const napi_property_descriptor ofConsumer[] = {method("fetch", fetch), method("commit", commit),
+                                                 method("close", closeConsumer)};
+  const napi_property_descriptor ofProducer[] = {method("topic", topic), method("produce", produce),
+                                                 method("takeReports", takeReports),
+                                                 method("release", releaseProducer), method("close", closeProducer)};
+  const napi_property_descriptor functions[] = {method("status", status)};
+  if (!exportClass(env, exports, "Consumer", newConsumer, ofConsumer) ||
+      !exportClass(env, exports, "Producer", newProducer, ofProducer) ||
+      !check(env, napi_define_properties(env, exports, 1, functions)) ||
+      !check(env, napi_set_named_property(env, exports, "interfaceVersion", toNumber(env, interfaceVersion))))
+    return nullptr;
+  return exports;
+}
+
+}  // namespace
+
+}  // namespace typed_kafka
+
+NAPI_MODULE_INIT() { return typed_kafka::exportAll(env, exports); }

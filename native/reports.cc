@@ -1,0 +1,52 @@
+#include "reports.h"
+
+namespace typed_kafka {
+
+namespace {
+
+thread_local bool isProducing = false;
+
+}  // namespace
+
+Producing::Producing() { isProducing = true; }
+Producing::~Producing() { isProducing = false; }
+
+void Reports::add(const rd_kafka_message_t* record) {
+  const auto opaque = reinterpret_cast<uintptr_t>(record->_private);
+  if ((opaque & 1) == 0 || isProducing) return;
+  int32_t code = record->err;
+  // With several errors in one batch there is no error here, even where the record was not written.
+  if (code == RD_KAFKA_RESP_ERR_NO_ERROR && rk.rd_kafka_message_status(record) == RD_KAFKA_MSG_STATUS_NOT_PERSISTED)
+    code = RD_KAFKA_RESP_ERR_INVALID_RECORD;
+  rd_kafka_timestamp_type_t type;
+  std::lock_guard<std::mutex> guard(mutex_);
+  if (wake_ == nullptr || (failuresOnly_ && code == RD_KAFKA_RESP_ERR_NO_ERROR)) return;
+  Report report;
+  report.id = double(opaque >> 1);
+  report.offset = double(record->offset);
+  report.timestamp = code == RD_KAFKA_RESP_ERR_NO_ERROR ? double(rk.rd_kafka_message_timestamp(record, &type)) : -1;
+  report.partition = record->partition;
+  report.code = code;
+  reports_.push_back(report);
+  // Within the lock: after `unlisten` nobody rings any more.
+  if (reports_.size() == 1) wake_->ring();
+}
+
+void Reports::listen(Wake* wake, bool failuresOnly) {
+  std::lock_guard<std::mutex> guard(mutex_);
+  wake_ = wake;
+  failuresOnly_ = failuresOnly;
+}
+
+void Reports::unlisten() {
+  std::lock_guard<std::mutex> guard(mutex_);
+  wake_ = nullptr;
+  reports_.clear();
+}
+
+void Reports::take(std::vector<Report>& reports) {
+  std::lock_guard<std::mutex> guard(mutex_);
+  reports_.swap(reports);
+}
+
+}  // namespace typed_kafka

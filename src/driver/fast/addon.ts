@@ -1,0 +1,140 @@
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+import { KafkaError } from "../../errors.js";
+import { loadBinding } from "../binding.js";
+import type { NativeProperties } from "../native.js";
+
+/** The addon of the fast path (`native/addon.cc`). Its objects must not be used after `close`. */
+export interface Addon {
+  readonly interfaceVersion: number;
+  /** The version of librdkafka, once a client was configured with the addon as a plugin. */
+  readonly status: () => string | undefined;
+  readonly Consumer: new (
+    token: string,
+    onFetched: OnFetched,
+    onCommitted: (code: number) => void,
+  ) => AddonConsumer;
+  readonly Producer: new (token: string, failuresOnly: boolean, onReports: () => void) => AddonProducer;
+}
+
+/** `[buffer, count, …]`, `[index, topic, partition, …]` and `[code, partition's index, offset, text, …]`. */
+export type OnFetched = (
+  blocks: readonly (ArrayBuffer | number)[] | undefined,
+  newPartitions: readonly (number | string)[] | undefined,
+  errors: readonly (number | string)[] | undefined,
+) => void;
+
+export interface AddonConsumer {
+  /** Asks for the available records, up to `count`; `false` where the fetch before was not answered yet. */
+  readonly fetch: (count: number) => boolean;
+  /** `[topic, partition, offset, …]`. Returns an error code, or 0 where the outcome will be told. */
+  readonly commit: (offsets: readonly (string | number)[]) => number;
+  readonly close: () => void;
+}
+
+export interface AddonProducer {
+  /** The number of a topic. @throws where there can be no topic of this name */
+  readonly topic: (name: string) => number;
+  /** See `Order` in `native/producer.h`. Returns an error code for each record, `undefined` where all are 0. */
+  readonly produce: (
+    topic: number,
+    orders: Int32Array,
+    count: number,
+    bytes: Uint8Array,
+  ) => Int32Array | undefined;
+  /** See `Report` in `native/reports.h`. */
+  readonly takeReports: () => ArrayBuffer | undefined;
+  /** Before the binding disconnects. */
+  readonly release: () => void;
+  /** After the binding has disconnected. */
+  readonly close: () => void;
+}
+
+/** Whether the addon is used, or why not. */
+export type FastPath =
+  | { readonly addon: Addon; readonly file: string; readonly reason?: undefined }
+  | { readonly addon?: undefined; readonly reason: string };
+
+/** Of `native/addon.cc`. */
+const interfaceVersion = 1;
+/** `off`, `on` (an error where it cannot be used), or the addon's file. */
+const variable = "TYPED_KAFKA_NATIVE";
+
+let known: FastPath | undefined;
+let tokens = 0;
+
+/**
+ * Loads the addon when the first client is made. Where it cannot be used the plain path is: slower, and the same in
+ * everything else.
+ *
+ * @throws `KafkaError` with the code `BINDING` where the environment variable `TYPED_KAFKA_NATIVE` wants it, and it
+ *   cannot be used
+ */
+export function fastPath(): FastPath {
+  known ??= find(process.env[variable] ?? "");
+  return known;
+}
+
+/** The properties that make a native client one of the addon's, and what the addon knows it by. They come first of all. */
+export function pluginProperties(
+  file: string,
+  properties: NativeProperties,
+): { readonly token: string; readonly properties: NativeProperties } {
+  tokens += 1;
+  const token = String(tokens);
+  const others = properties["plugin.library.paths"];
+  const paths = others === undefined || others === "" ? file : `${file};${String(others)}`;
+  return { token, properties: { "plugin.library.paths": paths, "typedkafka.client": token } };
+}
+
+function find(wish: string): FastPath {
+  if (wish === "off") return { reason: `the environment variable ${variable} is off` };
+  const isWanted = wish !== "" && wish !== "auto";
+  const found = load(isWanted && wish !== "on" ? wish : undefined);
+  if (isWanted && found.reason !== undefined) {
+    const message = `${variable} is ${wish}, but the fast path cannot be used: ${found.reason}`;
+    throw new KafkaError("BINDING", message);
+  }
+  return found;
+}
+
+function load(given: string | undefined): FastPath {
+  const file = given ?? files().find((candidate) => existsSync(candidate));
+  if (file === undefined) return { reason: `there is no addon for ${target()}` };
+  // librdkafka takes it for the end of the path.
+  if (file.includes(";")) return { reason: `the addon's path holds a semicolon: ${file}` };
+  try {
+    const addon = createRequire(import.meta.url)(file) as Addon;
+    if (addon.interfaceVersion !== interfaceVersion)
+      return { reason: `the addon is of another version of this library: ${file}` };
+    const { Producer } = loadBinding();
+    // A client that never connects: configuring it makes the addon look librdkafka up, or say why it cannot.
+    new Producer({ "plugin.library.paths": file, "typedkafka.client": "" }, null);
+    return addon.status() === undefined ? { reason: "the addon was not called" } : { addon, file };
+  } catch (error) {
+    if (error instanceof KafkaError) throw error;
+    return { reason: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** Where the addon may be: compiled by the set-up of a clone, or brought along by the package. */
+function files(): readonly string[] {
+  const name = `${target()}.node`;
+  // From src/driver/fast/ in a clone, from dist/ in the package.
+  return [`../../../native/build/${name}`, `../prebuilt/${name}`, `../../../prebuilt/${name}`].map((path) =>
+    fileURLToPath(new URL(path, import.meta.url)),
+  );
+}
+
+function target(): string {
+  return `${process.platform}-${process.arch}${isMusl() ? "-musl" : ""}`;
+}
+
+function isMusl(): boolean {
+  if (process.platform !== "linux") return false;
+  const { header } = process.report.getReport() as unknown as {
+    readonly header: { readonly glibcVersionRuntime?: string };
+  };
+  return header.glibcVersionRuntime === undefined;
+}

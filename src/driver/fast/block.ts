@@ -1,0 +1,162 @@
+import type { RawHeaders, RawRecord } from "../../record.js";
+import type { NativePartition } from "../native.js";
+
+/** What one record is in a block: `Row` in `native/block.h`. */
+const rowInts = 8;
+const row = {
+  start: 0,
+  key: 1,
+  value: 2,
+  headers: 3,
+  partition: 4,
+  flags: 5,
+  leaderEpoch: 6,
+  headerCount: 7,
+};
+/** What a part's bytes are: two bits of the flags, `Text` in `native/text.h`. */
+const text = { none: 0, utf8: 1, ascii: 2, mask: 3 };
+const valueShift = 2;
+
+/** What Node's buffers have and its types lack: decoding without looking for the name of an encoding. */
+interface Slices extends Buffer {
+  readonly latin1Slice: (start: number, end: number) => string;
+  readonly utf8Slice: (start: number, end: number) => string;
+}
+
+/** Records that were packed into one piece of memory. */
+interface Block {
+  readonly offsets: Float64Array;
+  readonly timestamps: Float64Array;
+  readonly rows: Int32Array;
+  readonly bytes: Slices;
+}
+
+/**
+ * Appends the records of a block, in their order. Nothing is copied: they refer to the block, and keep it in memory
+ * as long as one of them is there.
+ *
+ * @param partitions - the partitions by their indexes
+ */
+export function appendRecords(
+  records: RawRecord[],
+  buffer: ArrayBuffer,
+  count: number,
+  partitions: readonly NativePartition[],
+): void {
+  const block: Block = {
+    offsets: new Float64Array(buffer, 0, count),
+    timestamps: new Float64Array(buffer, count * 8, count),
+    rows: new Int32Array(buffer, count * 16, count * rowInts),
+    bytes: Buffer.from(buffer) as Slices,
+  };
+  let partition: NativePartition | undefined;
+  let partitionIndex = -1;
+  for (let index = 0; index < count; index += 1) {
+    const at = at32(block.rows, index * rowInts + row.partition);
+    if (partition === undefined || at !== partitionIndex) {
+      partitionIndex = at;
+      partition = partitions[at];
+      if (partition === undefined) throw new RangeError(`a record of the unknown partition ${at}`);
+    }
+    records.push(new BlockRecord(block, index, partition));
+  }
+}
+
+/** A record that lies in a block. Its parts are made when they are asked for; their bytes are copies, which may be kept. */
+class BlockRecord implements RawRecord {
+  readonly #block: Block;
+  readonly #index: number;
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly size: number;
+
+  constructor(block: Block, index: number, { topic, partition }: NativePartition) {
+    this.#block = block;
+    this.#index = index;
+    this.topic = topic;
+    this.partition = partition;
+    this.offset = block.offsets[index] ?? -1;
+    this.size = Math.max(0, at32(block.rows, index * rowInts + row.value));
+  }
+
+  get timestamp(): number {
+    return this.#block.timestamps[this.#index] ?? -1;
+  }
+
+  get leaderEpoch(): number | undefined {
+    const epoch = this.#of(row.leaderEpoch);
+    return epoch < 0 ? undefined : epoch;
+  }
+
+  get keySize(): number {
+    return Math.max(0, this.#of(row.key));
+  }
+
+  get key(): Buffer | null {
+    return this.#of(row.key) < 0 ? null : this.#copy(this.#start, this.#valueStart);
+  }
+
+  get value(): Buffer | null {
+    return this.#of(row.value) < 0 ? null : this.#copy(this.#valueStart, this.#headersStart);
+  }
+
+  get headers(): RawRecord["headers"] {
+    if (this.#of(row.headerCount) === 0) return undefined;
+    // A computed name makes a property of its own, also for "__proto__".
+    return this.rawHeaders.map(([name, value]) => ({ [name]: value ?? Buffer.alloc(0) }));
+  }
+
+  get rawHeaders(): RawHeaders {
+    const count = this.#of(row.headerCount);
+    if (count === 0) return noHeaders;
+    const { bytes } = this.#block;
+    const headers: [string, Buffer | null][] = [];
+    let at = this.#headersStart;
+    for (let index = 0; index < count; index += 1) {
+      const nameEnd = at + 8 + bytes.readInt32LE(at);
+      const valueLength = bytes.readInt32LE(at + 4);
+      const end = nameEnd + Math.max(0, valueLength);
+      headers.push([bytes.utf8Slice(at + 8, nameEnd), valueLength < 0 ? null : this.#copy(nameEnd, end)]);
+      at = end;
+    }
+    return headers;
+  }
+
+  text(part: "key" | "value"): string | undefined {
+    const flags = this.#of(row.flags);
+    const kind = (part === "key" ? flags : flags >> valueShift) & text.mask;
+    if (kind === text.none) return undefined;
+    const start = part === "key" ? this.#start : this.#valueStart;
+    const end = part === "key" ? this.#valueStart : this.#headersStart;
+    const { bytes } = this.#block;
+    return kind === text.ascii ? bytes.latin1Slice(start, end) : bytes.utf8Slice(start, end);
+  }
+
+  get #start(): number {
+    // The only unsigned one.
+    return this.#of(row.start) >>> 0;
+  }
+
+  get #valueStart(): number {
+    return this.#start + this.keySize;
+  }
+
+  get #headersStart(): number {
+    return this.#valueStart + this.size;
+  }
+
+  #of(field: number): number {
+    return at32(this.#block.rows, this.#index * rowInts + field);
+  }
+
+  #copy(start: number, end: number): Buffer {
+    return Buffer.from(this.#block.bytes.subarray(start, end));
+  }
+}
+
+const noHeaders: RawHeaders = Object.freeze([]);
+
+function at32(rows: Int32Array, index: number): number {
+  return rows[index] ?? -1;
+}

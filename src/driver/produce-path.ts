@@ -1,0 +1,88 @@
+import type { EncodedRecord, NativeHeader } from "../record.js";
+import type { NativeDeliveryReport, NativeProducerClient, NativeProperties } from "./native.js";
+
+/** Accepted by the native client: the record will be reported, unless the producer reports failures alone. */
+export const queued = 0;
+
+/** Told of every record that was queued, or of each that failed. `tag` is the record's; a producer that reports failures alone has none. */
+export type OnReport = (
+  code: number,
+  tag: number | undefined,
+  topic: string,
+  partition: number,
+  offset: number,
+  timestamp: number,
+) => void;
+
+/**
+ * How records go from JavaScript to the native client, and their reports come back. Everything else is one and the
+ * same.
+ */
+export interface ProducePath {
+  /** Configures the native client for it, before all other properties. */
+  readonly properties: NativeProperties;
+  /** What the binding is to call with reports; `undefined` where they do not come by it. */
+  readonly onDelivery: ((code: number | null, report: NativeDeliveryReport) => void) | undefined;
+  /** The native client is connected. */
+  readonly open: () => void;
+  /**
+   * Produces records of one topic, in their order. Gives `undefined` where all were queued; else a code for each that
+   * was tried, the first ones: those behind them are to be given again. Behind a full queue none is tried.
+   *
+   * @param tags - one for each record, back in its report; `undefined` for a producer that reports failures alone
+   * @throws what the native client throws for arguments of a wrong type
+   */
+  readonly produce: (
+    topic: string,
+    records: readonly EncodedRecord[],
+    tags: readonly number[] | undefined,
+  ) => ArrayLike<number> | undefined;
+  /**
+   * Passes on the reports that the native client has by now, and returns whether those are all of them: the binding
+   * gives at most 100 in a turn of the event loop.
+   */
+  readonly takeReports: () => boolean;
+  /** The native client is about to be disconnected. */
+  readonly release: () => void;
+  /** The native client has been disconnected. */
+  readonly close: () => void;
+}
+
+/** The binding's own: a call and an event a record. */
+export function plainProducePath(native: () => NativeProducerClient, onReport: OnReport): ProducePath {
+  return {
+    properties: {},
+    onDelivery: (code, { opaque, topic, partition, offset, timestamp }) => {
+      const tag = typeof opaque === "number" ? opaque : undefined;
+      onReport(code ?? queued, tag, topic, partition, offset, timestamp ?? -1);
+    },
+    open: () => undefined,
+    produce: (topic, records, tags) => {
+      const codes: number[] = [];
+      for (const [index, record] of records.entries()) {
+        const code = native().produce(
+          topic,
+          record.partition ?? null,
+          record.value,
+          record.key,
+          record.timestamp ?? null,
+          // One that was given to a client that reports errors alone would never be freed.
+          tags?.[index],
+          record.headers?.map(withoutNull),
+        );
+        codes.push(code);
+        if (code !== queued) return codes;
+      }
+      return undefined;
+    },
+    takeReports: () => false,
+    release: () => undefined,
+    close: () => undefined,
+  };
+}
+
+/** The binding throws for a null, and sends the record all the same. */
+function withoutNull(header: NativeHeader): Readonly<Record<string, string | Buffer>> {
+  const [name = "", value = ""] = Object.entries(header)[0] ?? [];
+  return { [name]: value ?? "" };
+}

@@ -1,0 +1,397 @@
+import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import fc from "fast-check";
+import { afterAll, describe, expect, inject, test } from "vitest";
+import { loadBinding } from "../../src/driver/binding.js";
+import type { ClientConfig } from "../../src/driver/client-config.js";
+import { fastPath } from "../../src/driver/fast/addon.js";
+import { NativeConsumer } from "../../src/driver/native-consumer.js";
+import type { NativeProperties } from "../../src/driver/native.js";
+import { NativeProducer, queued } from "../../src/driver/native-producer.js";
+import type { KafkaError } from "../../src/errors.js";
+import { resolveKafkaOptions } from "../../src/kafka-options.js";
+import type { EncodedRecord, RawRecord } from "../../src/record.js";
+import { nativeBytes } from "../../src/serde/encoder.js";
+import { until } from "../support/consuming.js";
+import { silent } from "../support/silent.js";
+import { createTopic, uniqueName } from "../support/topics.js";
+
+const largest = 20 * 2 ** 20;
+const roomForLargest: NativeProperties = {
+  "message.max.bytes": 2 * largest,
+  "fetch.message.max.bytes": 2 * largest,
+  "fetch.max.bytes": 2 * largest,
+  "receive.message.max.bytes": 3 * largest,
+};
+const config: ClientConfig = {
+  ...resolveKafkaOptions({ brokers: inject("brokers"), logger: silent }),
+};
+const closing: (() => Promise<void>)[] = [];
+afterAll(async () => {
+  await Promise.all(closing.map((close) => close()));
+});
+
+/** A consumer with partitions that are assigned by hand. */
+async function openConsumer(properties: NativeProperties = {}): Promise<{
+  readonly native: NativeConsumer;
+  readonly commits: (KafkaError | undefined)[];
+}> {
+  const commits: (KafkaError | undefined)[] = [];
+  const native = new NativeConsumer(
+    config,
+    "consumer of a test",
+    { "group.id": uniqueName(), ...properties },
+    {
+      onWake: () => undefined,
+      onRebalance: () => undefined,
+      onCommit: (error) => commits.push(error),
+      onFatal: (error) => {
+        throw error;
+      },
+    },
+  );
+  closing.push(() => native.disconnect());
+  await native.connect();
+  return { native, commits };
+}
+
+async function openProducer(onReport: (code: number) => void = () => undefined): Promise<NativeProducer> {
+  const producer = new NativeProducer(config, "producer of a test", roomForLargest, {
+    onReport,
+    onFatal: (error) => {
+      throw error;
+    },
+  });
+  closing.push(() => producer.disconnect());
+  await producer.connect();
+  return producer;
+}
+
+const encoded = (over: Partial<EncodedRecord> = {}): EncodedRecord => ({
+  key: null,
+  value: null,
+  headers: undefined,
+  partition: 0,
+  timestamp: undefined,
+  size: 30 * 2 ** 20,
+  ...over,
+});
+
+test("is what these tests run on", () => {
+  expect(fastPath().reason).toBeUndefined();
+});
+
+describe("records that go and come by the fast path", () => {
+  const bytes = fc.oneof(
+    { weight: 1, arbitrary: fc.constant(null) },
+    { weight: 1, arbitrary: fc.constant(Buffer.alloc(0)) },
+    { weight: 3, arbitrary: fc.string().map((text) => Buffer.from(text)) },
+    { weight: 3, arbitrary: fc.string({ unit: "grapheme" }).map((text) => Buffer.from(text)) },
+    {
+      weight: 3,
+      arbitrary: fc.uint8Array({ maxLength: 300 }).map((array) => Buffer.from(array)),
+    },
+  );
+  const name = fc.string({ unit: "grapheme", maxLength: 20 }).filter((text) => !text.includes("\0"));
+  const arbitrary = fc.record({
+    key: bytes,
+    value: bytes,
+    headers: fc.option(fc.array(fc.tuple(name, bytes), { minLength: 1, maxLength: 5 }), { nil: undefined }),
+    timestamp: fc.option(fc.integer({ min: 1, max: 1.7e12 }), { nil: undefined }),
+    partition: fc.option(fc.nat({ max: 2 }), { nil: undefined }),
+  });
+  const sizes = [0, 1, 1_000, 65_536, 1_000_000, 4 * 2 ** 20, 5 * 2 ** 20, largest];
+  const samples = [
+    ...fc.sample(arbitrary, 1_500),
+    ...sizes.map((size) => ({
+      key: null,
+      value: size % 2 === 0 ? randomBytes(size) : Buffer.alloc(size, "ab"),
+      headers: undefined,
+      timestamp: undefined,
+      partition: undefined,
+    })),
+  ].map((record, index) => ({
+    ...record,
+    // Which one it is, whatever partition it comes from.
+    headers: [["number", Buffer.from(String(index))] as const, ...(record.headers ?? [])],
+  }));
+
+  test("are what was sent, and what the binding gives", { timeout: 120_000 }, async () => {
+    const topic = await createTopic({ partitions: 3, config: { "max.message.bytes": String(2 * largest) } });
+    const reports: number[] = [];
+    const producer = await openProducer((code) => reports.push(code));
+    const records = samples.map(({ key, value, headers, timestamp, partition }) => ({
+      key: nativeBytes(key),
+      value: nativeBytes(value),
+      headers: headers.map(([header, headerValue]) => ({ [header]: headerValue })),
+      timestamp,
+      partition,
+      size:
+        (key?.length ?? 0) +
+        (value?.length ?? 0) +
+        headers.reduce(
+          (sum, [header, bytesOf]) => sum + Buffer.byteLength(header) + (bytesOf?.length ?? 0),
+          0,
+        ),
+    }));
+    for (let from = 0; from < records.length; from += 100) {
+      const some = records.slice(from, from + 100);
+      expect(
+        producer.produceAll(
+          topic,
+          some,
+          some.map((_, index) => from + index),
+        ),
+      ).toBeUndefined();
+    }
+    await until("all are reported", () => reports.length === records.length, 60_000);
+    expect(reports.every((code) => code === queued)).toBe(true);
+
+    const { native } = await openConsumer(roomForLargest);
+    native.assignManually([0, 1, 2].map((partition) => ({ topic, partition, offset: 0 })));
+    const fast: RawRecord[] = [];
+    await until(
+      "all are fetched",
+      async () => {
+        fast.push(...(await native.fetch(500)).records);
+        return fast.length >= samples.length;
+      },
+      60_000,
+    );
+    const plain = await fetchWithBinding(topic, samples.length);
+
+    const positions = (list: readonly RawRecord[]) =>
+      list.map(({ partition, offset }) => [partition, offset]);
+    expect(fast.length).toBe(samples.length);
+    expect(sorted(positions(fast))).toEqual(sorted(positions(plain)));
+    const plainAt = new Map(plain.map((record) => [`${record.partition} ${record.offset}`, record]));
+    for (const record of fast) {
+      const headers = record.rawHeaders ?? [];
+      const sample = samples[Number(headers[0]?.[1])];
+      const other = plainAt.get(`${record.partition} ${record.offset}`);
+      if (sample === undefined || other === undefined) throw new Error("a record that was never sent");
+      expect(same(record.key, sample.key) && same(record.value, sample.value)).toBe(true);
+      expect(same(record.key, other.key) && same(record.value, other.value)).toBe(true);
+      expect(headers).toEqual(sample.headers);
+      expect(headersOf(record)).toEqual(headersOf(other));
+      expect(record.timestamp).toBe(other.timestamp);
+      if (sample.timestamp !== undefined) expect(record.timestamp).toBe(sample.timestamp);
+      if (sample.partition !== undefined) expect(record.partition).toBe(sample.partition);
+      expect([record.topic, record.size]).toEqual([topic, sample.value?.length ?? 0]);
+      expect([other.topic, other.size]).toEqual([topic, sample.value?.length ?? 0]);
+      for (const part of ["key", "value"] as const) expect(record.text?.(part)).toBe(textOf(sample[part]));
+    }
+  });
+
+  test("are reported each once, with what the broker says", async () => {
+    const topic = await createTopic({ partitions: 2 });
+    const tags: (number | undefined)[] = [];
+    const producer = await openProducer();
+    const reported = new Map<number, { code: number; partition: number; offset: number }>();
+    const watched = new NativeProducer(
+      config,
+      "producer of a test",
+      {},
+      {
+        onReport: (code, tag, of, partition, offset) => {
+          expect(of).toBe(topic);
+          tags.push(tag);
+          reported.set(tag ?? -1, { code, partition, offset });
+        },
+        onFatal: () => undefined,
+      },
+    );
+    closing.push(() => watched.disconnect());
+    await watched.connect();
+    const count = 5_000;
+    const value = Buffer.from("x");
+    const records = Array.from({ length: count }, () => encoded({ value, partition: undefined, size: 1 }));
+    expect(
+      watched.produceAll(
+        topic,
+        records,
+        records.map((_, index) => index),
+      ),
+    ).toBeUndefined();
+    await until("all are reported", () => reported.size === count);
+    await sleep(100);
+    expect(tags.length).toBe(count);
+    const perPartition = [0, 1].map((partition) =>
+      [...reported.values()].filter((report) => report.partition === partition).map(({ offset }) => offset),
+    );
+    for (const offsets of perPartition) expect(offsets).toEqual(offsets.map((_, index) => index));
+    expect([...reported.values()].every(({ code }) => code === queued)).toBe(true);
+    expect(producer.takeReports()).toBe(true);
+  });
+});
+
+describe("what the binding drops or delays", () => {
+  test("errors that stand behind records are told", async () => {
+    const [full, empty] = [await createTopic(), await createTopic()];
+    const producer = await openProducer();
+    const records = Array.from({ length: 200 }, () => encoded({ value: Buffer.from("x"), size: 1 }));
+    producer.produceAll(
+      full,
+      records,
+      records.map((_, index) => index),
+    );
+    await producer.flush(10_000);
+    const { native } = await openConsumer({ "auto.offset.reset": "error" });
+    native.assignManually([
+      { topic: full, partition: 0, offset: 0 },
+      { topic: empty, partition: 0, offset: 1_000 },
+    ]);
+    // Both answers are in the queue before the first fetch.
+    await until("the records are there", () => native.knownEnd({ topic: full, partition: 0 }) === 200);
+    await sleep(1_000);
+    let fetched = 0;
+    const errors: KafkaError[] = [];
+    await until("the error is told", async () => {
+      await native.fetch(1_000).then(
+        (some) => (fetched += some.records.length),
+        (error: unknown) => errors.push(error as KafkaError),
+      );
+      return errors.length > 0 && fetched === 200;
+    });
+    const autoOffsetReset = -140;
+    expect(errors).toMatchObject([{ nativeCode: autoOffsetReset }]);
+  });
+
+  test("the outcome of a commit needs no fetch, whatever waits in front of it", async () => {
+    const topic = await createTopic();
+    const producer = await openProducer();
+    const records = Array.from({ length: 1_000 }, () => encoded({ value: Buffer.from("x"), size: 1 }));
+    producer.produceAll(
+      topic,
+      records,
+      records.map((_, index) => index),
+    );
+    await producer.flush(10_000);
+    const { native, commits } = await openConsumer();
+    native.assignManually([{ topic, partition: 0, offset: 0 }]);
+    await until("the records are there", () => native.knownEnd({ topic, partition: 0 }) === 1_000);
+    native.commit([{ topic, partition: 0, offset: 500 }]);
+    native.commit([{ topic, partition: 0, offset: 600 }]);
+    await until("both outcomes are told", () => commits.length === 2);
+    expect(commits).toEqual([undefined, undefined]);
+    expect(await native.committed([{ topic, partition: 0 }], 5_000)).toEqual([
+      { topic, partition: 0, offset: 600 },
+    ]);
+  });
+
+  test("fetches that are asked for at the same time are answered in their order", async () => {
+    const topic = await createTopic();
+    const producer = await openProducer();
+    const records = Array.from({ length: 100 }, () => encoded({ value: Buffer.from("x"), size: 1 }));
+    producer.produceAll(
+      topic,
+      records,
+      records.map((_, index) => index),
+    );
+    await producer.flush(10_000);
+    const { native } = await openConsumer();
+    native.assignManually([{ topic, partition: 0, offset: 0 }]);
+    await until("the records are there", () => native.knownEnd({ topic, partition: 0 }) === 100);
+    await sleep(200);
+    const fetched = await Promise.all(Array.from({ length: 12 }, () => native.fetch(10)));
+    expect(fetched.flatMap((some) => some.records.map(({ offset }) => offset))).toEqual(
+      Array.from({ length: 100 }, (_, offset) => offset),
+    );
+  });
+});
+
+describe("the addon", () => {
+  const { addon } = fastPath();
+  if (addon === undefined) throw new Error("there is no addon");
+  const none = () => undefined;
+
+  test("knows no client that was not made with it", () => {
+    expect(() => new addon.Consumer("nobody", none, none)).toThrow("no native client");
+    expect(() => new addon.Producer("nobody", false, none)).toThrow("no native client");
+  });
+
+  test("refuses arguments and objects of a wrong type", () => {
+    const construct = (type: unknown, ...parameters: unknown[]): unknown =>
+      Reflect.construct(type as new () => unknown, parameters) as unknown;
+    const call = (type: { readonly prototype: object }, method: string, ...parameters: unknown[]) => {
+      const found: unknown = Reflect.get(type.prototype, method);
+      Reflect.apply(found as () => unknown, {}, parameters);
+    };
+    expect(() => construct(addon.Consumer)).toThrow(TypeError);
+    expect(() => construct(addon.Producer, "token", 1, none)).toThrow(TypeError);
+    expect(() => {
+      call(addon.Consumer, "fetch", 1);
+    }).toThrow();
+    expect(() => {
+      call(addon.Producer, "produce", 0, new Int32Array(8), 1, Buffer.alloc(0));
+    }).toThrow();
+  });
+});
+
+/** Reads with a client of the binding alone. */
+async function fetchWithBinding(topic: string, count: number): Promise<RawRecord[]> {
+  const { KafkaConsumer } = loadBinding();
+  const native = new KafkaConsumer(
+    {
+      ...config.properties,
+      ...roomForLargest,
+      "group.id": uniqueName(),
+      "enable.auto.commit": false,
+      "auto.offset.reset": "earliest",
+    },
+    null,
+  );
+  native.configureCallbacks(true, { global: {}, topic: {}, event: { event_cb: () => undefined } });
+  await new Promise((resolve, reject) => {
+    native.connect((error, result) => {
+      if (error) reject(new Error(error.message));
+      else resolve(result);
+    });
+  });
+  native.assign([0, 1, 2].map((partition) => ({ topic, partition, offset: 0 })));
+  const records: RawRecord[] = [];
+  await until(
+    "the binding has fetched all",
+    async () => {
+      records.push(
+        ...(await new Promise<RawRecord[]>((resolve, reject) => {
+          native.consume(50, 500, true, (error, some) => {
+            if (error) reject(new Error(error.message));
+            else resolve(some);
+          });
+        })),
+      );
+      return records.length >= count;
+    },
+    60_000,
+  );
+  await new Promise<void>((resolve) => {
+    native.disconnect(() => {
+      resolve();
+    });
+  });
+  return records;
+}
+
+function sorted(positions: readonly (readonly number[])[]): readonly (readonly number[])[] {
+  return positions.toSorted(([a = 0, b = 0], [c = 0, d = 0]) => a - c || b - d);
+}
+
+/** `expect` alone would take minutes for megabytes. */
+function same(one: Buffer | null, other: Buffer | null): boolean {
+  return one === null || other === null ? one === other : one.equals(other);
+}
+
+function headersOf({ headers = [] }: RawRecord): unknown {
+  return headers.map((header) => {
+    const entry = Object.entries(header)[0];
+    // The binding makes the value of this name the object's prototype.
+    return entry ?? ["__proto__", Object.getPrototypeOf(header) as unknown];
+  });
+}
+
+function textOf(bytes: Buffer | null): string | undefined {
+  if (bytes === null) return undefined;
+  const text = bytes.toString();
+  return Buffer.from(text).equals(bytes) ? text : undefined;
+}
