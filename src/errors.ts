@@ -108,6 +108,11 @@ export class KafkaError extends Error {
     this.groupId = context.groupId;
     this.nativeCode = context.nativeCode;
   }
+
+  /** What `JSON.stringify` writes: all fields and the message, without the `cause` and the stack. */
+  toJSON(): Record<string, unknown> {
+    return { ...(this as object), message: this.message };
+  }
 }
 
 /** An option, a topic definition or a policy is wrong: a bug to mend, thrown before anything is done. */

@@ -7,6 +7,8 @@ export class AdminConnection {
   readonly #config: ClientConfig;
   readonly #closing = new AbortController();
   #native: Promise<NativeAdmin> | undefined;
+  /** The one that connects, or is connected. */
+  #latest: NativeAdmin | undefined;
 
   constructor(config: ClientConfig) {
     this.#config = config;
@@ -15,6 +17,11 @@ export class AdminConnection {
   /** Aborts when it is closed. */
   get signal(): AbortSignal {
     return this.#closing.signal;
+  }
+
+  /** Which connection failed last, and why, to be put behind a message; empty where none did lately. */
+  get trouble(): string {
+    return this.#latest?.trouble ?? "";
   }
 
   async get(): Promise<NativeAdmin> {
@@ -35,6 +42,7 @@ export class AdminConnection {
     };
     try {
       const native = new NativeAdmin(this.#config, forget);
+      this.#latest = native;
       await native.connect(this.#closing.signal);
       return native;
     } catch (error) {

@@ -299,7 +299,9 @@ export class Admin {
       const result = await look();
       if (result !== undefined) return result;
       if (Date.now() >= deadline)
-        throw new TimeoutError(`it took more than ${this.#timeoutMs} ms until ${what}`);
+        throw new TimeoutError(
+          `it took more than ${this.#timeoutMs} ms until ${what}${this.#connection.trouble}`,
+        );
       await sleep(pollMs, this.#connection.signal);
     }
   }

@@ -2,6 +2,7 @@ import { describe } from "../check.js";
 import { AuthenticationError, ClosedError, ConfigError, ConnectionError, KafkaError } from "../errors.js";
 import type { Logger } from "../logger.js";
 import type { ClientConfig, OAuthToken } from "./client-config.js";
+import { ConnectionTrouble } from "./connection-trouble.js";
 import { fromNative, nativeCodes } from "./native-errors.js";
 import type {
   NativeCallback,
@@ -43,8 +44,6 @@ export class Client<Native extends NativeConnection> {
   readonly #onFatal: (error: KafkaError) => void;
   readonly #beforeDisconnect: (() => void) | undefined;
   readonly #afterDisconnect: (() => void) | undefined;
-  /** The last reason a connection failed for, as librdkafka logged it. */
-  #reason: string | undefined;
   #refused: ((error: KafkaError) => void) | undefined;
   #state: "new" | "open" | "closed" = "new";
   /** Counts calls running on libuv's threads: disconnecting under one of them is not safe. */
@@ -53,6 +52,7 @@ export class Client<Native extends NativeConnection> {
   /** No outage is looked for before this time. */
   #lookAgainAt = 0;
   #fatal: KafkaError | undefined;
+  readonly #trouble: ConnectionTrouble;
 
   constructor(options: {
     readonly config: ClientConfig;
@@ -74,6 +74,7 @@ export class Client<Native extends NativeConnection> {
     this.#onFatal = options.onFatal;
     this.#beforeDisconnect = options.beforeDisconnect;
     this.#afterDisconnect = options.afterDisconnect;
+    this.#trouble = new ConnectionTrouble(options.config.brokers);
     const properties = {
       // Once for their place, and once for their values.
       ...options.firstProperties,
@@ -97,6 +98,11 @@ export class Client<Native extends NativeConnection> {
   /** The error that ended this client for good, if one did (BINDING: events carry no usable code). */
   get fatal(): KafkaError | undefined {
     return this.#fatal;
+  }
+
+  /** Which connection failed last, and why, to be put behind a message; empty where none did lately. */
+  get trouble(): string {
+    return this.#trouble.suffix;
   }
 
   /** `startPolling` is called as soon as the native client exists: without it no error event arrives. */
@@ -137,7 +143,7 @@ export class Client<Native extends NativeConnection> {
     try {
       return await new Promise<Result>((resolve, reject) => {
         start((error, result) => {
-          if (error) reject(fromNative(`${this.#what}: ${what}`, error));
+          if (error) reject(fromNative(`${this.#what}: ${what}`, error, {}, this.trouble));
           else resolve(result);
         });
       });
@@ -182,9 +188,9 @@ export class Client<Native extends NativeConnection> {
     for (;;) {
       const left = deadline - Date.now();
       if (left <= 0) {
-        const reason = this.#reason === undefined ? "" : `: ${this.#reason}`;
+        const { reason } = this.#trouble;
         throw new ConnectionError(
-          `${this.#what}: no broker at ${this.#config.brokers} answered within ${this.#config.connectTimeoutMs} ms${reason}`,
+          `${this.#what}: no broker at ${this.#config.brokers} answered within ${this.#config.connectTimeoutMs} ms${reason === undefined ? "" : `: ${reason}`}`,
         );
       }
       try {
@@ -214,7 +220,7 @@ export class Client<Native extends NativeConnection> {
       this.#onFatal(this.#fatal);
     }
     if (fac === "FAIL") {
-      this.#reason = reason;
+      this.#trouble.note(reason);
       const refusal = this.#refusalOf(reason);
       if (refusal !== undefined) this.#refused?.(refusal);
       // librdkafka goes on by itself, and says this for every broker at every attempt.
@@ -230,7 +236,7 @@ export class Client<Native extends NativeConnection> {
     if (this.#state === "open" && /broker connections are down/i.test(error.message))
       void this.#lookForBrokers();
     if (/authentication failure/i.test(error.message)) {
-      this.#refused?.(new AuthenticationError(`${this.#what}: ${this.#reason ?? error.message}`));
+      this.#refused?.(new AuthenticationError(`${this.#what}: ${this.#trouble.reason ?? error.message}`));
     }
   }
 
@@ -247,7 +253,7 @@ export class Client<Native extends NativeConnection> {
       this.#lookAgainAt = 0;
     } catch (error) {
       if (error instanceof KafkaError && error.code === "CLOSED") return;
-      const reason = this.#reason === undefined ? "" : `: ${this.#reason}`;
+      const reason = this.#trouble.reason === undefined ? "" : `: ${this.#trouble.reason}`;
       this.logger.warn(
         `${this.#what}: no broker at ${this.#config.brokers} has answered for ${outageMs / 1_000} s${reason}. It goes on when one does`,
       );

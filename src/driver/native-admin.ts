@@ -126,6 +126,11 @@ export class NativeAdmin {
     });
   }
 
+  /** Which connection failed last, and why, to be put behind a message; empty where none did lately. */
+  get trouble(): string {
+    return this.#client.trouble;
+  }
+
   async connect(signal?: AbortSignal): Promise<void> {
     await this.#client.connect(() => {
       this.#client.native.setPollInBackground(true);

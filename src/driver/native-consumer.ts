@@ -111,6 +111,11 @@ export class NativeConsumer {
     return this.#client.fatal;
   }
 
+  /** Which connection failed last, and why, to be put behind a message; empty where none did lately. */
+  get trouble(): string {
+    return this.#client.trouble;
+  }
+
   /** The native client, for `sendOffsetsToTransaction` alone; `undefined` once it is disconnected. */
   get native(): NativeConsumerClient | undefined {
     return this.#dead ? undefined : this.#client.native;

@@ -57,12 +57,21 @@ export const nativeCodes = {
   producerFenced: 90,
 } as const;
 
-/** The one place where an error of the native client becomes one of the library's. `what` names the call: "commit of etl-group". */
-export function fromNative(what: string, error: NativeError | Error, context: ErrorContext = {}): KafkaError {
+/**
+ * The one place where an error of the native client becomes one of the library's. `what` names the call: "commit of
+ * etl-group". `trouble` is put behind the message where no broker has answered: which connection failed.
+ */
+export function fromNative(
+  what: string,
+  error: NativeError | Error,
+  context: ErrorContext = {},
+  trouble = "",
+): KafkaError {
   const nativeCode = nativeCodeOf(error);
   const { code } = errorCodeOf(nativeCode);
   const retriable = isRetriable(error, nativeCode);
-  const message = `${what}: ${reasonOf(error)}`;
+  const isUnanswered = code === "CONNECTION" || code === "TIMEOUT";
+  const message = `${what}: ${reasonOf(error)}${isUnanswered ? trouble : ""}`;
   const withCode: ErrorContext = {
     cause: error,
     nativeCode,

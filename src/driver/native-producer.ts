@@ -89,6 +89,11 @@ export class NativeProducer {
     return this.#client.fatal;
   }
 
+  /** Which connection failed last, and why, to be put behind a message; empty where none did lately. */
+  get trouble(): string {
+    return this.#client.trouble;
+  }
+
   async connect(signal?: AbortSignal): Promise<void> {
     try {
       await this.#client.connect(() => {

@@ -10,7 +10,7 @@ const questionTimeoutMs = 2_000;
 /** Whether the topics that a group subscribes to are there. Those of patterns come and go as they like. */
 export class TopicPresence {
   readonly names: readonly string[];
-  readonly #native: Pick<NativeConsumer, "partitionsOf">;
+  readonly #native: Pick<NativeConsumer, "partitionsOf" | "trouble">;
   readonly #onFailure: (error: KafkaError) => void;
   #isLooking = false;
   #isOver = false;
@@ -18,7 +18,7 @@ export class TopicPresence {
   /** `onFailure`: a topic has been missing for 10 s, or may not be asked about. */
   constructor(
     names: readonly string[],
-    native: Pick<NativeConsumer, "partitionsOf">,
+    native: Pick<NativeConsumer, "partitionsOf" | "trouble">,
     onFailure: (error: KafkaError) => void,
   ) {
     this.names = names;
@@ -36,7 +36,7 @@ export class TopicPresence {
       for (;;) {
         signal.throwIfAborted();
         if (await this.#exists(topic)) break;
-        if (Date.now() >= deadline) throw unknownTopic(topic);
+        if (Date.now() >= deadline) throw unknownTopic(topic, this.#native.trouble);
         await sleep(pauseMs, signal);
       }
     }
@@ -62,7 +62,7 @@ export class TopicPresence {
       const missing = await this.#firstMissing();
       if (missing === undefined) return;
       if (Date.now() < deadline) continue;
-      this.#onFailure(unknownTopic(missing));
+      this.#onFailure(unknownTopic(missing, this.#native.trouble));
       return;
     }
   }
@@ -99,10 +99,10 @@ export function isPattern(name: string): boolean {
   return name.startsWith("^");
 }
 
-function unknownTopic(topic: string): KafkaError {
+function unknownTopic(topic: string, trouble: string): KafkaError {
   return new KafkaError(
     "UNKNOWN_TOPIC",
-    `${topic}: the topic does not exist, or this principal may not see it. Create it, or grant DESCRIBE on it`,
+    `${topic}: the topic does not exist, or this principal may not see it. Create it, or grant DESCRIBE on it${trouble}`,
     { topic },
   );
 }

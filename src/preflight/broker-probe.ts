@@ -37,7 +37,9 @@ export class BrokerProbe {
     ignoreRejection(counting);
     try {
       if (!(await settlesWithin(counting, timeoutMs)))
-        throw new TimeoutError(`${this.#config.brokers}: no answer within ${timeoutMs} ms`);
+        throw new TimeoutError(
+          `${this.#config.brokers}: no answer within ${timeoutMs} ms${this.#connection.trouble}`,
+        );
       return { ok: true, count: await counting, latencyMs: latencyMs(), error: undefined };
     } catch (error) {
       if (!(error instanceof KafkaError)) throw error;

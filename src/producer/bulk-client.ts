@@ -43,6 +43,11 @@ export class BulkClient {
     return this.#fatal;
   }
 
+  /** Why a record was not, or may not have been, written. */
+  errorOf(code: number, topic: string, partition: number | undefined): KafkaError {
+    return this.#fatal ?? recordError(code, topic, partition, this.#deliveryTimeoutMs, this.#native.trouble);
+  }
+
   connect(signal: AbortSignal): Promise<void> {
     return this.#native.connect(signal);
   }
@@ -87,8 +92,6 @@ export class BulkClient {
   readonly #onReport: OnReport = (code, _tag, topic, partition) => {
     if (code === 0) return;
     this.#failures += 1;
-    this.#onFailure(
-      this.fatal ?? recordError(code, topic, partition < 0 ? undefined : partition, this.#deliveryTimeoutMs),
-    );
+    this.#onFailure(this.errorOf(code, topic, partition < 0 ? undefined : partition));
   };
 }

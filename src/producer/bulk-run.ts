@@ -10,7 +10,6 @@ import type { BulkClient } from "./bulk-client.js";
 import { checkSizes } from "./encoded-size.js";
 import type { ResolvedProducerOptions } from "./options.js";
 import type { Partitions } from "./partitions.js";
-import { recordError } from "./record-errors.js";
 
 export type Source = Iterable<ProducerRecord<AnyTopic>> | AsyncIterable<ProducerRecord<AnyTopic>>;
 
@@ -160,9 +159,7 @@ export class BulkRun {
       this.#isLookedUp = true;
       return this.#produceLater(record, this.#client.lookUp(this.#topic));
     }
-    throw (
-      this.#client.fatal ?? recordError(code, this.#topic, record.partition, this.#options.deliveryTimeoutMs)
-    );
+    throw this.#client.errorOf(code, this.#topic, record.partition);
   }
 
   async #produceLater(record: EncodedRecord, ready: Promise<void>): Promise<void> {

@@ -180,7 +180,7 @@ export class Producer {
     const calls = this.#sender.calls();
     const waits = calls.map((call) => call.whenSettled());
     await new Promise<void>((resolve, reject) => {
-      const stop = onLimit(signal, timeoutMs, "flush", reject);
+      const stop = onLimit(signal, timeoutMs, "flush", this.#trouble, reject);
       void Promise.all(waits).then(() => {
         stop();
         resolve();
@@ -223,7 +223,8 @@ export class Producer {
       const { signal, timeoutMs } = checkOptions("CallOptions", options, callSpecs);
       if (signal !== undefined || timeoutMs !== undefined) {
         signal?.throwIfAborted();
-        const stop = onLimit(signal, timeoutMs, `send to ${call.topic}`, (reason) => {
+        const what = `send to ${call.topic}`;
+        const stop = onLimit(signal, timeoutMs, what, this.#trouble, (reason) => {
           call.giveUp(reason);
         });
         void call.whenSettled().then(stop);
@@ -239,6 +240,8 @@ export class Producer {
     ]);
     this.#onClosed?.();
   }
+
+  readonly #trouble = (): string => this.#sender.trouble;
 
   #checkOpen(what: string, topic: AnyTopic): void {
     if (this.#closing !== undefined)
@@ -260,6 +263,7 @@ function onLimit(
   signal: AbortSignal | undefined,
   timeoutMs: number | undefined,
   what: string,
+  trouble: () => string,
   end: (reason: unknown) => void,
 ): () => void {
   const onAbort = (): void => {
@@ -271,7 +275,7 @@ function onLimit(
       ? undefined
       : setTimeout(() => {
           stop();
-          end(new TimeoutError(`${what}: not done within timeoutMs (${timeoutMs} ms)`));
+          end(new TimeoutError(`${what}: not done within timeoutMs (${timeoutMs} ms)${trouble()}`));
         }, timeoutMs);
   const stop = (): void => {
     clearTimeout(timer);

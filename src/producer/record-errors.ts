@@ -1,17 +1,21 @@
+import { errorCodeOf } from "../driver/error-codes.js";
 import { fromNative, nativeCodes } from "../driver/native-errors.js";
 import { nativeErrorText } from "../driver/native-producer.js";
 import { AuthorizationError, KafkaError } from "../errors.js";
 
-/** The typed error of one record, which says what to do about it. */
+/** The typed error of one record, which says what to do about it. `trouble`: which connection failed last, if any did. */
 export function recordError(
   code: number,
   topic: string,
   partition: number | undefined,
   deliveryTimeoutMs: number,
+  trouble = "",
 ): KafkaError {
   const what = partition === undefined ? `send to ${topic}` : `send to ${topic}[${partition}]`;
-  const message = textOf(code, deliveryTimeoutMs);
-  return fromNative(what, { code, message }, { topic, partition });
+  // Whether a topic exists is for the brokers that can be reached to say.
+  const isUnknown = errorCodeOf(code).code === "UNKNOWN_TOPIC";
+  const message = `${textOf(code, deliveryTimeoutMs)}${isUnknown ? trouble : ""}`;
+  return fromNative(what, { code, message }, { topic, partition }, trouble);
 }
 
 /** The typed error of a transaction that has failed as a whole, from what the native client says of it. */

@@ -1,5 +1,5 @@
 import { nativeCodes } from "../driver/native-errors.js";
-import { DeliveryError, KafkaError, type DeliveryResult } from "../errors.js";
+import { DeliveryError, type DeliveryResult, KafkaError, TimeoutError } from "../errors.js";
 import type { EncodedRecord, RecordMetadata } from "../record.js";
 import { deferred, type Deferred } from "../waiting.js";
 
@@ -206,6 +206,12 @@ export function tooManyWaiting(call: SendCall, waiting: number, maxWaitingRecord
   const error = new KafkaError("DELIVERY", message, { topic, retriable: true });
   const results = Array.from({ length: remaining }, () => ({ status: "failed", error }) as const);
   return deliveryError(topic, error, undefined, results);
+}
+
+/** The error of a call that had no turn for too long; nothing of it was sent. */
+export function waitedTooLong(topic: string, deliveryTimeoutMs: number, trouble: string): TimeoutError {
+  const message = `send to ${topic}: waited ${deliveryTimeoutMs} ms (deliveryTimeoutMs) for its turn among the records in flight; nothing was sent${trouble}`;
+  return new TimeoutError(message, { topic });
 }
 
 function notSent(topic: string, error: KafkaError): KafkaError {

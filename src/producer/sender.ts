@@ -3,7 +3,7 @@ import { recordStatusOf } from "../driver/error-codes.js";
 import { nativeCodes } from "../driver/native-errors.js";
 import { queued } from "../driver/native-producer.js";
 import type { OnReport } from "../driver/produce-path.js";
-import { ClosedError, type KafkaError, TimeoutError } from "../errors.js";
+import { ClosedError, type KafkaError } from "../errors.js";
 import type { EncodedRecord } from "../record.js";
 import { settlesWithin } from "../waiting.js";
 import { checkSizes } from "./encoded-size.js";
@@ -11,7 +11,7 @@ import { SendClients } from "./send-clients.js";
 import type { ResolvedProducerOptions } from "./options.js";
 import type { Partitions } from "./partitions.js";
 import { deadError, recordError } from "./record-errors.js";
-import { type SendCall, tooManyWaiting } from "./send-call.js";
+import { type SendCall, tooManyWaiting, waitedTooLong } from "./send-call.js";
 import { SendQueue, turnRecords, type ProduceOutcome } from "./send-queue.js";
 import { TopicGate } from "./topic-gate.js";
 
@@ -39,10 +39,8 @@ export class Sender {
   constructor(config: ClientConfig, options: ResolvedProducerOptions) {
     this.#config = config;
     this.#options = options;
-    this.#queue = new SendQueue(
-      { maxRecords: options.maxInFlightRecords, maxBytes: options.maxInFlightBytes },
-      this.#produce,
-    );
+    const window = { maxRecords: options.maxInFlightRecords, maxBytes: options.maxInFlightBytes };
+    this.#queue = new SendQueue(window, this.#produce);
     this.#clients = new SendClients(config, options, { onReport: this.#onReport, onFatal: this.#onFatal });
     this.#gate = new TopicGate({
       connect: () => this.#clients.connect(),
@@ -70,6 +68,11 @@ export class Sender {
   /** Whether a broker was ever reached. */
   get hasConnected(): boolean {
     return this.#clients.active !== undefined;
+  }
+
+  /** Which connection failed last, and why, to be put behind a message; empty where none did lately. */
+  get trouble(): string {
+    return this.#clients.active?.trouble ?? "";
   }
 
   /** Accepts a call: from here it settles by itself. */
@@ -144,8 +147,7 @@ export class Sender {
   #pump(): void {
     const { load, inFlight, waiting } = this.#queue;
     if (this.#clients.active === undefined || waiting === 0) return;
-    const mayProduce = this.#clients.mayProduce(load, inFlight, performance.now());
-    if (mayProduce && !this.#queue.pump()) {
+    if (this.#clients.mayProduce(load, inFlight, performance.now()) && !this.#queue.pump()) {
       this.#retry ??= setTimeout(() => {
         this.#retry = undefined;
         this.#pump();
@@ -162,8 +164,7 @@ export class Sender {
       () => {
         this.#watch = undefined;
         for (const call of this.#queue.waitingSince(performance.now() - deliveryTimeoutMs)) {
-          const message = `send to ${call.topic}: waited ${deliveryTimeoutMs} ms (deliveryTimeoutMs) for its turn among the records in flight; nothing was sent`;
-          call.giveUp(new TimeoutError(message, { topic: call.topic }));
+          call.giveUp(waitedTooLong(call.topic, deliveryTimeoutMs, this.trouble));
         }
         this.#queue.sweep();
         this.#pump();
@@ -201,7 +202,7 @@ export class Sender {
   };
 
   #errorOf(code: number, topic: string, partition: number | undefined): KafkaError {
-    return this.#fatal ?? recordError(code, topic, partition, this.#options.deliveryTimeoutMs);
+    return this.#fatal ?? recordError(code, topic, partition, this.#options.deliveryTimeoutMs, this.trouble);
   }
 
   /** Whether the call may wait with those that do; if not, it is given up. */

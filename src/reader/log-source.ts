@@ -303,13 +303,16 @@ export class LogSource {
     try {
       await this.#native.partitionsOf(topic, queryTimeoutMs);
     } catch (cause) {
-      throw new ConnectionError(`${what}, and no broker at ${this.#config.brokers} answers`, {
-        cause,
-        ...context,
-      });
+      throw new ConnectionError(
+        `${what}, and no broker at ${this.#config.brokers} answers${this.#native.trouble}`,
+        {
+          cause,
+          ...context,
+        },
+      );
     }
     throw new TimeoutError(
-      `${what}. Has the partition a leader? Raise stallTimeoutMs to wait longer`,
+      `${what}. Has the partition a leader? Raise stallTimeoutMs to wait longer${this.#native.trouble}`,
       context,
     );
   }
