@@ -76,7 +76,7 @@ const restrictImports = (files, patterns, ignores = []) => ({
 });
 
 export default defineConfig(
-  globalIgnores(["dist/", "docs/api/", "coverage/", ".kafka/", "**/*_pb.ts"]),
+  globalIgnores(["dist/", "docs/api/", "coverage/", ".kafka/", "**/*_pb.ts", "test/apps/"]),
   tseslint.configs.strictTypeChecked,
   {
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },

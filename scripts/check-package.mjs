@@ -12,7 +12,7 @@ const app = mkdtempSync(join(tmpdir(), "typed-kafka-app-"));
 process.on("exit", () => rmSync(app, { recursive: true, force: true }));
 
 const typed = `
-import { defineTopic, Kafka, type ValueOf } from "typed-kafka";
+import { bytes, defineTopic, Kafka, type ValueOf } from "typed-kafka";
 import { jsonSchema, schemaRegistry } from "typed-kafka/schema-registry";
 import { startEmbeddedKafka } from "typed-kafka/testing";
 import { z } from "zod";
@@ -23,6 +23,9 @@ const registered = defineTopic("registered", { value: jsonSchema(registry, z.obj
 export const record: ValueOf<typeof registered> = { id: 1 };
 // @ts-expect-error a field of another type
 export const wrong: ValueOf<typeof registered> = { id: "1" };
+const images = defineTopic("images", { value: bytes() });
+// @ts-expect-error a Buffer, and not \`any\`
+export const image: ValueOf<typeof images> = 1;
 const student: ValueOf<typeof students> = { id: 1, name: "Samwel" };
 
 export async function main(): Promise<void> {
@@ -123,8 +126,8 @@ if (cjs.Kafka === esm.Kafka) throw new Error("there is one copy only");
 
 // A topic that one copy defined, clients of both on one native client, and errors of each seen by the other.
 const embedded = await startEmbeddedKafka();
-const students = cjs.defineTopic("students", { value: z.object({ id: z.number() }) });
 for (const [one, other] of [[esm, cjs], [cjs, esm]]) {
+  const students = other.defineTopic("students-" + (one === esm), { value: z.object({ id: z.number() }) });
   const kafka = new one.Kafka({ brokers: embedded.brokers });
   await kafka.producer().send(students, { value: { id: 1 } });
   for await (const { value } of kafka.consumer(students, { groupId: one === esm ? "esm" : "cjs" })) {
@@ -178,7 +181,7 @@ write(
       target: "ES2023",
       lib: ["ES2023", "ESNext.Disposable"],
       module: "NodeNext",
-      types: ["node"],
+      // Without @types/node in `types`: the declarations have to ask for it.
       strict: true,
       noEmit: true,
     },

@@ -19,6 +19,6 @@ for (const file of readdirSync(dist).filter((name) => name.endsWith(".d.ts"))) {
     );
     return isOptional ? `// @ts-ignore: it need not be installed\n${line}` : line;
   });
-  const usesNode = /\b(?:Buffer|NodeJS)\b/.test(text);
+  const usesNode = /\b(?:Buffer|NodeJS|asyncDispose)\b/.test(text);
   writeFileSync(join(dist, file), `${usesNode ? '/// <reference types="node" />\n' : ""}${lines.join("\n")}`);
 }

@@ -1,4 +1,5 @@
 import { ConfigError, KafkaError } from "../errors.js";
+import { version } from "../version.js";
 import { checkCommand } from "./check-command.js";
 import { type Command, exitCodes, type Terminal, UsageError } from "./command.js";
 import { deadLettersCommand } from "./dead-letters.js";
@@ -12,6 +13,10 @@ const commands: Readonly<Record<string, Command>> = {
 /** Runs `typed-kafka` with these arguments; resolves with the exit code. */
 export async function run(args: readonly string[], terminal: Terminal): Promise<number> {
   const [word = "help", ...rest] = args;
+  if (word === "--version" || word === "-v") {
+    terminal.out(version);
+    return exitCodes.ok;
+  }
   const command = Object.hasOwn(commands, word) ? commands[word] : undefined;
   if (command === undefined) {
     const asked = ["help", "--help", "-h"].includes(word) && args.length > 0;
@@ -44,7 +49,7 @@ function help(): string {
     "",
     ...list,
     "",
-    "typed-kafka <command> --help tells its options.",
+    "typed-kafka <command> --help tells its options, typed-kafka --version the version.",
   ].join("\n");
 }
 

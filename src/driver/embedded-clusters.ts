@@ -1,5 +1,7 @@
+import { processWide } from "../process-wide.js";
+
 /** The addresses of the embedded clusters that run in this process, `host:port` each. */
-const addresses = new Set<string>();
+const addresses = processWide("embedded clusters", () => new Set<string>());
 
 /** Remembers an embedded cluster, in which topics come into being when they are first sent to; returns what forgets it. */
 export function registerEmbedded(brokers: readonly string[]): () => void {

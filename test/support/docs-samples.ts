@@ -4,7 +4,8 @@
  * A sample goes on where the samples before it on its page have ended: it sees what they declare and import, and
  * may declare the same names again. Beside that there is only what `takenForGranted` declares.
  *
- * A fence that names a file (```` ```ts examples/students.ts ````), or a region of it (`…#processor`), shows its code.
+ * A fence that names a file (```` ```ts examples/students.ts ````, ```` ```js … ````), or a region of it
+ * (`…#processor`), shows its code.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import ts from "typescript";
@@ -67,17 +68,17 @@ export const pages: readonly string[] = [
     .map((name) => `docs/${name}`),
 ];
 
-/** The TypeScript samples of a page, in order. */
+/** The TypeScript samples of a page, and those that show JavaScript, in order. */
 export function samplesOf(page: string): readonly Sample[] {
   const samples: Sample[] = [];
   let begin: { readonly line: number; readonly shows: string | undefined } | undefined;
   const lines = readFileSync(page, "utf8").split("\n");
   for (const [index, text] of lines.entries()) {
-    const fence = /^```(?:ts(?: (?<shows>\S+))?$)?/.exec(text);
+    const fence = /^```(?:ts|(?:ts|js) (?<shows>\S+))$/.exec(text);
     if (begin !== undefined && text === "```") {
       samples.push({ ...begin, code: lines.slice(begin.line - 1, index).join("\n") });
       begin = undefined;
-    } else if (begin === undefined && fence !== null && text.startsWith("```ts"))
+    } else if (begin === undefined && fence !== null)
       begin = { line: index + 2, shows: fence.groups?.["shows"] };
   }
   return samples;

@@ -1,4 +1,6 @@
+import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { posix } from "node:path";
 import { describe, expect, test } from "vitest";
 import { entryPoints } from "../../scripts/entry-points.mjs";
 
@@ -34,5 +36,24 @@ describe("the package", () => {
       readonly entryPoints: readonly string[];
     };
     expect([...documented].sort()).toEqual(entryPoints.map(({ source }) => source).sort());
+  });
+
+  test("every link of README and the guides works in what is installed", () => {
+    const pack = ["pack", "--dry-run", "--json", "--ignore-scripts"];
+    const packed = JSON.parse(execFileSync("npm", pack, { cwd: root, encoding: "utf8", stdio: "pipe" })) as [
+      { readonly files: readonly { readonly path: string }[] },
+    ];
+    const files = packed[0].files.map(({ path }) => path);
+    const pages = files.filter((path) => /^(README\.md|docs\/.*\.md)$/.test(path));
+    const links = pages.flatMap((page) => {
+      const text = readFileSync(new URL(page, root), "utf8");
+      return [...text.matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g)].map(([, target = ""]) => ({
+        page,
+        target: posix.join(posix.dirname(page), target),
+      }));
+    });
+    expect(pages.length).toBeGreaterThan(10);
+    expect(links.filter(({ page }) => page === "README.md").length).toBeGreaterThan(10);
+    expect(links.filter(({ target }) => !files.includes(target))).toEqual([]);
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { run } from "../../../src/cli/run.js";
+import { version } from "../../../src/version.js";
 
 async function call(args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
   const [out, error]: [string[], string[]] = [[], []];
@@ -21,6 +22,10 @@ describe("typed-kafka", () => {
       code: 0,
       out: expect.stringContaining("--transactional-id id"),
     });
+  });
+
+  test.each(["--version", "-v"])("tells its version: %s", async (option) => {
+    expect(await call([option])).toEqual({ code: 0, out: version, error: "" });
   });
 
   test.each<[string, readonly string[], RegExp]>([
