@@ -25,7 +25,8 @@ const lateAnswerMs = 100;
 const makeRoomMs = 900;
 
 /** What of the native consumer the flow depends on. */
-export type FlowSource = Pick<NativeConsumer, "knownEnd" | "pause" | "resume">;
+export type FlowSource = Pick<NativeConsumer, "knownEnd" | "pause" | "resume"> &
+  Partial<Pick<NativeConsumer, "tellsEverything">>;
 
 /**
  * Decides whether to fetch. Memory is bounded by partition: a full one is paused natively only while
@@ -209,6 +210,7 @@ export class FlowControl {
   }
 
   #isLookingOut(source: FlowSource, now: number): boolean {
+    if (source.tellsEverything === true) return false;
     for (const [partition, until] of this.#unanswered) {
       if (partition.wanted && now < until && source.knownEnd(partition) === undefined) return true;
       this.#unanswered.delete(partition);

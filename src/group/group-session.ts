@@ -110,7 +110,7 @@ export class GroupSession {
       ...shared,
       onRecords,
       onError: this.#onFetchError,
-      awaitsCommit: () => events.awaitsCommit?.() === true,
+      awaitsCommit: () => !this.native.tellsEverything && events.awaitsCommit?.() === true,
     });
     this.#rebalances = new Rebalances({
       ...shared,

@@ -1,5 +1,7 @@
+import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { KafkaError } from "../../errors.js";
 import { loadBinding } from "../binding.js";
@@ -62,7 +64,6 @@ const interfaceVersion = 1;
 const variable = "TYPED_KAFKA_NATIVE";
 
 let known: FastPath | undefined;
-let tokens = 0;
 
 /**
  * Loads the addon when the first client is made. Where it cannot be used the plain path is: slower, and the same in
@@ -81,8 +82,8 @@ export function pluginProperties(
   file: string,
   properties: NativeProperties,
 ): { readonly token: string; readonly properties: NativeProperties } {
-  tokens += 1;
-  const token = String(tokens);
+  // The process may have several copies of this library, and has one addon.
+  const token = randomUUID();
   const others = properties["plugin.library.paths"];
   const paths = others === undefined || others === "" ? file : `${file};${String(others)}`;
   return { token, properties: { "plugin.library.paths": paths, "typedkafka.client": token } };
@@ -100,12 +101,12 @@ function find(wish: string): FastPath {
 }
 
 function load(given: string | undefined): FastPath {
-  const file = given ?? files().find((candidate) => existsSync(candidate));
-  if (file === undefined) return { reason: `there is no addon for ${target()}` };
-  // librdkafka takes it for the end of the path.
-  if (file.includes(";")) return { reason: `the addon's path holds a semicolon: ${file}` };
   try {
-    const addon = createRequire(import.meta.url)(file) as Addon;
+    const file = given ?? files().find((candidate) => existsSync(candidate));
+    if (file === undefined) return { reason: `there is no addon for ${target()}` };
+    // librdkafka takes it for the end of the path.
+    if (file.includes(";")) return { reason: `the addon's path holds a semicolon: ${file}` };
+    const addon = createRequire(file)(file) as Addon;
     if (addon.interfaceVersion !== interfaceVersion)
       return { reason: `the addon is of another version of this library: ${file}` };
     const { Producer } = loadBinding();
@@ -120,11 +121,23 @@ function load(given: string | undefined): FastPath {
 
 /** Where the addon may be: compiled by the set-up of a clone, or brought along by the package. */
 function files(): readonly string[] {
+  const folder = ownFolder();
+  if (folder === undefined) return [];
   const name = `${target()}.node`;
-  // From src/driver/fast/ in a clone, from dist/ in the package.
-  return [`../../../native/build/${name}`, `../prebuilt/${name}`, `../../../prebuilt/${name}`].map((path) =>
-    fileURLToPath(new URL(path, import.meta.url)),
-  );
+  // From src/driver/fast/ in a clone, from dist/ and dist/cjs/ in the package.
+  return [
+    join(folder, "..", "..", "..", "native", "build", name),
+    join(folder, "..", "prebuilt", name),
+    join(folder, "..", "..", "prebuilt", name),
+  ];
+}
+
+/** `undefined` where a bundler has left nothing of it. */
+function ownFolder(): string | undefined {
+  // In CommonJS there is `__filename`, and `import.meta` may have no URL.
+  if (typeof __filename === "string") return dirname(__filename);
+  const url: string | undefined = import.meta.url;
+  return url === undefined ? undefined : dirname(fileURLToPath(url));
 }
 
 function target(): string {

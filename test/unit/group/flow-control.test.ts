@@ -89,6 +89,16 @@ test("fetches one record at a time until every new partition has had an answer, 
   expect(flow.fetchSize(source, 5_000)).toBe(1_000);
 });
 
+test("fetches as many as ever where no error is lost behind records", () => {
+  const flow = new FlowControl(2 ** 25);
+  const telling = { ...source, tellsEverything: true };
+  const answered = new OwnedPartition({ topic: "topic", partition: 0 });
+  flow.watch([answered, other], 0);
+  expect(flow.fetchSize(telling, 100)).toBe(1_000);
+  expect(flow.wantsMore([answered, other], telling, 200)).toBe(true);
+  expect(natively).toEqual(new Set());
+});
+
 test("partitions that have answered make room for those that have not, after a while", () => {
   const flow = new FlowControl(2 ** 25);
   const answered = new OwnedPartition({ topic: "topic", partition: 0 });
