@@ -18,6 +18,7 @@ export type {
   FailureEvent,
   KnownLag,
   MemberActivity,
+  OffsetResetEvent,
   ProcessActivity,
   ProcessedRecord,
   RebalancedEvent,

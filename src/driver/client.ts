@@ -21,6 +21,14 @@ interface ClientCallbacks {
   readonly event?: Omit<NativeCallbacks["event"], "event_cb">;
 }
 
+/** Lines of librdkafka's log that are acted on, where nothing else tells what they do. */
+export interface LogWatch {
+  /** librdkafka's debug contexts that the lines are of. They are asked for beside the user's, and logged only if they are the user's. */
+  readonly contexts: readonly string[];
+  /** Gives whether the line was acted on: then it is not logged. */
+  readonly onLine: (line: NativeLogEvent) => boolean;
+}
+
 /**
  * One blocking call for metadata holds one of libuv's four threads; a process whose brokers are all down
  * must still read files and resolve names.
@@ -31,6 +39,9 @@ const probeTimeoutMs = 1_000;
 const outageMs = 5_000;
 const tellAgainMs = 60_000;
 const probePauseMs = 250;
+/** Syslog's severities, as librdkafka uses them: what is logged by default, and what its property `debug` asks for. */
+const infoSeverity = 6;
+const debugSeverity = 7;
 
 /**
  * What producers and consumers have in common: connecting with a deadline and the true reason, logs,
@@ -44,6 +55,9 @@ export class Client<Native extends NativeConnection> {
   readonly #onFatal: (error: KafkaError) => void;
   readonly #beforeDisconnect: (() => void) | undefined;
   readonly #afterDisconnect: (() => void) | undefined;
+  readonly #watch: LogWatch | undefined;
+  /** The last severity that is logged: asking for debug contexts makes librdkafka write lines of all. */
+  readonly #lastSeverity: number;
   #refused: ((error: KafkaError) => void) | undefined;
   #state: "new" | "open" | "closed" = "new";
   /** Counts calls running on libuv's threads: disconnecting under one of them is not safe. */
@@ -67,6 +81,7 @@ export class Client<Native extends NativeConnection> {
     readonly beforeDisconnect?: () => void;
     /** The native client has been disconnected: it tells nothing any more. */
     readonly afterDisconnect?: () => void;
+    readonly watch?: LogWatch;
   }) {
     this.#config = options.config;
     this.#what = options.what;
@@ -75,12 +90,17 @@ export class Client<Native extends NativeConnection> {
     this.#beforeDisconnect = options.beforeDisconnect;
     this.#afterDisconnect = options.afterDisconnect;
     this.#trouble = new ConnectionTrouble(options.config.brokers);
+    this.#watch = options.watch;
+    const given = { ...options.config.properties, ...options.properties };
+    const asked = given["debug"] ?? "";
+    this.#lastSeverity = asked === "" ? Number(given["log_level"] ?? infoSeverity) : debugSeverity;
+    const contexts = [...(asked === "" ? [] : [asked]), ...(options.watch?.contexts ?? [])];
     const properties = {
       // Once for their place, and once for their values.
       ...options.firstProperties,
-      ...options.config.properties,
-      ...options.properties,
+      ...given,
       ...options.firstProperties,
+      ...(contexts.length === 0 ? {} : { debug: contexts.join(",") }),
       "client.software.name": "typed-kafka",
       "client.software.version": version,
     };
@@ -208,7 +228,9 @@ export class Client<Native extends NativeConnection> {
     else if (type === "error") this.#onError(data as Error);
   };
 
-  #onLog({ severity, fac, message }: NativeLogEvent): void {
+  #onLog(line: NativeLogEvent): void {
+    const { severity, fac, message } = line;
+    if (this.#watch?.onLine(line) === true || severity > this.#lastSeverity) return;
     const reason = message.replace(/^\[thrd:[^\]]*\]: /, "");
     const fields = { client: this.#what, facility: fac };
     if (fac === "FATAL") {

@@ -1,11 +1,12 @@
 import { ClosedError, KafkaError, type KafkaErrorCode } from "../errors.js";
 import { loadBinding } from "./binding.js";
-import { Client } from "./client.js";
+import { Client, type LogWatch } from "./client.js";
 import type { ClientConfig } from "./client-config.js";
 import { type ConsumePath, type Fetched, plainConsumePath } from "./consume-path.js";
 import { errorCodes } from "./error-codes.js";
 import { fastPath } from "./fast/addon.js";
 import { FastConsumer } from "./fast/fast-consumer.js";
+import { findingOf, type OffsetLost, type TopicIdKnown } from "./log-findings.js";
 import { fromNative, nativeCodes } from "./native-errors.js";
 import type {
   NativeConsumerClient,
@@ -33,6 +34,21 @@ export interface NativeConsumerEvents {
   readonly onCommit: (error: KafkaError | undefined) => void;
   /** The native client cannot go on. */
   readonly onFatal: (error: KafkaError) => void;
+  /** What only a member of a group needs to know. */
+  readonly group?: GroupEvents;
+}
+
+/** What the native consumer tells a member of a group by lines of its log alone. */
+export interface GroupEvents {
+  /** The topic was deleted and made again: its offsets mean other records. */
+  readonly onTopicRecreated: (topic: string) => void;
+  /**
+   * The log of a partition does not have the next offset. The native client goes on as `auto.offset.reset` says;
+   * with `error` it fetches nothing more of the partition.
+   */
+  readonly onOffsetLost: (lost: OffsetLost) => void;
+  /** The brokers do not know the group protocol `consumer`; the native client would wait for ever. */
+  readonly onProtocolUnknown: () => void;
 }
 
 /** What passes by itself while a client connects, or comes of its being closed. */
@@ -50,6 +66,8 @@ export class NativeConsumer {
   readonly #client: Client<NativeConsumerClient>;
   readonly #path: ConsumePath;
   readonly #events: NativeConsumerEvents;
+  /** All ids that a topic was known by: a broker that lags behind may still tell one that was before. */
+  readonly #topicIds = new Map<string, Set<string>>();
   /** Remembered from the first assignment: the native client says NONE while it closes. */
   #cooperative: boolean | undefined;
   /** Some native calls crash the process once the client is disconnected, so nothing passes this latch. */
@@ -99,6 +117,7 @@ export class NativeConsumer {
       beforeDisconnect: () => {
         this.#path.close();
       },
+      ...(events.group === undefined ? {} : { watch: this.#watch(events.group, properties) }),
     });
   }
 
@@ -326,6 +345,29 @@ export class NativeConsumer {
         },
       },
     );
+  }
+
+  #watch(events: GroupEvents, properties: NativeProperties): LogWatch {
+    const contexts = properties["group.protocol"] === "consumer" ? ["topic", "cgrp"] : ["topic"];
+    return {
+      contexts,
+      onLine: (line) => {
+        const finding = this.#dead ? undefined : findingOf(line);
+        if (finding === undefined) return false;
+        if (finding.type === "offset-lost") events.onOffsetLost(finding);
+        else if (finding.type === "protocol-unknown") events.onProtocolUnknown();
+        else if (this.#isAnother(finding)) events.onTopicRecreated(finding.topic);
+        return true;
+      },
+    };
+  }
+
+  /** Whether the topic was known by other ids, and not by this one. */
+  #isAnother({ topic, id }: TopicIdKnown): boolean {
+    const known = this.#topicIds.get(topic) ?? new Set();
+    const isAnother = known.size > 0 && !known.has(id);
+    this.#topicIds.set(topic, known.add(id));
+    return isAnother;
   }
 
   async #metadataOf(

@@ -14,6 +14,7 @@ import { FetchLoop } from "./fetch-loop.js";
 import { FlowControl } from "./flow-control.js";
 import { knownLag } from "./known-lag.js";
 import { Moves } from "./moves.js";
+import { OffsetResets } from "./offset-resets.js";
 import type { ResolvedConsumerOptions } from "./options.js";
 import type { OwnedPartition } from "./owned-partition.js";
 import { RebalanceListener } from "./rebalance-listener.js";
@@ -74,6 +75,7 @@ export class GroupSession {
   readonly #changes: ChangeQueue;
   readonly #moves: Moves;
   readonly #rebalances: Rebalances;
+  readonly #resets: OffsetResets;
   readonly #fetches: FetchLoop;
   #memberEnded: (() => void) | undefined;
   #leaving = false;
@@ -112,6 +114,16 @@ export class GroupSession {
       onError: this.#onFetchError,
       awaitsCommit: () => !this.native.tellsEverything && events.awaitsCommit?.() === true,
     });
+    this.#resets = new OffsetResets({
+      ...shared,
+      options,
+      moves: this.#moves,
+      logger: config.logger,
+      telemetry: config.telemetry,
+      onRestarted: (partition) => events.onAssigned?.([partition]),
+      onRecords,
+      onError: this.#onChangeError,
+    });
     this.#rebalances = new Rebalances({
       ...shared,
       options,
@@ -122,8 +134,12 @@ export class GroupSession {
         const dueAt = events.dueAt?.(topic);
         return dueAt === undefined ? undefined : { dueAt, onDue: onRecords };
       },
+      isRecreated: (topic) => this.#resets.isRecreated(topic),
       isLeaving: () => this.#leaving,
-      onAssigned: (partitions) => events.onAssigned?.(partitions),
+      onAssigned: (partitions) => {
+        this.#resets.assigned(partitions);
+        events.onAssigned?.(partitions);
+      },
       onRelease,
       onGone: (partitions) => events.onGone?.(partitions),
       onError: this.#onChangeError,
@@ -194,7 +210,7 @@ export class GroupSession {
    * no longer; a handler that waited for that of its own partition would wait for ever.
    */
   async seek(partition: OwnedPartition, offset: number, rollback = false): Promise<void> {
-    await this.#moves.move(partition, offset, rollback);
+    await this.#moves.move(partition, offset, rollback ? "rollback" : "seek");
   }
 
   /**
@@ -255,6 +271,15 @@ export class GroupSession {
         },
         onCommit: this.#events.onCommit,
         onFatal: this.#fail,
+        group: {
+          onTopicRecreated: (topic) => {
+            this.#resets.recreated(topic);
+          },
+          onOffsetLost: (lost) => {
+            this.#resets.lost(lost);
+          },
+          onProtocolUnknown: () => undefined,
+        },
       },
     );
   }
@@ -266,6 +291,8 @@ export class GroupSession {
         : new KafkaError("FATAL", "the native consumer failed", { cause: error });
     if (failure.code === "CLOSED") return;
     if (failure.nativeCode === nativeCodes.unknownTopicOrPartition) this.#topics.look();
+    // Which partition it is of, and what becomes of it, is told by `onOffsetLost`.
+    else if (failure.code === "OFFSET_OUT_OF_RANGE") this.#logger.debug(`fetch: ${failure.message}`);
     else if (
       failure.code === "FATAL" ||
       failure.code === "CONSUMER_FENCED" ||

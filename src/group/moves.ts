@@ -12,6 +12,12 @@ const attempts = 20;
 const firstPauseMs = 100;
 const longestPauseMs = 1_000;
 
+/**
+ * What becomes of what was finished before a move: it may be committed until something has finished after it
+ * (`seek`), it has not happened (`rollback`), or it is over and the group goes on from the new offset (`restart`).
+ */
+export type MoveKind = "seek" | "rollback" | "restart";
+
 /** What a move needs of its session. */
 export interface MovesHost {
   readonly native: Pick<NativeConsumer, "seek">;
@@ -32,23 +38,24 @@ export class Moves {
 
   /**
    * Moves the partition once its handlers in flight have finished; until then nothing more of it is delivered.
-   * With `rollback`, what was finished does not count. Resolves when it has moved or is assigned no longer.
+   * Resolves when it has moved or is assigned no longer.
    */
-  async move(partition: OwnedPartition, offset: number, rollback: boolean): Promise<void> {
+  async move(partition: OwnedPartition, offset: number, kind: MoveKind): Promise<void> {
     partition.beginSeek();
     await partition.idle();
-    await this.#host.changes.run(() => this.apply(partition, offset, rollback));
+    await this.#host.changes.run(() => this.apply(partition, offset, kind));
   }
 
   /** Moves the partition now, of which `beginSeek` was called. To be called within a change. */
-  async apply(partition: OwnedPartition, offset: number, rollback: boolean): Promise<void> {
+  async apply(partition: OwnedPartition, offset: number, kind: MoveKind): Promise<void> {
     const { native, assignment, gate, onMoved } = this.#host;
     for (let attempt = 1; ; attempt += 1) {
       if (partition.releasing || assignment.get(partition.topic, partition.partition) !== partition) return;
       try {
         await gate.exclusively(async () => {
           await native.seek({ ...topicPartitionOf(partition), offset }, seekTimeoutMs);
-          partition.moveTo(offset, rollback);
+          if (kind === "restart") partition.restartAt(offset);
+          else partition.moveTo(offset, kind === "rollback");
           assignment.begin(partition.topic, partition.partition, partition);
         });
         onMoved(partition);

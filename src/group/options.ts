@@ -1,6 +1,7 @@
 import type { NativeProperties } from "../driver/native.js";
 import { ConfigError } from "../errors.js";
 import type { TopicPartition } from "../offsets.js";
+import type { OutOfRangePolicy } from "./offset-reset.js";
 import { failureSpecs, type FailureOptions } from "../failure/options.js";
 import { checkOptions } from "../options/check-options.js";
 import { callback, choice, integer, required, text } from "../options/kinds.js";
@@ -25,10 +26,19 @@ export interface ConsumerOptions extends FailureOptions {
    * Where a group begins in a partition for which it has no committed offset. `latest` is the end of the log
    * when the partition is first assigned, which is committed at once: what comes from then on is never passed
    * over, whoever has the partition next. A partition that has no leader then begins at its end as soon as a
-   * leader tells it. Kafka: `auto.offset.reset`.
+   * leader tells it. Kafka: `auto.offset.reset`, but for `onOffsetOutOfRange`.
    * @default "earliest", so that a new group misses nothing
    */
   readonly from?: "earliest" | "latest" | undefined;
+  /**
+   * What happens in a partition whose log does not have the group's next offset, because retention has removed it or
+   * the log ends before it. `earliest` goes on at the first record there is, `latest` at the end of the log; both are
+   * told by a warning, with the number of offsets that are gone, and by the telemetry's `onOffsetReset`. `fail`
+   * rejects `run` with `OFFSET_OUT_OF_RANGE`, and the group's offset stays. A topic that is deleted and made again
+   * while it is read begins at its first records in any case.
+   * @default "earliest", so that everything the log still has is delivered
+   */
+  readonly onOffsetOutOfRange?: "earliest" | "latest" | "fail" | undefined;
   /**
    * A name for this member that survives restarts: a restart within `sessionTimeoutMs` moves no
    * partitions, and closing gives none up before that time is over. Kafka: `group.instance.id` (KIP-345).
@@ -111,6 +121,8 @@ export interface ConsumerOptions extends FailureOptions {
 export interface ResolvedConsumerOptions {
   readonly groupId: string;
   readonly groupInstanceId: string | undefined;
+  readonly from: "earliest" | "latest";
+  readonly onOffsetOutOfRange: OutOfRangePolicy;
   readonly maxPollIntervalMs: number;
   readonly order: "partition" | "key" | "none";
   readonly concurrency: number | undefined;
@@ -130,6 +142,10 @@ export const consumerSpecs = {
     default: "earliest",
     property: "auto.offset.reset",
     kafkajs: "fromBeginning",
+  }),
+  onOffsetOutOfRange: choice(["earliest", "latest", "fail"], {
+    default: "earliest",
+    property: "auto.offset.reset",
   }),
   groupInstanceId: text({ property: "group.instance.id" }),
   groupProtocol: choice(["classic", "consumer"], { default: "classic", property: "group.protocol" }),
@@ -197,6 +213,8 @@ export function settleConsumerOptions(options: CheckedOptions): ResolvedConsumer
   return {
     groupId,
     groupInstanceId,
+    from: options.from,
+    onOffsetOutOfRange: options.onOffsetOutOfRange,
     maxPollIntervalMs,
     drainTimeoutMs,
     order: options.order,
@@ -206,7 +224,8 @@ export function settleConsumerOptions(options: CheckedOptions): ResolvedConsumer
     onRebalance: options.onRebalance,
     properties: {
       "group.id": groupId,
-      "auto.offset.reset": options.from,
+      // With `from: "latest"` the session says where to begin, and with `latest` here it moves on to the end.
+      "auto.offset.reset": options.onOffsetOutOfRange === "fail" ? "error" : "earliest",
       "isolation.level": options.isolationLevel,
       ...(groupInstanceId === undefined ? {} : { "group.instance.id": groupInstanceId }),
       ...membershipOf(options),

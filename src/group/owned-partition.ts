@@ -144,6 +144,21 @@ export class OwnedPartition implements TopicPartition {
     return this.#paused;
   }
 
+  /** Where it began, where that was found out because the group had nothing to go on from. */
+  get begin(): number | undefined {
+    return this.#begin;
+  }
+
+  /** Whether nothing that was taken of it is unfinished, and all of it is committed. */
+  get settled(): boolean {
+    const { committable } = this;
+    return (
+      this.#active === 0 &&
+      this.#tracker.pending === 0 &&
+      (committable === undefined || committable === this.#committed)
+    );
+  }
+
   /** It moves to another offset as soon as its handlers in flight have finished. */
   get seeking(): boolean {
     return this.#seeks > 0;
@@ -368,6 +383,17 @@ export class OwnedPartition implements TopicPartition {
     this.#movedTo = offset;
     this.#moves += 1;
     this.#seeks -= 1;
+  }
+
+  /**
+   * Begins at another offset because what was before it is gone: nothing that was finished counts, and the group
+   * goes on from here. As `moveTo` otherwise.
+   */
+  restartAt(offset: number): void {
+    this.moveTo(offset, true);
+    this.beginAt(offset);
+    this.#hasMoved = false;
+    this.#generation += 1;
   }
 
   #dropQueue(): void {

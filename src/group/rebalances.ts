@@ -12,7 +12,7 @@ import type { Moves } from "./moves.js";
 import type { ResolvedConsumerOptions } from "./options.js";
 import { type Delay, OwnedPartition } from "./owned-partition.js";
 import type { RebalanceListener } from "./rebalance-listener.js";
-import { askEnds, latestStartOffsets } from "./start-offsets.js";
+import { askEnds, startOffsetsOf } from "./start-offsets.js";
 
 /** What rebalances need of their session. */
 export interface RebalanceHost {
@@ -20,7 +20,10 @@ export interface RebalanceHost {
     NativeConsumer,
     "assign" | "assignmentLost" | "committed" | "ends" | "leadersOf" | "resume" | "unassign"
   >;
-  readonly options: Pick<ResolvedConsumerOptions, "groupId" | "drainTimeoutMs" | "properties">;
+  readonly options: Pick<
+    ResolvedConsumerOptions,
+    "groupId" | "drainTimeoutMs" | "from" | "onOffsetOutOfRange"
+  >;
   readonly assignment: Assignment<OwnedPartition>;
   readonly flow: FlowControl;
   readonly gate: FetchGate;
@@ -30,6 +33,8 @@ export interface RebalanceHost {
   readonly logger: Logger;
   /** How long the records of this topic are kept back; `undefined` where they are not. */
   readonly delayOf: (topic: string) => Delay | undefined;
+  /** Whether the topic was made again since this member joined: then all of it has come since. */
+  readonly isRecreated: (topic: string) => boolean;
   /** The member is leaving: what is assigned now is released at once. */
   readonly isLeaving: () => boolean;
   /** New partitions, of which nothing was delivered yet. */
@@ -110,16 +115,15 @@ export class Rebalances {
 
   /** Where to begin in new partitions, if not as the native client would; `undefined` where none of them is to begin. */
   async #startOffsets(partitions: readonly NativePartition[]): Promise<readonly NativeOffset[] | undefined> {
-    const { delayOf, isLeaving, native, onError, options } = this.#host;
-    if (options.properties["auto.offset.reset"] !== "latest" || partitions.length === 0) return [];
+    const { delayOf, isLeaving, isRecreated, native, onError, options } = this.#host;
+    // The native client begins at the first record by itself, unless an offset that is missing is to fail.
+    if (options.from === "earliest" && options.onOffsetOutOfRange !== "fail") return [];
     const isOver = (): boolean => isLeaving() || native.assignmentLost();
     try {
-      const startOffsets = await latestStartOffsets(
-        native,
-        partitions,
-        (topic) => delayOf(topic) !== undefined,
-        isOver,
-      );
+      // In a retry topic, a record that was forwarded before would be passed over.
+      const beginsAtFirst = (topic: string): boolean =>
+        options.from === "earliest" || delayOf(topic) !== undefined || isRecreated(topic);
+      const startOffsets = await startOffsetsOf(native, partitions, beginsAtFirst, isOver);
       return isOver() ? undefined : startOffsets;
     } catch (error) {
       onError(error);
@@ -144,7 +148,7 @@ export class Rebalances {
           partition.beginAt(end);
           // If the user has moved it meanwhile, it stays there.
           const moved = partition.moves > 0 ? partition.position : undefined;
-          await moves.apply(partition, moved ?? end, false);
+          await moves.apply(partition, moved ?? end, "seek");
           if (!partition.releasing) onAssigned([partition]);
         });
       },

@@ -19,24 +19,25 @@ const questionsAtATime = 2;
 export type OffsetSource = Pick<NativeConsumer, "committed" | "ends" | "leadersOf">;
 
 /**
- * Where to begin, under `from: "latest"`, in those of these partitions for which the group has committed
- * nothing: at their ends as of now, so that what comes from here on is not passed over by whoever has them next;
- * at `logEnd` where no broker tells the end, which is then for `askEnds`.
- * A retry topic begins at its first record in any case: one that was forwarded before would be passed over.
+ * Where to begin in those of these partitions for which the group has committed nothing: at `logStart` those that
+ * begin with their first record, and the others at their ends as of now, so that what comes from here on is not
+ * passed over by whoever has them next; at `logEnd` where no broker tells the end, which is then for `askEnds`.
  * @throws `AuthorizationError` or `AuthenticationError`; everything else is asked again until `isOver`
  */
-export async function latestStartOffsets(
+export async function startOffsetsOf(
   source: OffsetSource,
   partitions: readonly TopicPartition[],
-  isRetryTopic: (topic: string) => boolean,
+  beginsAtFirst: (topic: string) => boolean,
   isOver: () => boolean,
 ): Promise<readonly NativeOffset[]> {
+  if (partitions.length === 0) return [];
   const fresh = await uncommitted(source, partitions, isOver);
-  const unknown = new Set(fresh.filter(({ topic }) => !isRetryTopic(topic)));
+  const unknown = new Set(fresh.filter(({ topic }) => !beginsAtFirst(topic)));
   const startOffsets = at(
-    fresh.filter(({ topic }) => isRetryTopic(topic)),
+    fresh.filter(({ topic }) => beginsAtFirst(topic)),
     logStart,
   );
+  if (unknown.size === 0) return startOffsets;
   await askEnds(
     source,
     () => (isOver() ? [] : [...unknown]),
@@ -140,8 +141,8 @@ function at(partitions: Iterable<TopicPartition>, offset: number): NativeOffset[
   return Array.from(partitions, (partition) => ({ ...partition, offset }));
 }
 
-/** What is refused now is refused the next time too. */
-function throwUnlessPassing(error: unknown): void {
+/** Throws what is refused now and would be refused the next time too. */
+export function throwUnlessPassing(error: unknown): void {
   const isPassing =
     error instanceof KafkaError &&
     !(error instanceof AuthorizationError) &&

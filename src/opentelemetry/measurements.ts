@@ -11,6 +11,7 @@ import type {
   Ended,
   FailureEvent,
   MemberActivity,
+  OffsetResetEvent,
   ProcessActivity,
   RebalancedEvent,
   SendActivity,
@@ -30,6 +31,8 @@ interface Instruments {
   readonly processing: Histogram;
   readonly failures: Counter;
   readonly rebalances: Counter;
+  readonly goneOffsets: Counter;
+  readonly offsetResets: Counter;
   readonly transactions: Counter;
 }
 
@@ -121,6 +124,17 @@ export class Measurements {
     });
   }
 
+  offsetReset({ groupId, topic, reason, gone }: OffsetResetEvent): void {
+    const attributes: Attributes = {
+      "messaging.system": "kafka",
+      "messaging.consumer.group.name": groupId,
+      "messaging.destination.name": topic,
+    };
+    const { goneOffsets, offsetResets } = this.#instruments();
+    if (gone > 0) goneOffsets.add(gone, attributes);
+    offsetResets.add(1, { ...attributes, "typed_kafka.offset_reset.reason": reason });
+  }
+
   /** The member's lag is observed from here until the function is called that this gives. */
   member(member: MemberActivity): () => void {
     this.#instruments();
@@ -177,6 +191,14 @@ export class Measurements {
       rebalances: meter.createCounter("typed_kafka.rebalances", {
         unit: "{rebalance}",
         description: "Rebalances that a member took part in.",
+      }),
+      goneOffsets: meter.createCounter("typed_kafka.gone_offsets", {
+        unit: "{offset}",
+        description: "Offsets that retention removed before the group had read them.",
+      }),
+      offsetResets: meter.createCounter("typed_kafka.offset_resets", {
+        unit: "{reset}",
+        description: "Partitions that went on elsewhere because their log does not have the next offset.",
       }),
       transactions: meter.createCounter("typed_kafka.transactions", {
         unit: "{transaction}",

@@ -53,6 +53,7 @@ export function openTelemetry(options: OpenTelemetryOptions = {}): Telemetry {
       timed(spans.transaction(transaction, client), (ended) => measurements.transacted(ended)),
     onFailure: (failure) => measurements.failed(failure),
     onRebalance: (rebalance) => measurements.rebalanced(rebalance),
+    onOffsetReset: (reset) => measurements.offsetReset(reset),
     onMember: (member) => measurements.member(member),
   };
 }

@@ -109,6 +109,7 @@ export function failsAgain(error: KafkaError): boolean {
     error instanceof AuthorizationError ||
     error instanceof AuthenticationError ||
     error.code === "UNKNOWN_TOPIC" ||
+    error.code === "OFFSET_OUT_OF_RANGE" ||
     error.code === "CONFIG"
   );
 }

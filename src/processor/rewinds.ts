@@ -104,7 +104,7 @@ export class Rewinds {
     committed: number | undefined,
   ): Promise<void> {
     if (committed !== undefined && committed >= 0) partition.committedAt(committed);
-    const offset = partition.committed ?? this.#firstOffsets.get(partition);
+    const offset = partition.committed ?? partition.begin ?? this.#firstOffsets.get(partition);
     this.#stale.delete(partition);
     partition.unhold();
     if (offset !== undefined) await session.seek(partition, offset, true);

@@ -95,6 +95,28 @@ export interface RebalancedEvent {
   readonly partitions: number;
 }
 
+/** A member goes on elsewhere in a partition, because the log does not have the group's next offset. */
+export interface OffsetResetEvent {
+  /** The consumer group's id. */
+  readonly groupId: string;
+  /** The topic's name. */
+  readonly topic: string;
+  /** The partition's number, from 0. */
+  readonly partition: number;
+  /**
+   * `retention`: the log begins after the offset; `beyond-end`: it ends before it; `truncation`: it was cut off before
+   * it when another broker took over, and goes on with other records; `topic-recreated`: the topic was deleted and made
+   * again.
+   */
+  readonly reason: "retention" | "beyond-end" | "truncation" | "topic-recreated";
+  /** The offset that was next; `undefined` where this member does not know it. */
+  readonly expected: number | undefined;
+  /** The offset that it goes on at. */
+  readonly offset: number;
+  /** How many offsets are gone that were never read: those that retention removed. */
+  readonly gone: number;
+}
+
 /** A member of a consumer group: a consumer or processor that runs. */
 export interface MemberActivity {
   /** The consumer group's id. */

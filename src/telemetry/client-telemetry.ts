@@ -5,6 +5,7 @@ import type {
   Ended,
   FailureEvent,
   MemberActivity,
+  OffsetResetEvent,
   ProcessActivity,
   RebalancedEvent,
   SendActivity,
@@ -49,6 +50,10 @@ export class ClientTelemetry {
 
   onRebalance(event: RebalancedEvent): void {
     this.#attempt("onRebalance", () => this.#telemetry.onRebalance?.(event, this.#client));
+  }
+
+  onOffsetReset(event: OffsetResetEvent): void {
+    this.#attempt("onOffsetReset", () => this.#telemetry.onOffsetReset?.(event, this.#client));
   }
 
   /** Gives what is to be called when the member has ended. */

@@ -5,6 +5,7 @@ import type {
   Ended,
   FailureEvent,
   MemberActivity,
+  OffsetResetEvent,
   ProcessActivity,
   RebalancedEvent,
   SendActivity,
@@ -45,6 +46,8 @@ export interface Telemetry {
   readonly onFailure?: Hook<FailureEvent, void>;
   /** Partitions were assigned to a member of a group, or taken from it. */
   readonly onRebalance?: Hook<RebalancedEvent, void>;
+  /** The log does not have a group's next offset in a partition, and the member goes on elsewhere. */
+  readonly onOffsetReset?: Hook<OffsetResetEvent, void>;
   /** A member of a group begins. What this returns is called when the member has ended. */
   readonly onMember?: Hook<MemberActivity, (() => void) | undefined>;
 }
@@ -82,5 +85,6 @@ export const telemetrySpecs = {
   onTransaction: hook<"onTransaction">(),
   onFailure: hook<"onFailure">(),
   onRebalance: hook<"onRebalance">(),
+  onOffsetReset: hook<"onOffsetReset">(),
   onMember: hook<"onMember">(),
 } satisfies OptionSpecs<Telemetry>;

@@ -40,7 +40,7 @@ test("moves once its handlers have finished; what was fetched before is no longe
   partition.receive(rawRecords(2), 0, 2);
   partition.take();
   partition.enter();
-  const moved = moves.move(partition, 40, false);
+  const moved = moves.move(partition, 40, "seek");
   await nextTurn();
   expect(partition.position).toBe(2);
   expect(partition.take()).toBeUndefined();
@@ -57,7 +57,7 @@ test("moves once its handlers have finished; what was fetched before is no longe
 test("asks again while the native client refuses", async () => {
   let refusals = 3;
   const { partition, moves } = assigned(() => (refusals-- > 0 ? Promise.reject(refused) : Promise.resolve()));
-  const moved = moves.move(partition, 7, false);
+  const moved = moves.move(partition, 7, "seek");
   await vi.advanceTimersByTimeAsync(100 + 200 + 300 - 1);
   expect(partition.position).toBeUndefined();
   await vi.advanceTimersByTimeAsync(1);
@@ -67,7 +67,7 @@ test("asks again while the native client refuses", async () => {
 
 test("tells what the native client never does", async () => {
   const { partition, moves, errors, onMoved } = assigned(() => Promise.reject(refused));
-  const moved = moves.move(partition, 7, false);
+  const moved = moves.move(partition, 7, "seek");
   await vi.advanceTimersByTimeAsync(30_000);
   await moved;
   expect(errors).toEqual([refused]);
@@ -77,7 +77,7 @@ test("tells what the native client never does", async () => {
 test("does not move what is released meanwhile, or assigned anew", async () => {
   const seek = vi.fn<(offset: number) => Promise<void>>(() => Promise.reject(refused));
   const { partition, moves, errors } = assigned(seek);
-  const released = moves.move(partition, 7, false);
+  const released = moves.move(partition, 7, "seek");
   await vi.advanceTimersByTimeAsync(50);
   partition.release();
   await vi.advanceTimersByTimeAsync(1_000);
@@ -85,7 +85,7 @@ test("does not move what is released meanwhile, or assigned anew", async () => {
   expect(seek).toHaveBeenCalledOnce();
 
   const other = assigned(seek);
-  const replaced = other.moves.move(other.partition, 7, false);
+  const replaced = other.moves.move(other.partition, 7, "seek");
   await vi.advanceTimersByTimeAsync(50);
   other.assignment.begin("topic", 0, new OwnedPartition({ topic: "topic", partition: 0 }));
   await vi.advanceTimersByTimeAsync(1_000);

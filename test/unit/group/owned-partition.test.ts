@@ -70,6 +70,21 @@ test("before anything has finished, the first record that was taken is the next 
   expect(partition.next).toBe(8);
 });
 
+test("a restart: nothing that was finished before counts, nor a commit that was under way", () => {
+  const partition = new OwnedPartition(place);
+  handle(partition, 0, 5);
+  const { generation } = partition;
+  partition.committedAt(5);
+  expect(partition.settled).toBe(true);
+  partition.beginSeek();
+  partition.restartAt(60);
+  expect([partition.committable, partition.committed, partition.begin]).toEqual([60, undefined, 60]);
+  expect(partition.generation).toBeGreaterThan(generation);
+  expect(partition.settled).toBe(false);
+  handle(partition, 60, 62);
+  expect(partition.committable).toBe(62);
+});
+
 test("fetched records wait in their order, and the position is behind the last of them", () => {
   const partition = new OwnedPartition(place);
   expect(partition.position).toBeUndefined();

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { beforeEach, expect, test } from "vitest";
-import { logEnd } from "../../../src/driver/native-admin.js";
+import { logEnd, logStart } from "../../../src/driver/native-admin.js";
 import type { NativeOffset, NativePartition } from "../../../src/driver/native.js";
 import { ConnectionError, AuthorizationError } from "../../../src/errors.js";
 import { Assignment } from "../../../src/group/assignment.js";
@@ -8,6 +8,7 @@ import { ChangeQueue } from "../../../src/group/change-queue.js";
 import { FetchGate } from "../../../src/group/fetch-gate.js";
 import { FlowControl } from "../../../src/group/flow-control.js";
 import { Moves } from "../../../src/group/moves.js";
+import type { OutOfRangePolicy } from "../../../src/group/offset-reset.js";
 import type { OwnedPartition } from "../../../src/group/owned-partition.js";
 import { Rebalances } from "../../../src/group/rebalances.js";
 import { deferred } from "../../../src/waiting.js";
@@ -43,7 +44,11 @@ beforeEach(() => {
 const namesOf = (partitions: readonly NativePartition[]): string =>
   partitions.map(({ partition }) => partition).join(",");
 
-function member(from: "earliest" | "latest" = "earliest") {
+function member(
+  from: "earliest" | "latest" = "earliest",
+  onOffsetOutOfRange: OutOfRangePolicy = "earliest",
+  recreated: readonly string[] = [],
+) {
   const assignment = new Assignment<OwnedPartition>();
   const gate = new FetchGate(() => undefined);
   const onError = (error: unknown): void => void errors.push(error);
@@ -70,7 +75,7 @@ function member(from: "earliest" | "latest" = "earliest") {
   };
   const rebalances = new Rebalances({
     native,
-    options: { groupId: "group", drainTimeoutMs: 50, properties: { "auto.offset.reset": from } },
+    options: { groupId: "group", drainTimeoutMs: 50, from, onOffsetOutOfRange },
     assignment,
     flow: new FlowControl(2 ** 25),
     gate,
@@ -84,6 +89,7 @@ function member(from: "earliest" | "latest" = "earliest") {
     },
     logger: silent,
     delayOf: () => undefined,
+    isRecreated: (topic) => recreated.includes(topic),
     isLeaving: () => isLeaving,
     onAssigned: (partitions) => void order.push(`assigned ${namesOf(partitions)}`),
     onRelease: (partitions) => {
@@ -175,6 +181,18 @@ test("with latest, a partition without a committed offset begins at its end", as
   expect(given).toEqual([{ ...zero, offset: 30 }, one]);
   expect(assignment.get("topic", 0)?.committable).toBe(30);
   expect(assignment.get("topic", 1)?.committable).toBeUndefined();
+});
+
+test("the first record is named to the native client where a missing offset is to fail, and after a topic was made again", async () => {
+  const failing = member("earliest", "fail");
+  committed.set(1, 5);
+  failing.rebalances.begin("assign", [zero, one]);
+  await failing.changes.idle;
+  expect(given).toEqual([{ ...zero, offset: logStart }, one]);
+  const recreated = member("latest", "earliest", ["topic"]);
+  recreated.rebalances.begin("assign", [zero, one]);
+  await recreated.changes.idle;
+  expect(given).toEqual([{ ...zero, offset: logStart }, one]);
 });
 
 test("with latest, a partition whose end nobody tells begins there as soon as someone does", async () => {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { askEnds, latestStartOffsets, type OffsetSource } from "../../../src/group/start-offsets.js";
+import { askEnds, startOffsetsOf, type OffsetSource } from "../../../src/group/start-offsets.js";
 import { AuthorizationError, ConnectionError, TimeoutError } from "../../../src/errors.js";
 
 const partitions = [0, 1, 2, 3].map((partition) => ({ topic: "topic", partition }));
@@ -51,7 +51,7 @@ const offsets = (begins: readonly { readonly partition: number; readonly offset:
 describe("where a group begins that has committed nothing", () => {
   test("is the end of each log", async () => {
     const { source } = cluster();
-    const begins = latestStartOffsets(source, partitions, never, never);
+    const begins = startOffsetsOf(source, partitions, never, never);
     expect(offsets(await begins)).toEqual({ 0: 10, 1: 11, 2: 12, 3: 13 });
     expect(source.ends).toHaveBeenCalledOnce();
   });
@@ -60,7 +60,7 @@ describe("where a group begins that has committed nothing", () => {
     const { source, leaderless } = cluster();
     leaderless.add(2);
     const begin = performance.now();
-    expect(offsets(await passing(latestStartOffsets(source, partitions, never, never)))).toEqual({
+    expect(offsets(await passing(startOffsetsOf(source, partitions, never, never)))).toEqual({
       0: 10,
       1: 11,
       2: -1,
@@ -75,14 +75,14 @@ describe("where a group begins that has committed nothing", () => {
     setTimeout(() => {
       leaderless.clear();
     }, 250);
-    expect(offsets(await passing(latestStartOffsets(source, partitions, never, never)))[2]).toBe(12);
+    expect(offsets(await passing(startOffsetsOf(source, partitions, never, never)))[2]).toBe(12);
   });
 
   test("a leader that says nothing does not keep the others from telling", async () => {
     const { source, silence } = cluster();
     silence(1);
     const begin = performance.now();
-    expect(offsets(await latestStartOffsets(source, partitions, never, never))).toEqual({
+    expect(offsets(await startOffsetsOf(source, partitions, never, never))).toEqual({
       0: 10,
       1: -1,
       2: 12,
@@ -94,7 +94,7 @@ describe("where a group begins that has committed nothing", () => {
   test("is asked for as long as the group's coordinator is away", async () => {
     const { source } = cluster();
     for (let time = 0; time < 20; time += 1) source.committed.mockRejectedValueOnce(new TimeoutError("away"));
-    expect(offsets(await passing(latestStartOffsets(source, partitions, never, never)))[3]).toBe(13);
+    expect(offsets(await passing(startOffsetsOf(source, partitions, never, never)))[3]).toBe(13);
   });
 
   test("nobody is asked any more once it is over", async () => {
@@ -102,7 +102,7 @@ describe("where a group begins that has committed nothing", () => {
     source.committed.mockRejectedValue(new TimeoutError("away"));
     let isOver = false;
     setTimeout(() => (isOver = true), 10_000);
-    expect(await passing(latestStartOffsets(source, partitions, never, () => isOver))).toEqual([]);
+    expect(await passing(startOffsetsOf(source, partitions, never, () => isOver))).toEqual([]);
     const { leaderless, source: other } = cluster();
     leaderless.add(0);
     isOver = false;
@@ -110,7 +110,7 @@ describe("where a group begins that has committed nothing", () => {
       isOver = true;
       return Promise.resolve(places.map(() => new ConnectionError("leader not available")));
     });
-    await passing(latestStartOffsets(other, partitions, never, () => isOver));
+    await passing(startOffsetsOf(other, partitions, never, () => isOver));
     expect(other.ends).toHaveBeenCalledOnce();
   });
 
@@ -118,7 +118,7 @@ describe("where a group begins that has committed nothing", () => {
     const { source } = cluster();
     const refusal = new AuthorizationError("no");
     source[name].mockRejectedValue(refusal);
-    await expect(latestStartOffsets(source, partitions, never, never)).rejects.toBe(refusal);
+    await expect(startOffsetsOf(source, partitions, never, never)).rejects.toBe(refusal);
     expect(source[name]).toHaveBeenCalledOnce();
   });
 
@@ -126,7 +126,7 @@ describe("where a group begins that has committed nothing", () => {
     const { source } = cluster();
     const refusal = new AuthorizationError("no");
     source.ends.mockImplementation((places) => Promise.resolve(places.map(() => refusal)));
-    await expect(latestStartOffsets(source, partitions, never, never)).rejects.toBe(refusal);
+    await expect(startOffsetsOf(source, partitions, never, never)).rejects.toBe(refusal);
   });
 });
 

@@ -1,0 +1,65 @@
+import type { NativeLogEvent } from "./native.js";
+
+/** The id that a topic has. A topic with another one than before was deleted, and made again. */
+export interface TopicIdKnown {
+  readonly type: "topic-id";
+  readonly topic: string;
+  readonly id: string;
+}
+
+/** The log of a partition does not have the offset that was to be fetched, or not in its leader's history. */
+export interface OffsetLost {
+  readonly type: "offset-lost";
+  readonly topic: string;
+  readonly partition: number;
+  /** The offset that was to be fetched. */
+  readonly offset: number;
+  /** Where the log was cut off, if that is why; from there on it has other records. */
+  readonly truncatedAt: number | undefined;
+}
+
+/** The brokers do not know the group protocol `consumer`. */
+export interface ProtocolUnknown {
+  readonly type: "protocol-unknown";
+}
+
+export type LogFinding = TopicIdKnown | OffsetLost | ProtocolUnknown;
+
+/** How librdkafka shows the id of a topic that has none. */
+const noId = "AAAAAAAAAAAAAAAAAAAAAA";
+
+/**
+ * What a line of librdkafka's log says that it tells in no other way: ids of topics (`debug=topic`), offsets that a
+ * log does not have (`topic` with `auto.offset.reset=error`), and brokers without the group protocol `consumer`
+ * (`cgrp`). The binding's version is fixed, and the words with it.
+ */
+export function findingOf({ fac, message }: NativeLogEvent): LogFinding | undefined {
+  if (fac === "METADATA") return topicIdOf(/Topic (\S+) changed id from \S+ to (\S+)$/.exec(message));
+  if (fac === "TOPIC") return topicIdOf(/New local topic: (\S+) \(id (\S+)\)$/.exec(message));
+  if (fac === "OFFSET") return offsetLost(message);
+  if (fac === "COORD" && message.includes("ConsumerGroupHeartbeatRequest not supported by broker"))
+    return { type: "protocol-unknown" };
+  return undefined;
+}
+
+function topicIdOf(match: RegExpExecArray | null): TopicIdKnown | undefined {
+  const [, topic, id] = match ?? [];
+  if (topic === undefined || id === undefined || id === noId) return undefined;
+  return { type: "topic-id", topic, id };
+}
+
+function offsetLost(message: string): OffsetLost | undefined {
+  const [, topic, partition, position = "", reason = ""] =
+    /(\S+) \[(\d+)\]: offset reset \(at (.*?), broker -?\d+\) to (.*)$/.exec(message) ?? [];
+  if (topic === undefined || !/offset out of range|truncation/i.test(reason)) return undefined;
+  const truncated = /truncation detected at offset (\d+) .*broker end offset is (\d+)/.exec(reason);
+  const offset = truncated?.[1] ?? /^offset (\d+)/.exec(position)?.[1];
+  if (offset === undefined) return undefined;
+  return {
+    type: "offset-lost",
+    topic,
+    partition: Number(partition),
+    offset: Number(offset),
+    truncatedAt: truncated === null ? undefined : Number(truncated[2]),
+  };
+}
