@@ -146,6 +146,7 @@ export class RecordDelivery implements Delivery {
       while (!this.#stopped && (record = next(record)) !== undefined) {
         let result: unknown;
         let isDecoded = false;
+        let calls = 1;
         try {
           let decoded = this.#host.decode(record);
           if (decoded instanceof Promise) {
@@ -154,6 +155,11 @@ export class RecordDelivery implements Delivery {
             if (!(await this.#goesOn(slot))) return;
           }
           isDecoded = true;
+          const refused = this.#host.failures?.refusedOutput?.(partition, record);
+          if (refused !== undefined) {
+            ({ calls } = refused);
+            throw refused.error;
+          }
           result = this.#handler(decoded as never, shared ?? this.#contextAt(partition, record));
           if (isPromise(result)) {
             this.#begin(slot, record);
@@ -161,7 +167,7 @@ export class RecordDelivery implements Delivery {
             slot.second = undefined;
           }
         } catch (error) {
-          const settled = await this.#recover(slot, record, error, isDecoded);
+          const settled = await this.#recover(slot, record, error, isDecoded ? calls : 0);
           if (settled === undefined) return;
           ({ result } = settled);
         }
@@ -189,7 +195,8 @@ export class RecordDelivery implements Delivery {
   }
 
   /**
-   * Deals with a record that failed, until it is finished or is to be redelivered (`undefined`). While it waits it has
+   * Deals with a record that failed after so many calls of the handler, 0 where it did not decode, until it is finished
+   * or is to be redelivered (`undefined`). While it waits it has
    * no slot, so that it holds up only the records behind it in its order.
    * @throws what stops the client
    */
@@ -197,15 +204,15 @@ export class RecordDelivery implements Delivery {
     slot: Slot,
     record: RawRecord,
     failure: unknown,
-    isDecoded: boolean,
+    calls: number,
   ): Promise<Settled | undefined> {
     const { partition } = slot;
     slot.second = undefined;
     const callsBefore = (): number => this.#host.failures?.policy.callsBefore(record) ?? 0;
     const failed = new FailedRecord(this.#host, partition, record);
     let error = failure;
-    let attempt = isDecoded ? callsBefore() + 1 : 0;
-    let hasDecoded = isDecoded;
+    let attempt = calls > 0 ? callsBefore() + calls : 0;
+    let hasDecoded = calls > 0;
     for (;;) {
       const verdict = failed.decide(error, attempt, hasDecoded);
       if (verdict === undefined) return undefined;

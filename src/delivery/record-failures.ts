@@ -26,6 +26,11 @@ export interface RecordFailures {
     outcome: Outcome & { readonly action: "move" },
     error: unknown,
   ) => Promise<Settled | undefined> | Settled;
+  /** Why, and after how many calls, what the record's handler sent was refused for good; absent where nothing can be. */
+  readonly refusedOutput?: (
+    partition: OwnedPartition,
+    raw: RawRecord,
+  ) => { readonly error: unknown; readonly calls: number } | undefined;
   /** Finishes the record without a call of its handler. */
   readonly skip: (raw: RawRecord, error: unknown) => Settled;
 }

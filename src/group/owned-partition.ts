@@ -248,6 +248,11 @@ export class OwnedPartition implements TopicPartition {
     };
   }
 
+  /** Whether the record is taken, and every one before it is finished. */
+  isFirst(offset: number): boolean {
+    return this.#tracker.first === offset;
+  }
+
   /** Waits until every record before this one is finished: `false` where the partition is given up or moves before that. */
   async untilFirst(offset: number): Promise<boolean> {
     if (this.#tracker.first === offset) return true;

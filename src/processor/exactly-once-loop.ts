@@ -50,6 +50,7 @@ export class ExactlyOnceLoop {
   readonly #rewinds: Rewinds;
   readonly #clock: TransactionClock;
   readonly #tasks: Tasks | undefined;
+  readonly #policy: ProcessorFailures | undefined;
   readonly #giveUp = new AbortController();
   #delivery: Delivery | undefined;
   /** How many transactions have failed since the last that was committed. */
@@ -66,6 +67,7 @@ export class ExactlyOnceLoop {
     tasks?: Tasks,
   ) {
     this.#tasks = tasks;
+    this.#policy = failures;
     this.#config = config;
     this.#options = options;
     this.#onFailure = onFailure;
@@ -76,6 +78,7 @@ export class ExactlyOnceLoop {
       partitions: () => this.sessions.current.partitions,
       onReady: (partition) => this.#delivery?.offer(partition),
       onReadAgain: (partition) => tasks?.readAgain(partition) ?? [],
+      callLimit: failures && (() => failures.outputs.callLimit),
     });
     this.sessions = new ReplaceableSession(config.logger, options.consumer.groupId, {
       make: (onFailure) =>
@@ -209,6 +212,7 @@ export class ExactlyOnceLoop {
     );
     this.#failures = 0;
     this.#tasks?.committed(transaction);
+    this.#policy?.outputs.committed(transaction);
     for (const partition of transaction.take())
       partition.committedAt(partition.committable ?? partition.committed);
   }
@@ -221,6 +225,7 @@ export class ExactlyOnceLoop {
       transactionalId,
       remedy: failure.remedy,
     });
+    const { calls } = this.#intake;
     this.#tasks?.rolledBack(this.#intake.transaction, failure.call === "commit");
     this.#intake.rollBack();
     const { remedy, error, cause, isLasting } = await this.#runner.rollBack(failure);
@@ -230,7 +235,7 @@ export class ExactlyOnceLoop {
         { cause: error, nativeCode: error.nativeCode, groupId: this.#options.consumer.groupId },
       );
     if (remedy === "stop") throw error;
-    if (isLasting) throw cause;
+    if (isLasting && this.#policy?.refused(calls, cause) !== true) throw cause;
   }
 
   /** Between transactions, or in one without records: makes new, or moves, what must be before records make sense. */

@@ -19,15 +19,15 @@ export interface Finished extends CallResult {
  * (`order: "key"` and `"none"`, and an invalid record amid a batch): the group's offset does not cover them yet, so their sends belong to a
  * later transaction. Gives them out in the order of the log.
  */
-export class HeldResults {
-  readonly #byPartition = new Map<OwnedPartition, Map<number, CallResult>>();
+export class HeldResults<Result extends CallResult = CallResult> {
+  readonly #byPartition = new Map<OwnedPartition, Map<number, Result>>();
 
   /** Of how many records of the partition sends are held back. */
   sizeOf(partition: OwnedPartition): number {
     return this.#byPartition.get(partition)?.size ?? 0;
   }
 
-  hold(partition: OwnedPartition, offset: number, result: CallResult): void {
+  hold(partition: OwnedPartition, offset: number, result: Result): void {
     let held = this.#byPartition.get(partition);
     if (held === undefined) {
       held = new Map();
@@ -37,7 +37,7 @@ export class HeldResults {
   }
 
   /** The results of records below the partition's committable offset, which are held no longer. */
-  release(partition: OwnedPartition): readonly CallResult[] {
+  release(partition: OwnedPartition): readonly Result[] {
     const held = this.#byPartition.get(partition);
     const end = partition.committable;
     if (held === undefined || end === undefined) return [];

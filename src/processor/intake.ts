@@ -2,7 +2,7 @@ import type { BatchPart } from "../delivery/delivery.js";
 import type { OwnedPartition } from "../group/owned-partition.js";
 import { KafkaError } from "../errors.js";
 import type { TransactionRunner } from "../transactions/transaction-runner.js";
-import { type CallResult, type Finished, HeldResults } from "./finished.js";
+import { type Finished, HeldResults } from "./finished.js";
 import type { Rewinds } from "./rewinds.js";
 import type { TransactionClock } from "./transaction-clock.js";
 import { TransactionPartitions } from "./transaction-partitions.js";
@@ -20,6 +20,8 @@ export interface IntakeEvents {
   readonly onReady: (partition: OwnedPartition) => void;
   /** The partition is read again. Gives those that must be read again with it, because they share its state. */
   readonly onReadAgain: (partition: OwnedPartition) => readonly OwnedPartition[];
+  /** How many calls that sent something a transaction may take. Absent: as many as there are. */
+  readonly callLimit?: (() => number) | undefined;
 }
 
 /**
@@ -35,10 +37,12 @@ export class Intake {
   readonly #clock: TransactionClock;
   readonly #maxRecords: number;
   readonly #events: IntakeEvents;
-  readonly #held = new HeldResults();
+  readonly #held = new HeldResults<Finished>();
   #isOpen = false;
   /** How many records are in the open transaction. */
   #count = 0;
+  /** The calls whose sends, or changes of stores, are in the open transaction. */
+  #calls: Finished[] = [];
   /** What finished while no transaction was open. */
   #waiting: Finished[] = [];
   #waitingRecords = 0;
@@ -61,7 +65,16 @@ export class Intake {
 
   /** Whether the open transaction has as many records as it may have. */
   get isFull(): boolean {
-    return this.#count >= this.#maxRecords;
+    return this.#count >= this.#maxRecords || this.#calls.length >= this.#callLimit;
+  }
+
+  /** The calls whose sends, or changes of stores, are in the open transaction. */
+  get calls(): readonly Finished[] {
+    return this.#calls;
+  }
+
+  get #callLimit(): number {
+    return this.#events.callLimit?.() ?? Infinity;
   }
 
   /** Whether nothing is left for this transaction, or for the next. */
@@ -81,11 +94,8 @@ export class Intake {
   open(): void {
     this.#isOpen = true;
     this.#count = 0;
-    for (const finished of this.#takeWaiting()) {
-      if (!this.#stillCounts(finished)) continue;
-      if (this.#waiting.length === 0 && this.#takesMore()) this.#enter(finished);
-      else this.#wait(finished);
-    }
+    this.#calls = [];
+    this.#enterWaiting();
     this.#throttle();
     for (const partition of this.#events.partitions()) this.#throttleOne(partition);
   }
@@ -101,8 +111,10 @@ export class Intake {
     if (counts) finished.changes?.finish();
     finished.changes?.leave();
     if (!counts) return;
-    if (this.#isOpen && this.#waiting.length === 0 && this.#takesMore()) this.#enter(finished);
-    else this.#wait(finished);
+    if (this.#isOpen && this.#mayEnter(finished)) {
+      this.#enter(finished);
+      if (this.#callLimit < Infinity) this.#enterWaiting();
+    } else this.#wait(finished);
     this.#throttle();
     for (const { partition } of finished.parts) this.#throttleOne(partition);
   }
@@ -149,13 +161,14 @@ export class Intake {
    * Puts a finished call into the open transaction: the offsets that the group may go on from, and the sends that
    * belong below them.
    */
-  #enter({ parts, sends, changes }: Finished): void {
+  #enter(finished: Finished): void {
+    const { parts, sends, changes } = finished;
     const [only] = parts;
     if (only !== undefined && parts.length === 1 && only.offsets.length === 1) {
       const { partition, offsets } = only;
       const offset = offsets[0] ?? 0;
       partition.finish(offset);
-      if (sends.length > 0 || changes !== undefined) this.#held.hold(partition, offset, { sends, changes });
+      if (sends.length > 0 || changes !== undefined) this.#held.hold(partition, offset, finished);
       this.#count += 1;
     } else {
       for (const { partition, offsets } of parts) {
@@ -164,7 +177,7 @@ export class Intake {
         if (offsets.length > 0 && (partition.committable ?? 0) <= (offsets.at(-1) ?? -1))
           throw unordered(partition);
       }
-      this.#enterResult({ sends, changes });
+      this.#enterResult(finished);
     }
     for (const { partition, offsets } of parts) {
       for (const result of this.#held.release(partition)) this.#enterResult(result);
@@ -182,7 +195,9 @@ export class Intake {
     if (isFirst) this.#clock.start();
   }
 
-  #enterResult({ sends, changes }: CallResult): void {
+  #enterResult(finished: Finished): void {
+    const { sends, changes } = finished;
+    if (sends.length > 0 || changes !== undefined) this.#calls.push(finished);
     for (const { topic, record } of sends) this.#runner.send(topic, record);
     changes?.enter();
   }
@@ -202,6 +217,31 @@ export class Intake {
     this.#waiting = [];
     this.#waitingRecords = 0;
     return waiting;
+  }
+
+  /** What waits enters the open transaction, in order and as far as it takes more. */
+  #enterWaiting(): void {
+    for (let hasEntered = true; hasEntered;) {
+      hasEntered = false;
+      for (const finished of this.#takeWaiting()) {
+        if (!this.#stillCounts(finished)) continue;
+        if (this.#mayEnter(finished)) {
+          this.#enter(finished);
+          // Now it may be the turn of one in front of it.
+          hasEntered = this.#callLimit < Infinity && this.#waiting.length > 0;
+        } else this.#wait(finished);
+      }
+    }
+  }
+
+  /**
+   * Whether the call may enter the open transaction. While calls are counted, one enters only when no record in front
+   * of its own is unfinished: else it would be held, and enter together with others.
+   */
+  #mayEnter({ parts }: Finished): boolean {
+    if (!this.#takesMore()) return false;
+    if (this.#callLimit === Infinity) return this.#waiting.length === 0;
+    return parts.every(({ partition, offsets: [first] }) => first === undefined || partition.isFirst(first));
   }
 
   /** A transaction without partitions takes whatever finishes: only that can bring the offset which it waits for. */

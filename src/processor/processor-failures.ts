@@ -4,7 +4,9 @@ import { logMove, logSkip, type RecordFailures, type Settled } from "../delivery
 import type { ClientConfig } from "../driver/client-config.js";
 import type { NativeConsumer } from "../driver/native-consumer.js";
 import type { FailurePolicy, Outcome } from "../failure/failure-policy.js";
-import type { CallResult } from "./finished.js";
+import type { CallResult, Finished } from "./finished.js";
+import { RefusedOutputs } from "./refused-outputs.js";
+import type { KafkaError } from "../errors.js";
 import type { RawRecord } from "../record.js";
 
 /**
@@ -13,7 +15,11 @@ import type { RawRecord } from "../record.js";
  */
 export class ProcessorFailures implements RecordFailures {
   readonly policy: FailurePolicy;
+  /** The records whose handlers sent what brokers refuse. */
+  readonly outputs = new RefusedOutputs();
   readonly #config: ClientConfig;
+  /** What was sent in place of what a handler sent. */
+  readonly #moves = new WeakSet<object>();
 
   constructor(policy: FailurePolicy, config: ClientConfig) {
     this.policy = policy;
@@ -31,8 +37,25 @@ export class ProcessorFailures implements RecordFailures {
     error: unknown,
   ): Settled => {
     logMove(this.#config.logger, this.policy.options.groupId, raw, move, to, error);
-    return { result: { sends: [move] } satisfies CallResult };
+    const sends = [move];
+    this.#moves.add(sends);
+    return { result: { sends } satisfies CallResult };
   };
+
+  refusedOutput = (
+    partition: OwnedPartition,
+    { offset }: RawRecord,
+  ): { readonly error: unknown; readonly calls: number } | undefined => this.outputs.at(partition, offset);
+
+  /**
+   * A transaction with these calls was refused for good. `false` where the policy can do nothing about it, also because
+   * it is what the policy itself wrote that was refused.
+   */
+  refused(calls: readonly Finished[], error: KafkaError): boolean {
+    const [call] = calls;
+    if (calls.length === 1 && call !== undefined && this.#moves.has(call.sends)) return false;
+    return this.outputs.refused(calls, error);
+  }
 
   skip = (raw: RawRecord, error: unknown): Settled => {
     logSkip(this.#config.logger, this.policy.options.groupId, raw, error);

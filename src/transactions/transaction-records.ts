@@ -168,8 +168,13 @@ export class TransactionRecords {
   }
 }
 
+/** Where only "another record of the batch" was refused, no report names it: the same batch would be refused again. */
 function refusalOf(error: KafkaError): Refusal {
-  return { error, isPermanent: isRefusedForGood(error.nativeCode) };
+  const { nativeCode } = error;
+  return {
+    error,
+    isPermanent: isRefusedForGood(nativeCode) || nativeCode === nativeCodes.invalidDifferentRecord,
+  };
 }
 
 const saysNoReason = (code: number | undefined): boolean =>

@@ -126,3 +126,45 @@ test("with no attempt left it stops, and the offset stays", async () => {
   expect(await valuesOf(output.name)).toEqual(["a"]);
   expect(await committedOffsets(brokers, options.groupId, input.name)).toEqual([1]);
 });
+
+const twoHours = 7_200_000;
+
+test("a record whose output brokers refuse is retried and goes to the dead letters, and the others are out once", async () => {
+  const values = Array.from({ length: 40 }, (_, index) => (index === 17 ? "bad" : `good${index}`));
+  const { input, output, options } = await setUp(values);
+  const processor = kafka.processor(input, {
+    ...options,
+    deadLetter: true,
+    retry: { attempts: 2, initialDelayMs: 5 },
+  });
+  let calls = 0;
+  const attempts: number[] = [];
+  const running = processor.run(async ({ value }, tx, { attempt }) => {
+    calls += 1;
+    if (value === "bad") attempts.push(attempt);
+    // More than an hour ahead of its clock no broker takes a record, unless the topic says otherwise.
+    await tx.send(output, value === "bad" ? { value, timestamp: Date.now() + twoHours } : { value });
+  });
+  const deadLetters = `${input.name}.${options.groupId}.dead-letter`;
+  await until("it is a dead letter", async () => (await valuesOf(deadLetters)).length > 0);
+  await until("the others are out", async () => (await valuesOf(output.name)).length >= 39);
+  await processor.close();
+  await running;
+  expect(await valuesOf(deadLetters)).toEqual(["bad"]);
+  expect(await valuesOf(output.name)).toEqual(values.filter((value) => value !== "bad"));
+  expect(await committedOffsets(brokers, options.groupId, input.name)).toEqual([40]);
+  expect(new Set(attempts)).toEqual(new Set([1, 2]));
+  expect(calls).toBeLessThan(400);
+});
+
+test("a record whose output brokers refuse stops a processor that has no policy for it", async () => {
+  const { input, output, options } = await setUp(["bad"]);
+  const processor = kafka.processor(input, options);
+  let calls = 0;
+  const running = processor.run((_, tx) => {
+    calls += 1;
+    return tx.send(output, { value: "x", timestamp: Date.now() + twoHours });
+  });
+  await expect(running).rejects.toMatchObject({ topic: output.name });
+  expect(calls).toBe(1);
+});
