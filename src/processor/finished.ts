@@ -48,7 +48,7 @@ export class HeldResults<Result extends CallResult = CallResult> {
     return results;
   }
 
-  /** Forgets what is held for a partition whose records come again. */
+  /** Drops what is held for a partition whose records are redelivered. */
   drop(partition: OwnedPartition): void {
     this.#byPartition.delete(partition);
   }

@@ -1,6 +1,6 @@
 import { AssignedPartitions, type PartitionLag } from "../delivery/assigned-partitions.js";
 import type { BatchOptions } from "../delivery/batch-delivery.js";
-import type { DeliverySession, HandlerContext } from "../delivery/delivery.js";
+import type { HandlerContext } from "../delivery/delivery.js";
 import { drainHandlers } from "../delivery/drain-handlers.js";
 import { checkHandler, HandlerRun, subscriptionsOf } from "../delivery/handler-run.js";
 import { failurePolicyOf } from "../delivery/record-failures.js";
@@ -11,19 +11,14 @@ import type { AnyTopic, RecordOf } from "../topic.js";
 import { Encoders } from "../transactions/transaction.js";
 import type { StatefulTransaction } from "./stateful-transaction.js";
 import type { AnyStore } from "../state/store-definition.js";
-import { Tasks } from "../state/tasks.js";
-import { isWindowStore } from "../state/window-definition.js";
-import type { FailurePolicy } from "../failure/failure-policy.js";
 import { ConfigError } from "../errors.js";
 import { collectingSends } from "./collected-sends.js";
 import type { CallResult } from "./finished.js";
-import { type ResolvedRunOptions, resolveRunOptions, type RunOptions } from "./run-options.js";
-import { TaskCalls } from "./task-calls.js";
+import { resolveRunOptions, type RunOptions } from "./run-options.js";
+import { StoreTasks } from "./store-tasks.js";
 import { ExactlyOnceLoop } from "./exactly-once-loop.js";
 import { type ProcessorOptions, type ResolvedProcessorOptions, resolveProcessorOptions } from "./options.js";
 import { ProcessorFailures } from "./processor-failures.js";
-
-const hourMs = 3_600_000;
 
 /** The least time for the last transaction, however long the handlers took to finish, in milliseconds. */
 const minStopMs = 1_000;
@@ -52,8 +47,7 @@ export class Processor<T extends AnyTopic, Stores extends AnyStore = never> {
   readonly #run: HandlerRun;
   readonly #partitions: AssignedPartitions;
   readonly #encoders = new Encoders();
-  readonly #tasks: Tasks | undefined;
-  #calls: TaskCalls | undefined;
+  readonly #stores: StoreTasks | undefined;
 
   /** @internal Use {@link Kafka.processor}. */
   constructor(
@@ -72,7 +66,7 @@ export class Processor<T extends AnyTopic, Stores extends AnyStore = never> {
       kind: "processor",
       topics: [...topics],
       failures,
-      session: this.#session,
+      session: () => this.#stores?.session ?? this.#loop.sessions.current,
       assigned: () => this.#loop.sessions.current.partitions.length,
       prepareFor: (maxRecords) => {
         this.#loop.sessions.prepareFor(maxRecords);
@@ -94,14 +88,23 @@ export class Processor<T extends AnyTopic, Stores extends AnyStore = never> {
       },
       onClosed,
     });
-    if (this.#options.stores.length > 0) this.#tasks = this.#newTasks(subscriptions, policy);
+    if (this.#options.stores.length > 0)
+      this.#stores = new StoreTasks(config, this.#options, subscriptions, policy, {
+        session: () => this.#loop.sessions.current,
+        encoders: this.#encoders,
+        offer: this.#run.offer,
+        finished: ({ parts, sends, changes }) => {
+          this.#loop.finished(parts, sends, changes);
+        },
+        fail: this.#run.fail,
+      });
     this.#loop = new ExactlyOnceLoop(
       config,
       this.#options,
       subscriptions,
       failures,
       this.#run.fail,
-      this.#tasks,
+      this.#stores?.tasks,
     );
     this.#partitions = new AssignedPartitions(groupId, () => this.#loop.sessions.current);
   }
@@ -123,7 +126,8 @@ export class Processor<T extends AnyTopic, Stores extends AnyStore = never> {
     options: RunOptions<Stores> = {},
   ): Promise<void> {
     checkHandler(handler);
-    const calls = this.#newCalls(resolveRunOptions(options, this.#options.stores));
+    const resolved = resolveRunOptions(options, this.#options.stores);
+    const calls = this.#stores?.start(resolved);
     await this.#run.run(
       collectingSends(
         handler,
@@ -150,9 +154,9 @@ export class Processor<T extends AnyTopic, Stores extends AnyStore = never> {
     options: BatchOptions = {},
   ): Promise<void> {
     checkHandler(handler);
-    if (this.#tasks !== undefined && options.acrossPartitions === true)
+    if (this.#stores !== undefined && options.acrossPartitions === true)
       throw new ConfigError("acrossPartitions", "is not for stores: a handler has those of one partition");
-    const calls = this.#newCalls(resolveRunOptions({}, this.#options.stores));
+    const calls = this.#stores?.start(resolveRunOptions({}, this.#options.stores));
     await this.#run.runBatch(
       collectingSends(
         handler,
@@ -218,77 +222,13 @@ export class Processor<T extends AnyTopic, Stores extends AnyStore = never> {
   async #stop(): Promise<void> {
     const { consumer } = this.#options;
     const began = Date.now();
-    this.#calls?.stop();
+    this.#stores?.stop();
     const { current: session } = this.#loop.sessions;
     if (session.partitions.length === 0) this.#loop.giveUp();
     else session.quiesce();
     await drainHandlers(session.partitions, consumer, this.#config.logger);
     await this.#loop.stop(Math.max(minStopMs, consumer.drainTimeoutMs - (Date.now() - began)));
-    await this.#tasks?.close();
-  }
-
-  /** The membership, as deliveries see it: tasks are told of every record that is taken. */
-  get #session(): () => DeliverySession {
-    const current = (): DeliverySession => this.#loop.sessions.current;
-    const session: DeliverySession = {
-      get concurrency() {
-        return current().concurrency;
-      },
-      isFull: (partition) => current().isFull(partition),
-      madeRoom: (partition) => {
-        current().madeRoom(partition);
-        this.#tasks?.taken(partition);
-      },
-    };
-    return () => (this.#tasks === undefined ? current() : session);
-  }
-
-  #newTasks(topics: readonly string[], policy: FailurePolicy | undefined): Tasks {
-    const { consumer, stores, maxTaskIdleMs, onRestore } = this.#options;
-    if (consumer.order === "key" && topics.length > 1)
-      throw new ConfigError(
-        "order",
-        'with stores "key" is for one topic: a key may be in several, whose handlers would run side by side. Use "partition"',
-      );
-    return new Tasks({
-      config: this.#config,
-      groupId: consumer.groupId,
-      stores,
-      maxTaskIdleMs,
-      onRestore,
-      native: () => this.#loop.sessions.current.native,
-      dueAt: (topic) => policy?.dueAtOf(topic),
-      onReady: this.#run.offer,
-      onLate: (store, partition) => {
-        this.#config.logger.debug("a late record was not counted", {
-          groupId: consumer.groupId,
-          store,
-          partition,
-        });
-      },
-      onFailure: this.#run.fail,
-    });
-  }
-
-  #newCalls(run: ResolvedRunOptions): TaskCalls | undefined {
-    if (this.#tasks === undefined) return undefined;
-    const windows = this.#options.stores.filter(isWindowStore).map(({ window }) => window);
-    const idle = windows.flatMap(({ idleMs }) => idleMs ?? []);
-    this.#calls = new TaskCalls({
-      tasks: this.#tasks,
-      run,
-      encoders: this.#encoders,
-      telemetry: this.#config.telemetry,
-      isByKey: this.#options.consumer.order === "key",
-      idleMs: idle.length === 0 ? undefined : Math.min(...idle),
-      maxAheadMs: Math.min(...windows.map(({ maxAheadMs }) => maxAheadMs), hourMs),
-      finished: ({ parts, sends, changes }) => {
-        this.#loop.finished(parts, sends, changes);
-      },
-      onFailure: this.#run.fail,
-    });
-    this.#calls.start();
-    return this.#calls;
+    await this.#stores?.close();
   }
 }
 

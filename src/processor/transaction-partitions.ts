@@ -20,7 +20,7 @@ export class TransactionPartitions {
     return this.#partitions.has(partition);
   }
 
-  /** A partition that is ours no longer, or whose records are to be read again; `undefined` where all still count. */
+  /** A partition that is no longer assigned to this member, or whose records are to be read again; `undefined` where all still count. */
   broken(): OwnedPartition | undefined {
     for (const partition of this.#partitions) if (partition.gone) return partition;
     return undefined;

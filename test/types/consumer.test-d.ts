@@ -64,14 +64,14 @@ describe("a consumer", () => {
     expectTypeOf<RecordOf<typeof logs>["topic"]>().toEqualTypeOf<string>();
   });
 
-  test("takes no options that do not exist, and no seek without a place", () => {
+  test("takes no options that do not exist, and no seek without a partition or to an unknown target", () => {
     // @ts-expect-error -- it is groupId
     void kafka.consumer(students, { group: "types" });
     // @ts-expect-error -- there is no such order
     void kafka.consumer(students, { groupId: "types", order: "topic" });
     // @ts-expect-error -- a partition is needed
     void kafka.consumer(students, options).seek({ topic: "students" }, 0);
-    // @ts-expect-error -- not one of the places
+    // @ts-expect-error -- not one of the targets
     void kafka.consumer(students, options).seek({ topic: "students", partition: 0 }, "end");
   });
 });
