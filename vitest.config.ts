@@ -45,13 +45,33 @@ export default defineConfig({
       {
         ...fromSource,
         test: {
+          // What crosses between C and JavaScript, once more by the binding's own way.
+          name: "plain-path",
+          include: [
+            "test/integration/consumer-delivery.test.ts",
+            "test/integration/health.test.ts",
+            "test/integration/producer-send.test.ts",
+            "test/integration/producer-send-all.test.ts",
+          ],
+          env: { TYPED_KAFKA_NATIVE: "off" },
+          globalSetup: "test/support/global-setup.ts",
+          setupFiles: "test/support/require-broker.ts",
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+          maxWorkers: 2,
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        ...fromSource,
+        test: {
           name: "faults",
           include: ["test/faults/*.test.ts"],
           testTimeout: 180_000,
           hookTimeout: 120_000,
           // Each file starts clusters of its own, mostly of three nodes: one at a time, and after everything else.
           fileParallelism: false,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
         },
       },
       {
@@ -62,7 +82,7 @@ export default defineConfig({
           testTimeout: 180_000,
           hookTimeout: 120_000,
           fileParallelism: false,
-          sequence: { groupOrder: 3 },
+          sequence: { groupOrder: 4 },
         },
       },
     ],
