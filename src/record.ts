@@ -12,21 +12,21 @@ export interface RecordMetadata {
 
 /** Headers of a topic that defines none: what may be sent. An array writes the name once for each value. */
 export interface DefaultHeaders {
-  /** The value or values of the header of this name; a string is sent as UTF-8. */
-  readonly [name: string]: string | Buffer | readonly (string | Buffer)[];
+  /** The value or values of the header of this name; a string is sent as UTF-8, `null` as a header without a value. */
+  readonly [name: string]: string | Buffer | null | readonly (string | Buffer | null)[];
 }
 
 /**
  * The headers of a record read: what the topic's schema gives, or for a topic without one the last
- * value of each name, as UTF-8. Bytes that are not UTF-8, and duplicates, are in `rawHeaders`.
+ * value of each name, as UTF-8, and "" for null. Bytes that are not UTF-8, nulls and duplicates are in `rawHeaders`.
  */
 export type ReceivedHeaders<Headers> = [DefaultHeaders, Headers] extends [Headers, DefaultHeaders]
   ? Readonly<Record<string, string>>
   : Headers;
 
 /**
- * Every header of a record in order, duplicates kept. The native client hands over a header whose
- * value is null as one without bytes, so what is read is a `Buffer` of length 0.
+ * Every header of a record in order, duplicates kept. A header without a value is `null`; where the library's own
+ * addon is not built, the native client gives such a header as one of no bytes, a `Buffer` of length 0.
  */
 export type RawHeaders = readonly (readonly [string, Buffer | null])[];
 
@@ -90,7 +90,7 @@ export function endOfRun(
   return to;
 }
 
-/** One header as the native client takes it: an object of one entry. A null value is sent as one without bytes on the plain path. */
+/** One header as the native client takes it: an object of one entry. */
 export type NativeHeader = Readonly<Record<string, string | Buffer | null>>;
 
 /** A record checked and turned into bytes: what the native client's `produce` takes. */

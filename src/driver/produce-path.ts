@@ -68,7 +68,7 @@ export function plainProducePath(native: () => NativeProducerClient, onReport: O
           record.timestamp ?? null,
           // One that was given to a client that reports errors alone would never be freed.
           tags?.[index],
-          record.headers?.map(withoutNull),
+          plainHeaders(record.headers),
         );
         codes.push(code);
         if (code !== queued) return codes;
@@ -81,8 +81,17 @@ export function plainProducePath(native: () => NativeProducerClient, onReport: O
   };
 }
 
+/** A buffer without memory: the binding passes it on as no value, which is null on the wire (run, read with Java). */
+const nullValue = Buffer.alloc(0);
+
+type PlainHeader = Readonly<Record<string, string | Buffer>>;
+
 /** The binding throws for a null, and sends the record all the same. */
-function withoutNull(header: NativeHeader): Readonly<Record<string, string | Buffer>> {
-  const [name = "", value = ""] = Object.entries(header)[0] ?? [];
-  return { [name]: value ?? "" };
+function plainHeaders(headers: readonly NativeHeader[] | undefined): readonly PlainHeader[] | undefined {
+  if (headers?.some((header) => Object.values(header).includes(null)) !== true)
+    return headers as readonly PlainHeader[] | undefined;
+  return headers.map((header) => {
+    const [name = "", value = null] = Object.entries(header)[0] ?? [];
+    return { [name]: value ?? nullValue };
+  });
 }

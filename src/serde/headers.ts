@@ -11,8 +11,8 @@ export interface EncodedHeaders {
 const noHeaders: EncodedHeaders = Object.freeze({ list: undefined, size: 0 });
 
 /**
- * Headers as they were given, to headers as the native client takes them. It must not be handed
- * anything but strings and buffers: it throws on those and sends the record all the same.
+ * Headers as they were given, to headers as the native client takes them. It must be given nothing but strings,
+ * buffers and nulls: it throws on anything else and sends the record all the same.
  *
  * @param single - whether a name may have only one string, as under a schema
  */
@@ -31,7 +31,7 @@ export function encodeHeaders(headers: unknown, single: boolean): EncodedHeaders
     for (const each of values) {
       const bytes = nativeValue(name, each, single);
       list.push({ [name]: bytes });
-      size += nameSize + Buffer.byteLength(bytes);
+      size += nameSize + (bytes === null ? 0 : Buffer.byteLength(bytes));
     }
   }
   return list.length === 0 ? noHeaders : { list, size };
@@ -91,7 +91,7 @@ function checkName(name: string): void {
   }
 }
 
-function nativeValue(name: string, value: unknown, single: boolean): string | Buffer {
+function nativeValue(name: string, value: unknown, single: boolean): string | Buffer | null {
   if (typeof value === "string") {
     if (!hasUtf8(value)) {
       throw new SerdeFailure(`the value of ${name} holds half of a surrogate pair, which is no UTF-8`);
@@ -99,9 +99,10 @@ function nativeValue(name: string, value: unknown, single: boolean): string | Bu
     // The native client cuts a string off at a NUL, not a buffer.
     return value.includes("\0") ? Buffer.from(value) : value;
   }
+  if (value === null && !single) return null;
   // An empty buffer would arrive as null there; an empty string is sent as no bytes.
   if (Buffer.isBuffer(value) && !single) return value.length === 0 ? "" : value;
   throw new SerdeFailure(
-    `the value of ${name} is ${describeValue(value)}: a header is ${single ? "a string" : "a string, a Buffer or an array of them"}`,
+    `the value of ${name} is ${describeValue(value)}: a header is ${single ? "a string" : "a string, a Buffer, null or an array of them"}`,
   );
 }

@@ -265,8 +265,9 @@ describe("records", () => {
     send(students, { value: null });
     // @ts-expect-error a record for another topic
     send(courses, { value });
-    // @ts-expect-error a header without a value
-    send(students, { value, headers: { a: null } });
+    send(students, { value, headers: { a: null, b: ["1", null] } });
+    // @ts-expect-error a header that is neither text nor bytes
+    send(students, { value, headers: { a: 1 } });
     // @ts-expect-error a key of another type
     send(students, { value, key: 1 });
   });

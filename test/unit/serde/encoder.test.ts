@@ -237,7 +237,7 @@ describe("headers to be sent", () => {
     expect(headersOf({ a: "x\0y", b: Buffer.alloc(0) })).toEqual([{ a: Buffer.from("x\0y") }, { b: "" }]);
   });
 
-  test.each([null, undefined, 1, true, {}, new Date(), ["a", null], [["a"]], new Uint8Array(1), "\uDC00"])(
+  test.each([undefined, 1, true, {}, new Date(), ["a", undefined], [["a"]], new Uint8Array(1), "\uDC00"])(
     "are refused by name for the value %j",
     (value) => {
       const refusal = refusalOf(texts, { value: "a", headers: { fine: "1", trace: value } });
@@ -419,13 +419,32 @@ describe("a serde of the user's", () => {
       index: 2,
     });
     const untyped = createEncoder(defineTopic("t", { value: string(), key: failing("no key") }));
-    expect(() => untyped({ value: "a", key: "k", headers: { a: null } }, undefined)).toThrow(
-      "the value of a is null",
+    expect(() => untyped({ value: "a", key: "k", headers: { a: {} } as never }, undefined)).toThrow(
+      "a header is a string, a Buffer, null or an array of them",
     );
     const both = createEncoder(defineTopic("t", { value: failing("no value"), key: failing("no key") }));
     await expect(both({ value: "a", key: "k" }, undefined)).rejects.toMatchObject({
       message: "t: value: no value",
     });
+  });
+});
+
+describe("a header without a value", () => {
+  test("is null where the topic has no schema of headers, alone or among others of its name", () => {
+    const encoded = encode(defineTopic("t", { value: string() }), {
+      value: "v",
+      headers: { ab: null, c: ["1", null] },
+    });
+    expect(encoded.headers).toEqual([{ ab: null }, { c: "1" }, { c: null }]);
+    expect(encoded.size).toBe(1 + 2 + 2 + 1);
+  });
+
+  test("is refused by a schema's topic, whose headers are strings", () => {
+    const loose: StandardSchemaV1<object> = {
+      "~standard": { version: 1, vendor: "test", validate: (value) => ({ value: value as object }) },
+    };
+    const topic = defineTopic("t", { value: string(), headers: loose });
+    expect(() => encode(topic, { value: "v", headers: { a: null } })).toThrow("a header is a string");
   });
 });
 
