@@ -42,7 +42,10 @@ export const nativeCodes = {
   notEnoughReplicas: 19,
   notEnoughReplicasAfterAppend: 20,
   illegalGeneration: 22,
+  inconsistentGroupProtocol: 23,
+  invalidGroupId: 24,
   unknownMember: 25,
+  invalidSessionTimeout: 26,
   topicAuthorization: 29,
   groupAuthorization: 30,
   invalidTimestamp: 32,
@@ -53,6 +56,7 @@ export const nativeCodes = {
   nonEmptyGroup: 68,
   unsupportedCompressionType: 76,
   fencedInstanceId: 82,
+  groupMaxSizeReached: 81,
   invalidRecord: 87,
   producerFenced: 90,
 } as const;

@@ -12,6 +12,7 @@ import { ChangeQueue } from "./change-queue.js";
 import { FetchGate } from "./fetch-gate.js";
 import { FetchLoop } from "./fetch-loop.js";
 import { FlowControl } from "./flow-control.js";
+import { JoinWatch } from "./join-watch.js";
 import { knownLag } from "./known-lag.js";
 import { Moves } from "./moves.js";
 import { OffsetResets } from "./offset-resets.js";
@@ -76,6 +77,7 @@ export class GroupSession {
   readonly #moves: Moves;
   readonly #rebalances: Rebalances;
   readonly #resets: OffsetResets;
+  readonly #join: JoinWatch;
   readonly #fetches: FetchLoop;
   #memberEnded: (() => void) | undefined;
   #leaving = false;
@@ -95,6 +97,7 @@ export class GroupSession {
     this.native = this.#newNative(config, topics);
     this.#topics = new TopicPresence(topics, this.native, this.#fail);
     this.#flow = new FlowControl(options.maxBufferBytes, events.isBusy);
+    this.#join = new JoinWatch({ options, logger: config.logger, onFailure: this.#fail });
     this.#changes = new ChangeQueue(this.#onChangeError);
     const gate = new FetchGate(() => {
       this.#fetches.wake();
@@ -155,6 +158,7 @@ export class GroupSession {
     const [first = "", ...others] = [...this.#topics.names, ...more];
     if (this.#events.isTogether === true) this.#rebalances.follow(others);
     this.native.subscribe(this.#events.isTogether === true ? [first] : [first, ...others]);
+    this.#join.subscribed();
     this.#running = this.#fetches.run();
     this.#memberEnded = this.#telemetry?.onMember({
       groupId: this.#options.groupId,
@@ -232,6 +236,7 @@ export class GroupSession {
   async stop(): Promise<void> {
     this.#memberEnded?.();
     this.#memberEnded = undefined;
+    this.#join.stop();
     this.quiesce();
     try {
       this.native.unsubscribe();
@@ -267,6 +272,7 @@ export class GroupSession {
           this.#fetches.wake();
         },
         onRebalance: (kind, partitions) => {
+          this.#join.rebalanced(kind, partitions.length);
           this.#rebalances.begin(kind, partitions);
         },
         onCommit: this.#events.onCommit,
@@ -278,7 +284,9 @@ export class GroupSession {
           onOffsetLost: (lost) => {
             this.#resets.lost(lost);
           },
-          onProtocolUnknown: () => undefined,
+          onProtocolUnknown: () => {
+            this.#join.protocolUnknown();
+          },
         },
       },
     );
@@ -289,7 +297,7 @@ export class GroupSession {
       error instanceof KafkaError
         ? error
         : new KafkaError("FATAL", "the native consumer failed", { cause: error });
-    if (failure.code === "CLOSED") return;
+    if (failure.code === "CLOSED" || this.#join.refused(failure)) return;
     if (failure.nativeCode === nativeCodes.unknownTopicOrPartition) this.#topics.look();
     // Which partition it is of, and what becomes of it, is told by `onOffsetLost`.
     else if (failure.code === "OFFSET_OUT_OF_RANGE") this.#logger.debug(`fetch: ${failure.message}`);
