@@ -1,9 +1,9 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { ConfigError } from "../errors.js";
-import { parseJson, toJson } from "../serde/json.js";
+import { copyJson, parseJson, toJson } from "../serde/json-text.js";
 import { schemaCodec } from "../serde/schema.js";
 import { schemaSerde } from "../serde/schema-serde.js";
-import type { Serde } from "../serde/serde.js";
+import type { Serde, SerdeContext } from "../serde/serde.js";
 import type { CheckSchema } from "../serde/source.js";
 import { decodeUtf8 } from "../serde/utf8.js";
 import type { RegistrySchema, SchemaRegistry } from "./registry.js";
@@ -55,15 +55,21 @@ export function jsonSchema<Schema extends StandardSchemaV1>(
   const document = given.schema ?? documentOf(schema);
   const { title } = document;
   const resolved = settleSerdeOptions(given, typeof title === "string" ? title : undefined);
-  const registered: RegistrySchema = { schema: toJson(document), schemaType: "JSON", references: [] };
+  const registered: RegistrySchema = {
+    schema: toJson(document, "value"),
+    schemaType: "JSON",
+    references: [],
+  };
   const format = {
     schema: () => registered,
-    writer: (id: number) => (wire: unknown) => {
-      const bytes = Buffer.from(header + toJson(wire));
-      bytes.writeInt32BE(id, 1);
-      return bytes;
-    },
-    copy: (wire: unknown) => parseJson(toJson(wire)),
+    writer:
+      (id: number) =>
+      (wire: unknown, { part }: SerdeContext) => {
+        const bytes = Buffer.from(header + toJson(wire, part));
+        bytes.writeInt32BE(id, 1);
+        return bytes;
+      },
+    copy: copyJson,
   };
   return schemaSerde(schema, "schema", "json", {
     write: writing(registry, format, resolved),

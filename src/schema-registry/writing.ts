@@ -5,7 +5,7 @@ import type { RegistrySchema, SchemaRegistry } from "./registry.js";
 import type { ResolvedSerdeOptions } from "./serde-options.js";
 
 /** Bytes of a value, with everything that comes before it. */
-export type Writer = (wire: unknown) => Buffer;
+export type Writer = (wire: unknown, context: SerdeContext) => Buffer;
 
 /** What is different from format to format. */
 export interface WrittenFormat {
@@ -42,8 +42,10 @@ export function writing(
 
   return (wire, context) => {
     const writer = writers[context.part].get(context.topic);
-    if (writer !== undefined) return writer(wire);
+    if (writer !== undefined) return writer(wire, context);
     const copy = format.copy(wire);
-    return begun.get(`${context.part} ${context.topic}`, () => begin(context)).then((write) => write(copy));
+    return begun
+      .get(`${context.part} ${context.topic}`, () => begin(context))
+      .then((write) => write(copy, context));
   };
 }

@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import { SerdeFailure } from "./failure.js";
+import { parseJson, toJson } from "./json-text.js";
 import { schemaSerde } from "./schema-serde.js";
 import type { Serde } from "./serde.js";
 import type { CheckSchema } from "./source.js";
@@ -16,7 +16,7 @@ import { decodeUtf8 } from "./utf8.js";
  * @param schema - a Standard Schema: zod, valibot, arktype and others. One that goes one way only, or
  *   whose wire side JSON does not have, does not compile where its types tell it. For zod it is
  *   also found out at run time, anywhere in the schema. What no type tells (`z.unknown()`, other
- *   vendors' schemas) is looked at in each value sent.
+ *   vendors' schemas) is looked at in each value sent, which is read back as it was sent or refused.
  * @throws `ConfigError` with the path of the part of the schema that cannot be sent and read again
  *
  * @example
@@ -36,29 +36,8 @@ export function json<Schema extends StandardSchemaV1>(
 /** {@link json} of a schema that stands in the field of this path. */
 export function jsonOf(schema: StandardSchemaV1, field: string): Serde<unknown> {
   return schemaSerde(schema, field, "json", {
-    write: (wire) => Buffer.from(toJson(wire)),
+    write: (wire, { part }) => Buffer.from(toJson(wire, part)),
     read: (bytes) => parseJson(decodeUtf8(bytes)),
     readText: parseJson,
   });
-}
-
-/** The JSON of a value that a schema gave. */
-export function toJson(wire: unknown): string {
-  const text = stringify(wire);
-  if (text === undefined) throw new SerdeFailure("the value has no JSON");
-  return text;
-}
-
-/** What its declaration leaves out: it gives `undefined` for what has no JSON. */
-const stringify: (value: unknown) => string | undefined = JSON.stringify;
-
-/** The value of a JSON text. */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new SerdeFailure(`not JSON: ${error instanceof Error ? error.message : String(error)}`, [], {
-      cause: error,
-    });
-  }
 }

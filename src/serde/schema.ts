@@ -1,8 +1,12 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { ConfigError, type Issue } from "../errors.js";
 import { ignoreRejection } from "../waiting.js";
+import { type Look, noDoubt } from "./doubts.js";
 import { SerdeFailure } from "./failure.js";
-import { findNotJson } from "./not-json.js";
+import { exactJson } from "./json-text.js";
+import { lookAtAnything, lookAtChanges, lookAtHeaders } from "./looks.js";
+import { type Directions, settle, type Settled } from "./read-back.js";
+import { zodLook } from "./zod-looks.js";
 import {
   inspectZod,
   isZod,
@@ -27,7 +31,8 @@ export interface SchemaCodec {
  *
  * Going in is its `validate`. Going out is `validate` as well, as long as that changes nothing but
  * to leave out what the schema does not name; a zod schema with a codec, a default or a catch is run
- * backward instead, so that a codec encodes and a missing field is an error, not the default.
+ * backward instead, so that a codec encodes and a missing field is an error, not the default. What is written
+ * is what is read: a value that JSON, or the schema on the way in, would make something else of is an issue.
  *
  * @throws `ConfigError` where it is no schema, or one whose values could not be read again
  */
@@ -39,16 +44,24 @@ export function schemaCodec(schema: StandardSchemaV1, wire: Wire, field: string)
     );
   }
   if (isZod(schema)) {
-    const { encodes, opaque, asynchronous } = inspectZod(schema, wire, field);
+    const { encodes, asynchronous } = inspectZod(schema, wire, field);
     const decode = zodDirection(schema, "forward", asynchronous);
     const encode = encodes ? zodDirection(schema, "backward", asynchronous) : decode;
-    return { encode: opaque && wire === "json" ? checked(encode) : encode, decode };
+    const look = zodLook(schema, wire, encodes);
+    return { encode: look === undefined ? encode : checked(look, { encode, decode, encodes }), decode };
   }
   const { validate } = schema["~standard"];
   const decode = (value: unknown): Result | Promise<Result> => validate(value);
-  // What a schema of another vendor gives is only known when it is there.
-  return { encode: wire === "json" ? checked(decode) : decode, decode };
+  return { encode: checked(looks[wire], { encode: decode, decode, encodes: false }), decode };
 }
+
+/** How the values of schemas of other vendors are looked at, of which no structure is known. */
+const looks: Readonly<Record<Wire, Look>> = {
+  json: lookAtAnything,
+  headers: lookAtHeaders,
+  string: lookAtChanges,
+  application: lookAtChanges,
+};
 
 /**
  * What a schema gave.
@@ -93,16 +106,28 @@ export function takesNull(codec: SchemaCodec, isZodSchema: boolean): boolean {
   });
 }
 
-/** Adds the check for what JSON would lose to schemas that do not prove it. */
-function checked(encode: SchemaCodec["encode"]): SchemaCodec["encode"] {
-  const check = (result: Result): Result => {
-    if (result.issues) return result;
-    const issue = findNotJson(result.value);
-    return issue === undefined ? result : { issues: [issue] };
+/** Adds the look at each value that is about to be written. */
+function checked(look: Look, directions: Directions): SchemaCodec["encode"] {
+  const settled = (value: unknown, given: unknown): Result | Promise<Result> => {
+    const outcome = settle(look, directions, value, given);
+    return outcome instanceof Promise ? outcome.then(resultOf) : resultOf(outcome);
+    function resultOf({ issue, negativeZeroAt }: Settled): Result {
+      if (issue !== undefined) return { issues: [issue] };
+      return { value: negativeZeroAt === undefined ? value : exactJson(value, negativeZeroAt) };
+    }
   };
-  return (value) => {
-    const result = encode(value);
-    return result instanceof Promise ? result.then(check) : check(result);
+  const check = (result: Result, given: unknown): Result | Promise<Result> => {
+    if (result.issues) return result;
+    try {
+      return look(result.value, given, undefined) === noDoubt ? result : settled(result.value, given);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      return { issues: [{ message: "it is nested too deeply, or holds itself" }] };
+    }
+  };
+  return (given) => {
+    const result = directions.encode(given);
+    return result instanceof Promise ? result.then((later) => check(later, given)) : check(result, given);
   };
 }
 

@@ -8,15 +8,19 @@ export interface ZodSchema extends StandardSchemaV1 {
     readonly def: ZodDef;
     readonly bag?: Readonly<Record<string, unknown>>;
     readonly innerType?: unknown;
+    /** The only values that a schema takes, where they are known. */
+    readonly values?: ReadonlySet<unknown>;
+    /** The only values of each property, of those of which they are known. */
+    readonly propValues?: Readonly<Record<string, ReadonlySet<unknown>>>;
     readonly run: (payload: ZodPayload, context: ZodRunContext) => ZodPayload | Promise<ZodPayload>;
   };
 }
 
 /** A schema's own definition; which fields there are depends on `type`. */
-type ZodDef = Readonly<Record<string, unknown>> & { readonly type: string };
+export type ZodDef = Readonly<Record<string, unknown>> & { readonly type: string };
 
 /** A check on a schema: its function, or that of a refinement in its definition. */
-interface ZodCheck {
+export interface ZodCheck {
   readonly _zod: { readonly check?: unknown; readonly def?: Readonly<Record<string, unknown>> };
 }
 
@@ -54,8 +58,6 @@ interface ZodRunContext {
 interface ZodStructure {
   /** Holds a codec, a default or a catch: going out is another thing than validating. */
   readonly encodes: boolean;
-  /** Holds something whose values are not known to be JSON, such as `z.unknown()`. */
-  readonly opaque: boolean;
   /**
    * Holds an `async` function or a promise. Others may give promises too: a function that is compiled to old
    * JavaScript, that only returns one, or that zod keeps to itself.
@@ -97,7 +99,7 @@ export function inspectZod(schema: ZodSchema, wire: Wire, field: string): ZodStr
  */
 export type Wire = "json" | "headers" | "string" | "application";
 
-interface Place {
+interface SchemaPosition {
   readonly wire: Wire;
   /** Whether `undefined` may stand here: a property, which is then left out. */
   readonly absent: boolean;
@@ -118,13 +120,12 @@ const notJson: Readonly<Record<string, string>> = {
 
 class Walk implements ZodStructure {
   encodes = false;
-  opaque = false;
   asynchronous = false;
   readonly #seen = new Map<unknown, Set<string>>();
 
-  visit(schema: unknown, path: string, place: Place): void {
+  visit(schema: unknown, path: string, position: SchemaPosition): void {
     if (!isSchema(schema)) return;
-    const visited = `${place.wire} ${String(place.absent)}`;
+    const visited = `${position.wire} ${String(position.absent)}`;
     const seen = this.#seen.get(schema);
     if (seen?.has(visited)) return;
     if (seen === undefined) this.#seen.set(schema, new Set([visited]));
@@ -140,62 +141,67 @@ class Walk implements ZodStructure {
           `z.${def.type}() goes one way only, so what is sent could not be read: use z.codec(...), which goes both ways`,
         );
       case "pipe":
-        return this.#pipe(def, path, place);
+        return this.#pipe(def, path, position);
       case "lazy":
-        return this.visit(schema._zod.innerType, path, place);
+        return this.visit(schema._zod.innerType, path, position);
       case "optional":
-        if (!place.absent) this.#undefined(path, place, "z.nullable(...)");
-        return this.visit(def["innerType"], path, place);
+        if (!position.absent) this.#undefined(path, position, "z.nullable(...)");
+        return this.visit(def["innerType"], path, position);
       case "nullable":
-        if (place.wire === "string")
-          refuse(path, `null is not a string${place.absent ? ": use z.optional(...)" : ""}`);
-        return this.visit(def["innerType"], path, place);
+        if (position.wire === "string")
+          refuse(path, `null is not a string${position.absent ? ": use z.optional(...)" : ""}`);
+        return this.visit(def["innerType"], path, position);
       case "nonoptional":
-        return this.visit(def["innerType"], path, { ...place, absent: true });
+        return this.visit(def["innerType"], path, { ...position, absent: true });
       case "readonly":
         // Validating freezes what it is given where that is not a copy: going out it must not.
         if (isOpaque(def["innerType"])) this.encodes = true;
-        return this.visit(def["innerType"], path, place);
+        return this.visit(def["innerType"], path, position);
       case "default":
       case "prefault":
       case "catch":
         this.encodes = true;
-        return this.visit(def["innerType"], path, { ...place, absent: true });
+        return this.visit(def["innerType"], path, { ...position, absent: true });
       case "union":
-        for (const option of arrayOf(def["options"])) this.visit(option, path, place);
+        for (const option of arrayOf(def["options"])) this.visit(option, path, position);
         return;
       case "intersection":
-        this.visit(def["left"], path, place);
-        return this.visit(def["right"], path, place);
+        this.visit(def["left"], path, position);
+        return this.visit(def["right"], path, position);
       default:
-        if (place.wire === "string") this.#string(def, path, place);
-        else if (isContainer(def.type)) this.#container(def, path, place);
-        else this.#leaf(schema, path, place);
+        if (position.wire === "string") this.#string(def, path, position);
+        else if (isContainer(def.type)) this.#container(def, path, position);
+        else this.#leaf(schema, path, position);
     }
   }
 
-  #pipe(def: ZodDef, path: string, place: Place): void {
+  #pipe(def: ZodDef, path: string, position: SchemaPosition): void {
     if (typeof def["reverseTransform"] === "function") {
       this.encodes = true;
-      this.visit(def["in"], path, place);
-      return this.visit(def["out"], path, applicationOf(place));
+      this.visit(def["in"], path, position);
+      return this.visit(def["out"], path, applicationOf(position));
     }
-    this.visit(def["in"], path, place);
+    this.visit(def["in"], path, position);
     // Without a codec both sides of a pipe are of the same value, the one on the wire.
-    this.visit(def["out"], path, holdsCodec(def["in"]) ? applicationOf(place) : place);
+    this.visit(def["out"], path, holdsCodec(def["in"]) ? applicationOf(position) : position);
   }
 
-  #container(def: ZodDef, path: string, place: Place): void {
-    const inner: Place = { wire: place.wire === "headers" ? "string" : place.wire, absent: true };
-    if (place.wire === "headers" && (def.type === "array" || def.type === "tuple")) {
+  #container(def: ZodDef, path: string, position: SchemaPosition): void {
+    const inner: SchemaPosition = {
+      wire: position.wire === "headers" ? "string" : position.wire,
+      absent: true,
+    };
+    if (position.wire === "headers" && (def.type === "array" || def.type === "tuple")) {
       refuse(path, `the schema must describe an object of strings, not z.${def.type}()`);
     }
     switch (def.type) {
       case "object": {
         const shape = typeof def["shape"] === "object" && def["shape"] !== null ? def["shape"] : {};
-        if (place.wire !== "application" && Object.getOwnPropertySymbols(shape).length > 0) {
+        if (position.wire !== "application" && Object.getOwnPropertySymbols(shape).length > 0) {
           refuse(path, "a property named by a symbol is not JSON: name it by a string");
         }
+        if (Object.hasOwn(shape, "__proto__"))
+          refuse(path, "zod leaves out a property that is named __proto__: give it another name");
         for (const [name, property] of Object.entries(shape)) this.visit(property, `${path}.${name}`, inner);
         return this.visit(def["catchall"], `${path}[]`, inner);
       }
@@ -206,38 +212,35 @@ class Walk implements ZodStructure {
         });
         return this.visit(def["valueType"], `${path}[]`, inner);
       case "array":
-        return this.visit(def["element"], `${path}[]`, { ...inner, absent: place.wire === "application" });
+        return this.visit(def["element"], `${path}[]`, { ...inner, absent: position.wire === "application" });
       default:
         for (const [index, item] of arrayOf(def["items"]).entries()) {
           // An optional item may be missing at the end, but not undefined: the value itself tells.
-          if (place.wire !== "application" && isSchema(item) && item._zod.def.type === "optional")
-            this.opaque = true;
           this.visit(item, `${path}[${String(index)}]`, inner);
         }
-        return this.visit(def["rest"], `${path}[]`, { ...inner, absent: place.wire === "application" });
+        return this.visit(def["rest"], `${path}[]`, { ...inner, absent: position.wire === "application" });
     }
   }
 
-  #leaf(schema: ZodSchema, path: string, place: Place): void {
+  #leaf(schema: ZodSchema, path: string, position: SchemaPosition): void {
     const { def, bag } = schema._zod;
-    if (place.wire === "application") return;
+    if (position.wire === "application") return;
     const cure = notJson[def.type];
     if (cure !== undefined)
       refuse(path, `z.${def.type}() is not JSON, it would be sent and never read: ${cure}`);
     if (bag?.["Class"] !== undefined) {
       refuse(path, "z.instanceof() is not JSON, it would be sent and never read: use z.codec(...)");
     }
-    if (place.wire === "headers" && !isOpaque(schema) && def.type !== "never") {
+    if (position.wire === "headers" && !isOpaque(schema) && def.type !== "never") {
       refuse(path, `the schema must describe an object of strings, not z.${def.type}()`);
     }
-    if (def.type === "undefined" || def.type === "void") this.#undefined(path, place, "z.null()");
-    if (def.type === "literal") this.#literal(def, path, place);
-    if (isOpaque(schema)) this.opaque = true;
+    if (def.type === "undefined" || def.type === "void") this.#undefined(path, position, "z.null()");
+    if (def.type === "literal") this.#literal(def, path, position);
   }
 
-  #literal(def: ZodDef, path: string, place: Place): void {
+  #literal(def: ZodDef, path: string, position: SchemaPosition): void {
     for (const value of arrayOf(def["values"])) {
-      if (value === undefined) this.#undefined(path, place, "z.null()");
+      if (value === undefined) this.#undefined(path, position, "z.null()");
       else if (typeof value === "bigint" || (typeof value === "number" && !Number.isFinite(value))) {
         refuse(
           path,
@@ -247,7 +250,7 @@ class Walk implements ZodStructure {
     }
   }
 
-  #string(def: ZodDef, path: string, place: Place): void {
+  #string(def: ZodDef, path: string, position: SchemaPosition): void {
     switch (def.type) {
       case "string":
       case "template_literal":
@@ -256,11 +259,10 @@ class Walk implements ZodStructure {
       case "any":
       case "unknown":
       case "custom":
-        this.opaque = true;
         return;
       case "undefined":
       case "void":
-        return this.#undefined(path, place, "z.string()");
+        return this.#undefined(path, position, "z.string()");
       case "literal":
         if (arrayOf(def["values"]).every((value) => typeof value === "string")) return;
         break;
@@ -274,9 +276,9 @@ class Walk implements ZodStructure {
     );
   }
 
-  #undefined(path: string, place: Place, cure: string): void {
-    if (place.absent || place.wire === "application") return;
-    if (place.wire === "string") refuse(path, "undefined is not a string");
+  #undefined(path: string, position: SchemaPosition, cure: string): void {
+    if (position.absent || position.wire === "application") return;
+    if (position.wire === "string") refuse(path, "undefined is not a string");
     refuse(path, `undefined is not JSON and can only stand for a property that is left out: use ${cure}`);
   }
 }
@@ -285,11 +287,11 @@ function refuse(path: string, message: string): never {
   throw new ConfigError(path, message);
 }
 
-function applicationOf(place: Place): Place {
-  return { wire: "application", absent: place.absent };
+function applicationOf(position: SchemaPosition): SchemaPosition {
+  return { wire: "application", absent: position.absent };
 }
 
-function holdsCodec(value: unknown, seen = new Set<unknown>()): boolean {
+export function holdsCodec(value: unknown, seen = new Set<unknown>()): boolean {
   if (typeof value !== "object" || value === null || seen.has(value)) return false;
   seen.add(value);
   if (!isSchema(value)) return Object.values(value).some((part) => holdsCodec(part, seen));
@@ -299,7 +301,7 @@ function holdsCodec(value: unknown, seen = new Set<unknown>()): boolean {
 }
 
 /** The fields of a definition that hold schemas, or arrays or objects of them. */
-const partNames = [
+export const partNames = [
   ...["in", "out", "innerType", "shape", "catchall", "element", "items", "rest"],
   ...["keyType", "valueType", "options", "left", "right"],
 ];
@@ -320,16 +322,16 @@ function isContainer(type: string): boolean {
   return type === "object" || type === "record" || type === "array" || type === "tuple";
 }
 
-function isOpaque(schema: unknown): boolean {
+export function isOpaque(schema: unknown): boolean {
   if (!isSchema(schema)) return false;
   const { type } = schema._zod.def;
   return type === "any" || type === "unknown" || type === "custom";
 }
 
-function isSchema(value: unknown): value is ZodSchema {
+export function isSchema(value: unknown): value is ZodSchema {
   return (typeof value === "object" || typeof value === "function") && value !== null && "_zod" in value;
 }
 
-function arrayOf(value: unknown): readonly unknown[] {
+export function arrayOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }

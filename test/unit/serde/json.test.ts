@@ -47,12 +47,16 @@ describe("json", () => {
     expect(() => read(student, '{"id":1.5,"name":null}')).toThrow(/id: .*int.*; name: .*string/);
   });
 
-  test.each(["", "{", "undefined", '{"id":1}x', "\uFEFF{}"])(
+  test.each(["", "{", "undefined", '{"id":1}x', "\uFEFF"])(
     "refuses to read %j, which is not JSON",
     (text) => {
       expect(() => read(student, text)).toThrow(/^not JSON: /);
     },
   );
+
+  test("reads JSON behind a byte order mark, as .NET and Jackson may write one", () => {
+    expect(read(student, '\uFEFF{"id":1,"name":"a"}')).toEqual({ id: 1, name: "a" });
+  });
 
   test("refuses to read bytes that are not UTF-8", () => {
     expect(() => student.deserialize(Buffer.from([0x22, 0xff, 0x22]), context)).toThrow(/not UTF-8/);
@@ -72,10 +76,8 @@ describe("json", () => {
     });
     const serde = json(schema);
     const date = fc.date({ noInvalidDate: true, min: new Date("0000-01-01"), max: new Date("9999-12-31") });
-    // Two things that JSON does not keep: -0 becomes 0, and zod drops a key named __proto__.
-    const number = fc
-      .double({ noNaN: true, noDefaultInfinity: true })
-      .map((value) => (value === 0 ? 0 : value));
+    const number = fc.double({ noNaN: true, noDefaultInfinity: true });
+    // zod drops a key of this name, so such a record is refused.
     const name = fc.string({ unit: "binary" }).filter((text) => text !== "__proto__");
     const value = fc.record(
       {
@@ -202,11 +204,8 @@ describe("what no schema proves", () => {
   });
 
   test("passes where it is JSON", () => {
-    class Point {
-      readonly x = 1;
-    }
-    expect(sent(anything, { a: { list: [1, "x", null, true], gone: undefined, point: new Point() } })).toBe(
-      '{"a":{"list":[1,"x",null,true],"point":{"x":1}}}',
+    expect(sent(anything, { a: { list: [1, "x", null, true, -0], point: { x: 1 } } })).toBe(
+      '{"a":{"list":[1,"x",null,true,-0],"point":{"x":1}}}',
     );
   });
 

@@ -1,0 +1,153 @@
+import {
+  type Doubts,
+  doubtful,
+  droppedName,
+  type Look,
+  lost,
+  negativeZero,
+  noDoubt,
+  type Trace,
+  undefinedElement,
+  undefinedEntry,
+} from "./doubts.js";
+import { describeValue } from "./failure.js";
+import { isPlainArray, isPlainJson, isPlainObject, isUnchangedJson, unsafeNames } from "./plain-json.js";
+
+/** Looks at the number of a schema that takes only finite ones. */
+export const lookAtNumber: Look = (wire, _, trace) => {
+  if (wire !== 0 || 1 / wire > 0) return noDoubt;
+  trace?.noteNegativeZero();
+  return negativeZero;
+};
+
+/** Looks at a value of which the schema says nothing, where every property is the value's own. */
+export const lookAtUnknown: Look = (wire, _, trace) => {
+  if (trace === undefined) return isPlainJson(wire) ? noDoubt : doubtful;
+  return lookAtAny(wire, wire, trace, lost);
+};
+
+/** {@link lookAtUnknown}, where another part of the schema may name the properties. */
+export const lookAtPerhapsUnknown: Look = (wire, _, trace) => {
+  if (trace === undefined) return isPlainJson(wire) ? noDoubt : doubtful;
+  return lookAtAny(wire, wire, trace, doubtful);
+};
+
+/** Looks at a value of a schema of which the structure is not known, and may change values. */
+export const lookAtAnything: Look = (wire, given, trace) => {
+  if (trace === undefined) return isUnchangedJson(wire, given) ? noDoubt : doubtful;
+  return lookAtAny(wire, given, trace, doubtful);
+};
+
+/** Looks whether a schema of which the structure is not known has changed a value, in a format that keeps every value. */
+export const lookAtChanges: Look = (wire, given, trace) => {
+  if (Object.is(wire, given)) return noDoubt;
+  if (typeof wire !== "object" || wire === null || typeof given !== "object" || given === null)
+    return doubtful;
+  if (!Array.isArray(wire) && !isPlainObject(wire)) return doubtful;
+  let doubts = noDoubt;
+  for (const name of Object.keys(wire)) {
+    doubts |= lookAtChanges((wire as Properties)[name], (given as Properties)[name], trace);
+    if (doubts !== noDoubt) return doubts;
+  }
+  return doubts;
+};
+
+/** Looks at the headers of a schema of which the structure is not known. */
+export const lookAtHeaders: Look = (wire, given, trace) => {
+  if (typeof wire !== "object" || wire === null) return noDoubt;
+  let doubts = lookAtChanges(wire, given, trace);
+  for (const [name, value] of Object.entries(wire))
+    if (value === undefined) doubts |= lookAtUndefined(name, trace, doubtful);
+  return doubts;
+};
+
+function lookAtAny(wire: unknown, given: unknown, trace: Trace, undefinedProperty: Doubts): Doubts {
+  switch (typeof wire) {
+    case "string":
+    case "boolean":
+      return wire === given ? noDoubt : doubtful;
+    case "number":
+      if (!Number.isFinite(wire)) return losing(wire, trace);
+      return (wire === given ? noDoubt : doubtful) | lookAtNumber(wire, given, trace);
+    case "object":
+      if (wire === null) return given === null ? noDoubt : doubtful;
+      return Array.isArray(wire)
+        ? lookAtArray(wire, given, trace, undefinedProperty)
+        : lookAtObject(wire, given, trace, undefinedProperty);
+    default:
+      return losing(wire, trace);
+  }
+}
+
+function lookAtArray(
+  array: readonly unknown[],
+  given: unknown,
+  trace: Trace,
+  undefinedProperty: Doubts,
+): Doubts {
+  if (!isPlainArray(array)) return losing(array, trace);
+  const source: readonly unknown[] = Array.isArray(given) ? given : noSource;
+  let doubts = source.length === array.length ? noDoubt : doubtful;
+  for (let index = 0; index < array.length; index++) {
+    trace.enter(index);
+    const element = array[index];
+    if (element === undefined) {
+      trace.noteLost(undefinedElement);
+      doubts |= lost;
+    } else doubts |= lookAtAny(element, source[index], trace, undefinedProperty);
+    trace.leave();
+  }
+  return doubts;
+}
+
+function lookAtObject(object: object, given: unknown, trace: Trace, undefinedProperty: Doubts): Doubts {
+  if (!isPlainObject(object)) return losing(object, trace);
+  let doubts = noDoubt;
+  if (object !== given) {
+    const dropped = nameDropped(object, given);
+    if (dropped !== undefined) {
+      trace.enter(dropped);
+      trace.noteLost(droppedName);
+      trace.leave();
+      doubts |= lost;
+    }
+  }
+  const source = typeof given === "object" && given !== null ? given : noProperties;
+  for (const name of Object.keys(object)) {
+    const value = (object as Properties)[name];
+    if (value === undefined) doubts |= lookAtUndefined(name, trace, undefinedProperty);
+    else {
+      trace.enter(name);
+      doubts |= lookAtAny(value, (source as Properties)[name], trace, undefinedProperty);
+      trace.leave();
+    }
+  }
+  return doubts;
+}
+
+type Properties = Readonly<Record<string, unknown>>;
+
+const noSource: readonly unknown[] = [];
+const noProperties: Properties = Object.freeze({});
+
+function lookAtUndefined(name: string, trace: Trace | undefined, doubt: Doubts): Doubts {
+  if (trace === undefined) return doubt;
+  if (doubt !== lost) trace.noteUndefined(name, true);
+  else {
+    trace.enter(name);
+    trace.noteLost(undefinedEntry);
+    trace.leave();
+  }
+  return doubt;
+}
+
+function losing(value: unknown, trace: Trace): Doubts {
+  trace.noteLost(`${describeValue(value)} is not JSON: what is read would not be what was sent`);
+  return lost;
+}
+
+function nameDropped(object: object, given: unknown): string | undefined {
+  if (typeof given !== "object" || given === null) return undefined;
+  for (const name of unsafeNames) if (Object.hasOwn(given, name) && !Object.hasOwn(object, name)) return name;
+  return undefined;
+}
