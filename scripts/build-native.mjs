@@ -29,11 +29,7 @@ const common = ["-std=c++17", "-fPIC", "-shared", "-fvisibility=hidden", "-pthre
 const linking = process.platform === "darwin" ? ["-undefined", "dynamic_lookup"] : [];
 
 /** What the addon of this machine is called, in native/build/ and in the package. */
-export const target = targetOf(process.platform, process.arch, isMusl());
-
-export function targetOf(platform, arch, musl) {
-  return `${platform}-${arch}${musl ? "-musl" : ""}`;
-}
+const target = `${process.platform}-${process.arch}${isMusl() ? "-musl" : ""}`;
 
 /** Makes native/build/ ready, and says what it did. Never throws: without the addon the library works, slower. */
 export function buildNative(say) {
@@ -65,7 +61,7 @@ function make() {
 }
 
 /** Where native/all.cc and what it includes find their headers. */
-export function includeFolders() {
+function includeFolders() {
   const require = createRequire(join(root, "package.json"));
   const binding = dirname(require.resolve("@confluentinc/kafka-javascript/package.json"));
   return [require("node-api-headers").include_dir, join(binding, "deps", "librdkafka", "src")];
