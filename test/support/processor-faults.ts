@@ -9,6 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { defineTopic, Kafka, type ProcessorOptions, string } from "typed-kafka";
 import { expect } from "vitest";
 import { programArguments } from "./program-arguments.js";
+import { wrongCounts } from "./counts-by-key.js";
 import { silent } from "./silent.js";
 import { createTopic, uniqueName } from "./topics.js";
 import type { WorkerSettings } from "./processor-worker.js";
@@ -113,6 +114,8 @@ export interface Scenario {
   /** How many of them in a second. */
   readonly rate: number;
   readonly options: Partial<ProcessorOptions>;
+  /** The workers count by key in a store; the verdict then says how many counts are wrong. */
+  readonly counts?: boolean;
   readonly workers?: number;
   readonly worker?: "processor-worker.ts" | "unguarded-worker.ts";
   readonly librdkafka?: WorkerSettings["librdkafka"];
@@ -132,6 +135,8 @@ export interface Verdict {
   readonly live: { readonly doubled: number; readonly disordered: number; readonly seen: number };
   /** Records that only a `read_uncommitted` reader sees: proof of faults inside transactions. */
   readonly extras: number;
+  /** Of workers that count: how many keys have a wrong count, in the changelog and in what was sent last. */
+  readonly wrongCounts: { readonly changelog: number; readonly sent: number } | undefined;
   readonly longestGapMs: number;
   readonly commits: number;
   readonly aborts: number;
@@ -154,6 +159,7 @@ export function expectExactlyOnce(verdict: Verdict, stopped: readonly string[] =
     live: { doubled: 0, disordered: 0, seen: verdict.records },
     stopped,
   });
+  if (verdict.wrongCounts !== undefined) expect(verdict.wrongCounts).toEqual({ changelog: 0, sent: 0 });
 }
 
 /** A run under way: the workers, and chance. */
@@ -267,6 +273,7 @@ export async function run(scenario: Scenario): Promise<Verdict> {
         input,
         output,
         librdkafka: scenario.librdkafka,
+        counts: scenario.counts === true,
         options: {
           groupId,
           transactionalId: `${ids}-${identity}`,
@@ -307,6 +314,8 @@ export async function run(scenario: Scenario): Promise<Verdict> {
       disordered: end.disordered,
       live: { doubled: live.doubled, disordered: live.disordered, seen: live.distinct },
       extras: uncommitted - end.total,
+      wrongCounts:
+        scenario.counts === true ? await wrongCounts(kafka, { input, output, groupId }) : undefined,
       longestGapMs: live.longestGapMs,
       commits: run.all.reduce((sum, { commits }) => sum + commits, 0),
       aborts: run.all.reduce((sum, { aborts }) => sum + aborts, 0),
@@ -370,8 +379,9 @@ class Checker {
     this.#lastAt = now;
     this.total += 1;
     const [partition = "", offset = ""] = value.split(":");
-    const times = (this.#seen.get(value) ?? 0) + 1;
-    this.#seen.set(value, times);
+    const id = `${partition}:${offset}`;
+    const times = (this.#seen.get(id) ?? 0) + 1;
+    this.#seen.set(id, times);
     if (times > 1) this.doubled += 1;
     if (Number(offset) <= (this.#last.get(partition) ?? -1)) this.disordered += 1;
     else this.#last.set(partition, Number(offset));

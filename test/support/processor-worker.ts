@@ -4,6 +4,7 @@
  * "stop" closes it gracefully.
  */
 import { defineTopic, Kafka, type KafkaOptions, type ProcessorOptions, string } from "typed-kafka";
+import { countsByKey } from "./counts-by-key.js";
 
 /** What the parent says on the command line. */
 export interface WorkerSettings {
@@ -11,11 +12,14 @@ export interface WorkerSettings {
   readonly input: string;
   readonly output: string;
   readonly options: ProcessorOptions;
+  /** Counts the records of each key in a store, and sends the count with each. */
+  readonly counts?: boolean;
   /** Native properties, as `Kafka` takes them. */
   readonly librdkafka?: KafkaOptions["librdkafka"];
 }
 
-const { brokers, input, output, options, librdkafka } = JSON.parse(process.argv[2] ?? "{}") as WorkerSettings;
+const settings = JSON.parse(process.argv[2] ?? "{}") as WorkerSettings;
+const { brokers, input, output, options, librdkafka } = settings;
 const tell = (message: object): void => {
   if (process.connected) process.send?.(message);
 };
@@ -43,7 +47,10 @@ const kafka = new Kafka({
 });
 const source = defineTopic(input, { value: string() });
 const target = defineTopic(output, { value: string() });
-const processor = kafka.processor(source, options);
+const processor = kafka.processor(source, {
+  ...options,
+  stores: settings.counts === true ? [countsByKey] : [],
+});
 process.on("message", () => void processor.close());
 process.on("disconnect", () => process.exit(9));
 
@@ -53,10 +60,17 @@ try {
       isFirst = false;
       tell({ phase: "produced" });
     }
+    let count = "";
+    if (settings.counts === true) {
+      const store = tx.store(countsByKey);
+      const next = (store.get(record.key ?? "") ?? 0) + 1;
+      store.set(record.key ?? "", next);
+      count = `:${next}`;
+    }
     void tx.send(target, {
       key: record.key,
       partition: record.partition,
-      value: `${record.partition}:${record.offset}:${record.value}`,
+      value: `${record.partition}:${record.offset}:${record.value}${count}`,
     });
   });
   process.exit(0);
