@@ -13,6 +13,8 @@ export interface ClientHealth {
   readonly error: unknown;
   /** How many partitions are assigned to it now, or a table reads; `undefined` for producers. */
   readonly partitions: number | undefined;
+  /** Of a processor with stores: how many of its tasks are reading their stores back, and deliver nothing meanwhile. */
+  readonly restoring?: number;
 }
 
 /** Whether the brokers answer, as {@link Kafka.health} found. */

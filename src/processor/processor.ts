@@ -202,7 +202,8 @@ export class Processor<T extends AnyTopic, Stores extends AnyStore = never> {
 
   /** @internal For {@link Kafka.health}. */
   get health(): ClientHealth {
-    return this.#run.health;
+    const { health } = this.#run;
+    return this.#tasks === undefined ? health : { ...health, restoring: this.#tasks.restoring };
   }
 
   /**

@@ -5,6 +5,7 @@ import {
   integer,
   Kafka,
   type ProcessorOptions,
+  type RestoreProgress,
   string,
   type Topic,
 } from "typed-kafka";
@@ -94,6 +95,27 @@ describe("a store", () => {
         new Map(Array.from({ length: 80 }, (_, index) => [`k${index}`, 30])),
       );
     }, 30_000);
+  });
+
+  test("is read back before anything else is delivered, with progress, and health says so", async () => {
+    const topic = await textTopic(2);
+    const { groupId, ...rest } = names();
+    await producer.send(topic, keysOf(500, 250));
+    const { processor } = counting(topic, { groupId, ...rest });
+    await vi.waitFor(async () => expect((await folded(counts.changelog(groupId))).size).toBe(250), 20_000);
+    await processor.close();
+    const progress: RestoreProgress[] = [];
+    const again = counting(topic, { groupId, ...rest, onRestore: (told) => progress.push(told) });
+    await vi.waitFor(
+      () => expect(progress.filter(({ done, total }) => done === total)).toHaveLength(2),
+      20_000,
+    );
+    expect(progress.every(({ store, total }) => store === "counts" && total >= 50)).toBe(true);
+    await vi.waitFor(async () => {
+      const { clients } = await kafka.health();
+      expect(clients.find(({ name }) => name === groupId)).toMatchObject({ kind: "processor", restoring: 0 });
+    }, 20_000);
+    await again.processor.close();
   });
 
   test("keeps nothing of a handler that failed, and its retry sees what was there before", async () => {
