@@ -203,7 +203,7 @@ export class Processor<T extends AnyTopic, Stores extends AnyStore = never> {
   /** @internal For {@link Kafka.health}. */
   get health(): ClientHealth {
     const { health } = this.#run;
-    return this.#tasks === undefined ? health : { ...health, restoring: this.#tasks.restoring };
+    return this.#stores === undefined ? health : { ...health, restoring: this.#stores.tasks.restoring };
   }
 
   /**
