@@ -110,7 +110,8 @@ export const saslSpec: OptionSpec<SaslOptions, CheckedSasl | undefined> = {
   options: saslSpecs,
 };
 
-interface CheckedSasl {
+/** What the option `sasl` becomes. */
+export interface CheckedSasl {
   readonly properties: NativeProperties;
   readonly token: SaslOf<"oauthbearer">["token"] | undefined;
 }

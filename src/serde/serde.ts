@@ -1,3 +1,5 @@
+import { processWide } from "../process-wide.js";
+
 /** What a {@link Serde} is told of the place it works for. The same frozen object for every record of it. */
 export interface SerdeContext {
   /** The topic's name. */
@@ -41,7 +43,7 @@ export interface AnySerde {
 /** What a serde deserializes when it is given the text instead of the bytes. @internal */
 export type TextReader = (text: string, context: SerdeContext) => unknown;
 
-const textReaders = new WeakMap<AnySerde["deserialize"], TextReader>();
+const textReaders = processWide("text readers", () => new WeakMap<AnySerde["deserialize"], TextReader>());
 
 /** Tells that `deserialize` is `read` of the text that its bytes are in UTF-8. @internal */
 export function readsText({ deserialize }: AnySerde, read: TextReader): void {
