@@ -15,6 +15,14 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
+/**
+ * How long to wait after the failure of a try, by its number from 0: `firstMs`, then twice as long each time, at most
+ * `longestMs`.
+ */
+export function backoff(firstMs: number, longestMs: number): (attempt: number) => number {
+  return (attempt) => Math.min(firstMs * 2 ** attempt, longestMs);
+}
+
 /** Whether `promise` settled within `ms` milliseconds. Its rejection counts as settled and stays its own. */
 export async function settlesWithin(promise: Promise<unknown>, ms: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
@@ -38,7 +46,11 @@ export async function settlesWithin(promise: Promise<unknown>, ms: number): Prom
  * Settles as `promise` does, or rejects with the signal's reason where that aborts first. What `promise` comes to
  * after that is nobody's: its rejection is no unhandled one.
  */
-export async function unlessAborted<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value> {
+export async function unlessAborted<Value>(
+  promise: Promise<Value>,
+  signal: AbortSignal | undefined,
+): Promise<Value> {
+  if (signal === undefined) return promise;
   const aborted = deferred<never>();
   const onAbort = (): void => {
     aborted.reject(signal.reason);

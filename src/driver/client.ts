@@ -13,7 +13,7 @@ import type {
   NativeProperties,
 } from "./native.js";
 import { version } from "../version.js";
-import { ignoreRejection, limitConcurrency, sleep } from "../waiting.js";
+import { ignoreRejection, limitConcurrency, sleep, unlessAborted } from "../waiting.js";
 
 /** What a kind of client adds to the common callbacks. */
 interface ClientCallbacks {
@@ -133,7 +133,6 @@ export class Client<Native extends NativeConnection> {
       this.#refused = reject;
     });
     ignoreRejection(refused);
-    const aborted = rejectOnAbort(signal);
     this.native.configureCallbacks(true, {
       global: { ...this.#callbacks.global, ...this.#tokenCallback() },
       topic: {},
@@ -145,13 +144,12 @@ export class Client<Native extends NativeConnection> {
       });
       this.#state = "open";
       startPolling();
-      await Promise.race([this.#probe(deadline), refused, aborted.promise]);
+      await unlessAborted(Promise.race([this.#probe(deadline), refused]), signal);
     } catch (error) {
       // The failure is the caller's to know at once; the native client goes in its own time.
       void this.disconnect();
       throw withOption(error);
     } finally {
-      aborted.stop();
       this.#refused = undefined;
     }
   }
@@ -344,30 +342,6 @@ function messageOf(cause: unknown): string {
   const message: unknown =
     typeof cause === "object" && cause !== null && "message" in cause ? cause.message : undefined;
   return typeof message === "string" ? message : describe(cause);
-}
-
-function rejectOnAbort(signal: AbortSignal | undefined): {
-  readonly promise: Promise<never>;
-  readonly stop: () => void;
-} {
-  let stop = (): void => undefined;
-  const promise = new Promise<never>((_, reject) => {
-    if (signal === undefined) return;
-    const onAbort = (): void => {
-      reject(signal.reason as Error);
-    };
-    signal.addEventListener("abort", onAbort, { once: true });
-    stop = () => {
-      signal.removeEventListener("abort", onAbort);
-    };
-  });
-  ignoreRejection(promise);
-  return {
-    promise,
-    stop: () => {
-      stop();
-    },
-  };
 }
 
 /** Keys and certificates that cannot be read are found out when connecting. */

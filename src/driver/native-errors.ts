@@ -7,6 +7,7 @@ import {
   ProducerFencedError,
   TimeoutError,
   type ErrorContext,
+  type KafkaErrorCode,
 } from "../errors.js";
 import { errorCodeOf, outcomeOf } from "./error-codes.js";
 import type { NativeError } from "./native.js";
@@ -111,6 +112,21 @@ function isRetriable(error: NativeError | Error, nativeCode: number): boolean | 
   const outcome = outcomeOf(nativeCode);
   return outcome === "unknown" ? undefined : outcome === "retriable";
 }
+
+/**
+ * Whether what a broker was asked may succeed later: what brokers say while they start, stop or change leaders has many
+ * codes, so it is whatever no permission or credential forbids. `lasting` are codes that stay for this question.
+ */
+export function isTransient(error: unknown, lasting: readonly KafkaErrorCode[] = []): error is KafkaError {
+  return (
+    error instanceof KafkaError &&
+    !(error instanceof AuthorizationError || error instanceof AuthenticationError) &&
+    !lasting.includes(error.code)
+  );
+}
+
+/** What asking a log again does not change. */
+export const lastingLogCodes: readonly KafkaErrorCode[] = ["UNKNOWN_TOPIC", "CONFIG", "FATAL", "CLOSED"];
 
 /** Kafka's error code of whatever the native client gave, -1 where it carries none. */
 function nativeCodeOf(error: NativeError | Error): number {

@@ -1,20 +1,19 @@
+import { isTransient } from "../driver/native-errors.js";
 import type { NativeConsumer } from "../driver/native-consumer.js";
 import type { OffsetLost } from "../driver/log-findings.js";
 import { KafkaError } from "../errors.js";
 import type { Logger } from "../logger.js";
 import { topicPartitionOf } from "../offsets.js";
 import type { ClientTelemetry } from "../telemetry/client-telemetry.js";
-import { sleep } from "../waiting.js";
+import { backoff, sleep } from "../waiting.js";
 import type { Assignment } from "./assignment.js";
 import type { Moves } from "./moves.js";
 import { describeReset, type LogRange, type OffsetReset, resetAfter, resetOf } from "./offset-reset.js";
 import type { ResolvedConsumerOptions } from "./options.js";
 import type { OwnedPartition } from "./owned-partition.js";
-import { throwUnlessPassing } from "./start-offsets.js";
 
 const questionTimeoutMs = 5_000;
-const firstPauseMs = 100;
-const longestPauseMs = 1_000;
+const pauseMs = backoff(100, 1_000);
 /** How often to look whether what was taken before a move is finished and committed. */
 const settlePauseMs = 20;
 
@@ -153,12 +152,12 @@ export class OffsetResets {
 
   /** The range of the log, asked for until a broker tells it; `undefined` where it is over before. */
   async #rangeOf(partition: OwnedPartition, isOver: () => boolean): Promise<LogRange | undefined> {
-    for (let pauseMs = firstPauseMs; !isOver(); pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
+    for (let attempt = 0; !isOver(); attempt += 1) {
       try {
         return await this.#host.native.watermarks(topicPartitionOf(partition), questionTimeoutMs);
       } catch (error) {
-        throwUnlessPassing(error);
-        await sleep(pauseMs);
+        if (!isTransient(error)) throw error;
+        await sleep(pauseMs(attempt));
       }
     }
     return undefined;

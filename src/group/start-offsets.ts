@@ -1,17 +1,17 @@
 import { logEnd, logStart } from "../driver/native-admin.js";
 import type { NativeConsumer } from "../driver/native-consumer.js";
 import type { NativeOffset } from "../driver/native.js";
-import { AuthenticationError, AuthorizationError, KafkaError } from "../errors.js";
-import { limitConcurrency, sleep } from "../waiting.js";
+import { isTransient } from "../driver/native-errors.js";
+import { KafkaError } from "../errors.js";
+import { backoff, limitConcurrency, sleep } from "../waiting.js";
 import { topicPartitionOf, type TopicPartition } from "../offsets.js";
 
 const committedTimeoutMs = 5_000;
 const endTimeoutMs = 2_000;
 /** How long the others wait for partitions whose ends are not told at once: just made, they have no leader yet. */
 const patienceMs = 1_000;
-const firstPauseMs = 100;
 /** What is written while a leader is back and not asked again yet is passed over. */
-const longestPauseMs = 500;
+const pauseMs = backoff(100, 500);
 /** Each question holds one of libuv's four threads until it is answered. */
 const questionsAtATime = 2;
 
@@ -62,7 +62,7 @@ export async function askEnds<Partition extends TopicPartition>(
 ): Promise<void> {
   const deadline = performance.now() + withinMs;
   const ask = (partitions: readonly Partition[]): Promise<boolean> => askOnce(source, partitions, onEnd);
-  for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
+  for (let attempt = 0; ; attempt += 1) {
     if (!(await ask(wanted()))) {
       const limited = limitConcurrency(questionsAtATime);
       const groups = await byLeader(source, wanted);
@@ -70,8 +70,8 @@ export async function askEnds<Partition extends TopicPartition>(
         groups.map((partitions) => limited(async () => wanted().length > 0 && ask(partitions))),
       );
     }
-    if (wanted().length === 0 || performance.now() + pauseMs > deadline) return;
-    await sleep(pauseMs);
+    if (wanted().length === 0 || performance.now() + pauseMs(attempt) > deadline) return;
+    await sleep(pauseMs(attempt));
   }
 }
 
@@ -81,13 +81,13 @@ async function uncommitted(
   partitions: readonly TopicPartition[],
   isOver: () => boolean,
 ): Promise<readonly TopicPartition[]> {
-  for (let pauseMs = firstPauseMs; !isOver(); pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
+  for (let attempt = 0; !isOver(); attempt += 1) {
     try {
       const committed = await source.committed(partitions.map(topicPartitionOf), committedTimeoutMs);
       return committed.filter(({ offset }) => offset < 0).map(topicPartitionOf);
     } catch (error) {
-      throwUnlessPassing(error);
-      await sleep(pauseMs);
+      if (!isTransient(error)) throw error;
+      await sleep(pauseMs(attempt));
     }
   }
   return [];
@@ -104,12 +104,13 @@ async function askOnce<Partition extends TopicPartition>(
     const ends = await source.ends(partitions.map(topicPartitionOf), endTimeoutMs);
     partitions.forEach((partition, index) => {
       const end = ends[index];
-      if (end instanceof KafkaError) throwUnlessPassing(end);
-      else if (end !== undefined && end >= 0) onEnd(partition, end);
+      if (end instanceof KafkaError) {
+        if (!isTransient(end)) throw end;
+      } else if (end !== undefined && end >= 0) onEnd(partition, end);
     });
     return true;
   } catch (error) {
-    throwUnlessPassing(error);
+    if (!isTransient(error)) throw error;
     return false;
   }
 }
@@ -125,7 +126,7 @@ async function byLeader<Partition extends TopicPartition>(
     try {
       if (partitions.length > 0) leaders = await source.leadersOf(topic, endTimeoutMs);
     } catch (error) {
-      throwUnlessPassing(error);
+      if (!isTransient(error)) throw error;
     }
     for (const partition of partitions) {
       const leader = leaders?.get(partition.partition);
@@ -139,13 +140,4 @@ async function byLeader<Partition extends TopicPartition>(
 
 function at(partitions: Iterable<TopicPartition>, offset: number): NativeOffset[] {
   return Array.from(partitions, (partition) => ({ ...partition, offset }));
-}
-
-/** Throws what is refused now and would be refused the next time too. */
-export function throwUnlessPassing(error: unknown): void {
-  const isPassing =
-    error instanceof KafkaError &&
-    !(error instanceof AuthorizationError) &&
-    !(error instanceof AuthenticationError);
-  if (!isPassing) throw error;
 }

@@ -6,7 +6,7 @@ import type { ClientConfig } from "../driver/client-config.js";
 import { ClosedError, type KafkaError, ProducerFencedError } from "../errors.js";
 import { TransactionFailure } from "../transactions/transaction-failure.js";
 import { TransactionRunner } from "../transactions/transaction-runner.js";
-import { settlesWithin, sleep } from "../waiting.js";
+import { backoff, settlesWithin, sleep } from "../waiting.js";
 import type { Tasks } from "../state/tasks.js";
 import type { TaskChanges } from "../state/task.js";
 import type { TransactionRecord } from "../transactions/transaction-records.js";
@@ -20,7 +20,7 @@ import { TransactionClock } from "./transaction-clock.js";
 
 /** How long an aborted call may take to notice. */
 const graceMs = 250;
-const longestPauseMs = 1_000;
+const pauseMs = backoff(25, 1_000);
 const stuckTimeoutMs = 30_000;
 const producerCloseMs = 5_000;
 const startTimeoutMs = 60_000;
@@ -242,8 +242,7 @@ export class ExactlyOnceLoop {
   async #renew(): Promise<void> {
     if (this.#isOver()) return;
     const { signal } = this.#giveUp;
-    if (this.#failures > 1)
-      await sleep(Math.min(25 * 2 ** Math.min(this.#failures, 6), longestPauseMs), signal);
+    if (this.#failures > 1) await sleep(pauseMs(this.#failures), signal);
     // A new producer first: its start ends the transaction that the committed offsets may depend on.
     if (!this.#runner.isOpen) await this.#runner.open(signal, patiently);
     const { failure } = this.sessions;

@@ -2,12 +2,12 @@ import type { GroupSession } from "../group/group-session.js";
 import type { OwnedPartition } from "../group/owned-partition.js";
 import { AuthenticationError, AuthorizationError, KafkaError } from "../errors.js";
 import type { Logger } from "../logger.js";
-import { sleep } from "../waiting.js";
+import { backoff, sleep } from "../waiting.js";
 
 /** Losing more consumers than this within the time below means that another instance uses the same id. */
 const maxReplacements = 5;
 const replacementsWithinMs = 60_000;
-const longestPauseMs = 2_000;
+const pauseMs = backoff(200, 2_000);
 
 /** What of a session its replacement needs. */
 export type Replaceable = Pick<GroupSession, "partitions" | "start" | "stop" | "prepareFor">;
@@ -88,7 +88,7 @@ export class ReplaceableSession<Session extends Replaceable> {
         await this.#current.stop();
         if (!(error instanceof KafkaError) || !error.retriable) throw error;
         this.#logger.info(`the new consumer has not started: ${error.message}`);
-        await sleep(Math.min(200 * 2 ** Math.min(attempt, 6), longestPauseMs), signal);
+        await sleep(pauseMs(attempt), signal);
       }
     }
   }

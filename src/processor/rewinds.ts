@@ -4,10 +4,10 @@ import type { NativeConsumer } from "../driver/native-consumer.js";
 import { KafkaError } from "../errors.js";
 import type { Logger } from "../logger.js";
 import { topicPartitionOf } from "../offsets.js";
-import { sleep } from "../waiting.js";
+import { backoff, sleep } from "../waiting.js";
 
 const committedTimeoutMs = 5_000;
-const longestPauseMs = 1_000;
+const pauseMs = backoff(100, 1_000);
 const maxAttempts = 10;
 
 /** The session whose partitions are moved. */
@@ -93,7 +93,7 @@ export class Rewinds {
         if (!(error instanceof KafkaError)) throw error;
         this.#logger.info(`the committed offsets are not known yet: ${error.message}`);
         if (attempt >= maxAttempts) return error;
-        await sleep(Math.min(100 * 2 ** Math.min(attempt, 6), longestPauseMs), signal);
+        await sleep(pauseMs(attempt), signal);
       }
     }
   }

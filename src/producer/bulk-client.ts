@@ -3,13 +3,12 @@ import { NativeProducer } from "../driver/native-producer.js";
 import type { OnReport } from "../driver/produce-path.js";
 import type { KafkaError } from "../errors.js";
 import type { EncodedRecord } from "../record.js";
-import { sleep } from "../waiting.js";
+import { backoff, sleep } from "../waiting.js";
 import type { ResolvedProducerOptions } from "./options.js";
 import { deadError, recordError } from "./record-errors.js";
 import { untilReported } from "./reports.js";
 
-const firstFlushPauseMs = 1;
-const longestFlushPauseMs = 20;
+const flushPauseMs = backoff(1, 20);
 
 /**
  * A native client that reports failures alone: a report costs more than twice what the rest of a record does.
@@ -70,9 +69,9 @@ export class BulkClient {
 
   /** Waits until nothing is on its way, and every failure has been told. `false` where `isOver` came first. */
   async drain(isOver: () => boolean): Promise<boolean> {
-    for (let pauseMs = firstFlushPauseMs; !(await this.#isFlushed()); pauseMs *= 2) {
+    for (let attempt = 0; !(await this.#isFlushed()); attempt += 1) {
       if (isOver()) return false;
-      await sleep(Math.min(pauseMs, longestFlushPauseMs));
+      await sleep(flushPauseMs(attempt));
     }
     // What failed last is reported in the next turns of the event loop.
     await untilReported(() => this.#failures);

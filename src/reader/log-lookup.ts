@@ -1,13 +1,7 @@
+import { isTransient, lastingLogCodes } from "../driver/native-errors.js";
 import { logEnd, logStart } from "../driver/native-admin.js";
 import type { NativeConsumer } from "../driver/native-consumer.js";
-import {
-  AuthenticationError,
-  AuthorizationError,
-  ConnectionError,
-  KafkaError,
-  type KafkaErrorCode,
-  TimeoutError,
-} from "../errors.js";
+import { ConnectionError, KafkaError, TimeoutError } from "../errors.js";
 import type { Logger } from "../logger.js";
 import type { TopicPartition } from "../offsets.js";
 import { sleep } from "../waiting.js";
@@ -79,7 +73,7 @@ export class LogLookup {
       try {
         return await this.#offsetsAt(places, logEnd);
       } catch (error) {
-        if (!isPassing(error) || this.#signal.aborted) throw error;
+        if (!isTransient(error, lastingLogCodes) || this.#signal.aborted) throw error;
         await sleep(250, signal);
       }
     }
@@ -97,7 +91,7 @@ export class LogLookup {
           ...partitions.map((partition) => ({ topic, partition })).filter((place) => !isKnown(place)),
         );
       } catch (error) {
-        if (!isPassing(error)) throw error;
+        if (!isTransient(error, lastingLogCodes)) throw error;
         this.#logger.info("read: looking for new partitions failed and is repeated", { error });
       }
     }
@@ -139,7 +133,7 @@ export class LogLookup {
       try {
         return await ask();
       } catch (error) {
-        if (!isPassing(error) || this.#signal.aborted) throw error;
+        if (!isTransient(error, lastingLogCodes) || this.#signal.aborted) throw error;
         if (Date.now() >= deadline) throw this.#waitedFor(error);
         this.#logger.info(`read: ${error.message}; asking again`, { topics: this.#topics });
         await sleep(250, this.#signal);
@@ -154,14 +148,3 @@ export class LogLookup {
     return new TimeoutError(message, { cause, nativeCode: cause.nativeCode });
   }
 }
-
-/** Whether it may be over in a while: what brokers say while they start, stop or hand over has many codes. */
-function isPassing(error: unknown): error is KafkaError {
-  return (
-    error instanceof KafkaError &&
-    !(error instanceof AuthorizationError || error instanceof AuthenticationError) &&
-    !lastingCodes.includes(error.code)
-  );
-}
-
-const lastingCodes: readonly KafkaErrorCode[] = ["UNKNOWN_TOPIC", "CONFIG", "FATAL", "CLOSED"];

@@ -6,11 +6,10 @@ import {
   KafkaError,
   TimeoutError,
 } from "../errors.js";
-import { sleep } from "../waiting.js";
+import { backoff, sleep } from "../waiting.js";
 import type { ResolvedRegistryOptions } from "./options.js";
 
-const firstDelayMs = 100;
-const longestDelayMs = 2_000;
+const roundDelayMs = backoff(100, 2_000);
 /** With less time than this left nothing is tried again. */
 const shortestTryMs = 50;
 const mediaType = "application/vnd.schemaregistry.v1+json";
@@ -74,8 +73,7 @@ export class Requests {
         this.#preferred += 1;
         // Every address has its turn before the first wait.
         const round = Math.floor(attempt / urls.length);
-        const delayMs =
-          attempt % urls.length === 0 ? Math.min(firstDelayMs * 2 ** (round - 1), longestDelayMs) : 0;
+        const delayMs = attempt % urls.length === 0 ? roundDelayMs(round - 1) : 0;
         if (performance.now() + delayMs + shortestTryMs > deadline) throw error;
         await sleep(delayMs);
       }

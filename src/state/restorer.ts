@@ -1,8 +1,9 @@
+import { isTransient, lastingLogCodes } from "../driver/native-errors.js";
 import type { ClientConfig } from "../driver/client-config.js";
 import { logEnd, logStart, NativeAdmin } from "../driver/native-admin.js";
 import type { NativeConsumer } from "../driver/native-consumer.js";
 import type { NativeOffset } from "../driver/native.js";
-import { AuthenticationError, AuthorizationError, KafkaError } from "../errors.js";
+import { KafkaError } from "../errors.js";
 import { topicPartitionOf, type TopicPartition } from "../offsets.js";
 import { LogSource } from "../reader/log-source.js";
 import { resolveReadOptions } from "../reader/options.js";
@@ -89,7 +90,7 @@ export class Restorer {
         await this.#restore(wanted, signal, restored);
       } catch (error) {
         signal.throwIfAborted();
-        if (!isPassing(error)) throw error;
+        if (!isTransient(error, lastingLogCodes)) throw error;
         this.#host.config.logger.info(`restoring is tried again: ${error.message}`, {
           groupId: this.#host.groupId,
         });
@@ -287,12 +288,4 @@ function isRead(task: Task, readings: ReadonlyMap<string, Reading>): boolean {
 
 function idOfPartition(topic: string, partition: number): string {
   return `${topic}/${partition}`;
-}
-
-function isPassing(error: unknown): error is KafkaError {
-  return (
-    error instanceof KafkaError &&
-    !(error instanceof AuthorizationError || error instanceof AuthenticationError) &&
-    !["UNKNOWN_TOPIC", "CONFIG", "FATAL", "CLOSED"].includes(error.code)
-  );
 }

@@ -5,7 +5,7 @@ import type { NativeOffset } from "../driver/native.js";
 import { ClosedError, type KafkaError, ProducerFencedError } from "../errors.js";
 import { retryTransactionalIdPrefix } from "../failure/topic-names.js";
 import type { EncodedRecord } from "../record.js";
-import { deferred, type Deferred, sleep } from "../waiting.js";
+import { backoff, deferred, type Deferred, sleep } from "../waiting.js";
 import { resolveProducerOptions } from "../producer/options.js";
 import { SendCall } from "../producer/send-call.js";
 import { Sender } from "../producer/sender.js";
@@ -20,7 +20,7 @@ const transactionTimeoutMs = 10_000;
 /** How long a record is tried to be written before its failure stops the consumer, in milliseconds. */
 const giveUpAfterMs = 60_000;
 const committedTimeoutMs = 5_000;
-const longestPauseMs = 1_000;
+const pauseMs = backoff(50, 1_000);
 const closeTimeoutMs = 5_000;
 /** A dead letter is larger than the record that failed, and only its topic limits how large. */
 const maxRecordBytes = 100_000_000;
@@ -133,7 +133,7 @@ export class TransactionPolicyWriter {
       } catch (error) {
         if (!(error instanceof TransactionFailure)) throw error;
         moves = await this.#afterFailure(error, moves, first.consumer, deadline);
-        await sleep(Math.min(50 * 2 ** Math.min(attempt, 8), longestPauseMs), this.#closing.signal);
+        await sleep(pauseMs(attempt), this.#closing.signal);
       }
     }
   }

@@ -2,7 +2,7 @@ import { nativeCodes } from "../driver/native-errors.js";
 import { type NativeProducer, transactionFlagsOf } from "../driver/native-producer.js";
 import { KafkaError, TimeoutError } from "../errors.js";
 import type { Logger } from "../logger.js";
-import { settlesWithin, sleep } from "../waiting.js";
+import { backoff, settlesWithin, sleep } from "../waiting.js";
 import { TransactionFailure } from "./transaction-failure.js";
 import { type CallFailure, remedyOf, remedyWhenLate, type TransactionCall } from "./transaction-outcome.js";
 
@@ -14,8 +14,7 @@ export const initTimeoutMs = 10_000;
 const stuckAfterMs = 5_000;
 /** Where the process was busy or stopped, the timer that is late comes before the answers which are waiting. */
 const lateTimerMs = 2_000;
-const firstPauseMs = 50;
-const longestPauseMs = 1_000;
+const pauseMs = backoff(50, 1_000);
 
 const noFlags = { isFatal: false, isRetriable: false, isTxnRequiresAbort: false } as const;
 
@@ -77,7 +76,7 @@ export class TransactionCalls {
         code: failure.code,
       });
       if (remedy === "repeat" && Date.now() < deadline) {
-        await sleep(Math.min(firstPauseMs * 2 ** Math.min(attempt, 8), longestPauseMs));
+        await sleep(pauseMs(attempt));
         continue;
       }
       // A request that was answered at once, at the first try, was not made twice.

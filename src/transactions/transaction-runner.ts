@@ -5,7 +5,7 @@ import { NativeProducer } from "../driver/native-producer.js";
 import type { NativeOffset } from "../driver/native.js";
 import { ClosedError, ConfigError, KafkaError, TransactionAbortedError } from "../errors.js";
 import type { EncodedRecord } from "../record.js";
-import { settlesWithin, sleep } from "../waiting.js";
+import { backoff, settlesWithin, sleep } from "../waiting.js";
 import { untilReported } from "../producer/reports.js";
 import { callTimeoutMs, initTimeoutMs, TransactionCalls } from "./transaction-calls.js";
 import { type RolledBack, TransactionFailure } from "./transaction-failure.js";
@@ -13,6 +13,7 @@ import type { ResolvedTransactionOptions } from "./transaction-options.js";
 import { isPermanent, type TransactionCall } from "./transaction-outcome.js";
 import { TransactionRecords } from "./transaction-records.js";
 
+const openPauseMs = backoff(200, 2_000);
 /** How long after the transaction's own time a commit is still asked for. */
 const commitGraceMs = 5_000;
 /** The broker's clock may differ by so much from this machine's. */
@@ -87,7 +88,7 @@ export class TransactionRunner {
         const failure = this.#initFailure(error);
         if (failure.remedy === "stop" || Date.now() >= deadline || !(isConnected || isPatient)) throw failure;
         this.#config.logger.info(`${this.#what}: another try after: ${failure.message}`);
-        await sleep(Math.min(200 * 2 ** Math.min(attempt, 8), 2_000), signal);
+        await sleep(openPauseMs(attempt), signal);
       }
     }
   }
