@@ -70,6 +70,7 @@ export function protobuf<Schema extends DescMessage>(
   };
   const readerFor = (written: RegistrySchema, id: number): Reader => {
     const file = fileIn(written);
+    const counted = fileIn(written, true);
     /** The paths seen to lead to this message, as they are written. No path is the beginning of another. */
     const fitting: Buffer[] = [];
     return (bytes) => {
@@ -77,7 +78,7 @@ export function protobuf<Schema extends DescMessage>(
       if (path === undefined) {
         const { indexes, bodyAt } = readIndexes(bytes);
         const name = messageAt(file, indexes);
-        if (name !== typeName)
+        if (name !== typeName && messageAt(counted, indexes) !== typeName)
           throw new SerdeFailure(
             `it holds a ${name ?? "message that is not in its schema"} (schema id ${id}), not a ${typeName}`,
           );
@@ -144,19 +145,23 @@ function ownIndexes(schema: DescMessage): readonly number[] {
   return [...ownIndexes(parent), parent.nestedMessages.indexOf(schema)];
 }
 
-/** The messages of a schema, which is the text of a .proto file, or its descriptor in base64. */
-function fileIn({ schema, schemaType }: RegistrySchema): ProtoFile {
+/**
+ * The messages of a schema, which is the text of a .proto file, or its descriptor in base64.
+ *
+ * @param countsEntries - whether the entries of map fields have an index, as Python counts, which registers descriptors
+ */
+function fileIn({ schema, schemaType }: RegistrySchema, countsEntries = false): ProtoFile {
   if (schemaType !== "PROTOBUF")
     throw new SerdeFailure(`its schema is one of ${schemaType}, not of protobuf`);
   if (!/^[A-Za-z0-9+/]+=*$/.test(schema)) return parseProto(schema);
   const file = loadBufbuild().fromBinary(fileDescriptor(), Buffer.from(schema, "base64"));
-  return { package: file.package, messages: file.messageType.map(messageOf) };
+  return { package: file.package, messages: file.messageType.map((each) => messageOf(each, countsEntries)) };
 }
 
-function messageOf({ name, nestedType }: wellKnown.DescriptorProto): ProtoMessage {
-  // The entries of a map field are messages only in the descriptor; no index counts them.
-  const nested = nestedType.filter(({ options }) => options?.mapEntry !== true);
-  return { name, nested: nested.map(messageOf) };
+function messageOf({ name, nestedType }: wellKnown.DescriptorProto, countsEntries: boolean): ProtoMessage {
+  // The entries of a map field are messages only in the descriptor; of all serializers only Python's counts them.
+  const nested = nestedType.filter(({ options }) => countsEntries || options?.mapEntry !== true);
+  return { name, nested: nested.map((each) => messageOf(each, countsEntries)) };
 }
 
 function loadBufbuild(): typeof bufbuild {

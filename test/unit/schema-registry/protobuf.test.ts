@@ -1,5 +1,5 @@
-import { create, toBinary } from "@bufbuild/protobuf";
-import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
+import { clone, create, toBinary } from "@bufbuild/protobuf";
+import { DescriptorProtoSchema, FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { ConfigError } from "../../../src/errors.js";
 import { protobuf } from "../../../src/schema-registry/protobuf.js";
@@ -28,6 +28,23 @@ const textOf = (file: string): string => `syntax = "proto3"; package school; ${f
 /** Ann's bytes behind an id and the path of indexes that a client writes. */
 const written = (id: number, path: string): Buffer =>
   Buffer.concat([Buffer.from([0, 0, 0, 0, id]), Buffer.from(path, "hex"), toBinary(StudentSchema, ann)]);
+
+test("reads a message behind the entries of a map field, which Python counts and others do not", async () => {
+  const file = clone(FileDescriptorProtoSchema, StudentSchema.file.proto);
+  const student = file.messageType.find(({ name }) => name === "Student");
+  const entries = create(DescriptorProtoSchema, { name: "TagsEntry", options: { mapEntry: true } });
+  student?.nestedType.unshift(entries);
+  const schema = Buffer.from(toBinary(FileDescriptorProtoSchema, file)).toString("base64");
+  const city = toBinary(Student_AddressSchema, create(Student_AddressSchema, { city: "B" }));
+  const registered = {
+    schemaOf: async () => Promise.resolve({ schema, schemaType: "PROTOBUF", references: [] }),
+  };
+  const addresses = protobuf(registered as unknown as ReturnType<typeof registry>, Student_AddressSchema);
+  for (const path of ["040200", "040202"]) {
+    const bytes = Buffer.concat([Buffer.from([0, 0, 0, 0, 1]), Buffer.from(path, "hex"), city]);
+    expect(await addresses.deserialize(bytes, value)).toMatchObject({ city: "B" });
+  }
+});
 
 describe("writing", () => {
   test("is the magic byte, the id, the path to the message and its bytes", async () => {
