@@ -32,7 +32,7 @@ const mayImport = {
     ...["group", "producer", "transactions", "consumer", "processor", "admin"],
   ],
   testing: ["driver"],
-  opentelemetry: ["telemetry"],
+  opentelemetry: ["options", "telemetry"],
   "schema-registry": ["options", "serde"],
   // A program of its own on top of everything.
   cli: ["serde"],

@@ -14,9 +14,12 @@ process.on("exit", () => rmSync(app, { recursive: true, force: true }));
 const typed = `
 import { bytes, defineTopic, Kafka, type ValueOf } from "typed-kafka";
 import { jsonSchema, schemaRegistry } from "typed-kafka/schema-registry";
+import type { AssignmentChange, Telemetry } from "typed-kafka/telemetry";
 import { startEmbeddedKafka } from "typed-kafka/testing";
 import { z } from "zod";
 
+const assigned: AssignmentChange[] = [];
+const telemetry: Telemetry = { onRebalance: (change) => void assigned.push(change) };
 const students = defineTopic("students", { value: z.object({ id: z.number(), name: z.string() }) });
 const registry = schemaRegistry({ url: "http://localhost:8081" });
 const registered = defineTopic("registered", { value: jsonSchema(registry, z.object({ id: z.int() })) });
@@ -30,7 +33,7 @@ const student: ValueOf<typeof students> = { id: 1, name: "Samwel" };
 
 export async function main(): Promise<void> {
   const embedded = await startEmbeddedKafka();
-  const kafka = new Kafka({ brokers: embedded.brokers });
+  const kafka = new Kafka({ brokers: embedded.brokers, telemetry });
   await kafka.producer().send(students, { value: student });
   // @ts-expect-error a field of another type
   await kafka.producer().send(students, { value: { id: "1", name: "Samwel" } });
@@ -97,6 +100,7 @@ const requires = `
 const { defineTopic, Kafka } = require("typed-kafka");
 const { avro } = require("typed-kafka/schema-registry");
 const { startEmbeddedKafka } = require("typed-kafka/testing");
+require("typed-kafka/telemetry");
 const { z } = require("zod");
 
 async function main() {

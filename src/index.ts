@@ -11,22 +11,6 @@ export type { OAuthToken } from "./driver/client-config.js";
 export type { BrokersHealth, ClientHealth, FastPathHealth, Health } from "./health.js";
 export type { HealthOptions } from "./preflight/broker-probe.js";
 export { consoleLogger, type LogFields, type Logger } from "./logger.js";
-export type { Hook, Operation, Telemetry, TelemetryClient } from "./telemetry/telemetry.js";
-export type {
-  CommitActivity,
-  Ended,
-  FailureEvent,
-  KnownLag,
-  MemberActivity,
-  OffsetResetEvent,
-  ProcessActivity,
-  ProcessedRecord,
-  RebalancedEvent,
-  SendActivity,
-  SendEnded,
-  TransactionActivity,
-  TransactionEnded,
-} from "./telemetry/activities.js";
 
 export { defineTopic } from "./topic.js";
 export {

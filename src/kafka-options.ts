@@ -74,7 +74,10 @@ export const kafkaSpecs = {
     property: "metadata.max.age.ms",
     kafkajs: "metadataMaxAge",
   }),
-  logger: custom<Logger, Logger>("object", checkLogger, { kafkajs: "logCreator" }),
+  logger: custom<Logger, Logger>("object", checkLogger, {
+    absent: "warnings and errors to the console",
+    kafkajs: "logCreator",
+  }),
   telemetry: custom<Telemetry>("object", checkTelemetry),
   librdkafka: custom<NonNullable<KafkaOptions["librdkafka"]>, NativeProperties>("object", checkPassedThrough),
 } satisfies OptionSpecs<KafkaOptions>;
@@ -94,6 +97,7 @@ const ownedProperties = new Map<string, string>([
   ["sasl.username", "use the option `sasl`"],
   ["sasl.password", "use the option `sasl`"],
   ["topic.metadata.refresh.interval.ms", "use the option `metadataMaxAgeMs`"],
+  ["auto.offset.reset", "use the options `from` and `onOffsetOutOfRange` of `consumer`"],
   ["heartbeat.interval.ms", "it follows the option `sessionTimeoutMs` of `consumer`"],
   ["message.timeout.ms", "use the option `deliveryTimeoutMs` of `producer`"],
   ["queue.buffering.max.ms", "use the option `lingerMs` of `producer`"],

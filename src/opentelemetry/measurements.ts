@@ -13,7 +13,7 @@ import type {
   MemberActivity,
   OffsetResetEvent,
   ProcessActivity,
-  RebalancedEvent,
+  AssignmentChange,
   SendActivity,
   SendEnded,
   TransactionEnded,
@@ -116,7 +116,7 @@ export class Measurements {
     });
   }
 
-  rebalanced({ groupId, type }: RebalancedEvent): void {
+  rebalanced({ groupId, type }: AssignmentChange): void {
     this.#instruments().rebalances.add(1, {
       "messaging.system": "kafka",
       "messaging.consumer.group.name": groupId,

@@ -5,6 +5,9 @@ import {
   trace,
   type TracerProvider,
 } from "@opentelemetry/api";
+import { checkOptions } from "../options/check-options.js";
+import { flag, unchecked } from "../options/kinds.js";
+import type { OptionSpecs } from "../options/spec.js";
 import type { Ended } from "../telemetry/activities.js";
 import type { Operation, Telemetry } from "../telemetry/telemetry.js";
 import { version } from "../version.js";
@@ -27,6 +30,14 @@ export interface OpenTelemetryOptions {
   readonly recordKeys?: boolean | undefined;
 }
 
+/** The options of `openTelemetry`. */
+export const openTelemetrySpecs = {
+  tracerProvider: unchecked<TracerProvider>("object", { absent: "the global one" }),
+  meterProvider: unchecked<MeterProvider>("object", { absent: "the global one" }),
+  propagator: unchecked<TextMapPropagator>("object", { absent: "the global one" }),
+  recordKeys: flag({ default: true }),
+} satisfies OptionSpecs<OpenTelemetryOptions>;
+
 /**
  * Spans and metrics of what the clients of a `Kafka` do, by OpenTelemetry's semantic conventions for messaging
  * (1.44). Traces go on from a producer to the handlers of its records through the records' headers.
@@ -35,11 +46,13 @@ export interface OpenTelemetryOptions {
  * ```ts
  * const kafka = new Kafka({ brokers: "localhost:9092", telemetry: openTelemetry() });
  * ```
+ * @throws `ConfigError` that names the option which is wrong
  */
 export function openTelemetry(options: OpenTelemetryOptions = {}): Telemetry {
-  const tracer = (options.tracerProvider ?? trace).getTracer(instrumentationName, version);
-  const spans = new Spans(tracer, options.propagator ?? propagation, options.recordKeys ?? true);
-  const measurements = new Measurements(options.meterProvider);
+  const given = checkOptions("OpenTelemetryOptions", options, openTelemetrySpecs);
+  const tracer = (given.tracerProvider ?? trace).getTracer(instrumentationName, version);
+  const spans = new Spans(tracer, given.propagator ?? propagation, given.recordKeys);
+  const measurements = new Measurements(given.meterProvider);
   return {
     onSend: (send, client) =>
       timed(spans.send(send, client), (ended, seconds) => measurements.sent(send, ended, seconds)),

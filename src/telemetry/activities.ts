@@ -85,8 +85,8 @@ export interface FailureEvent {
   readonly action: "retry" | "retry-topic" | "dead-letter" | "skip" | "fail";
 }
 
-/** Partitions that came or went, as {@link RebalanceEvent} tells it. */
-export interface RebalancedEvent {
+/** Partitions were assigned to a member of a group, or it has lost some. */
+export interface AssignmentChange {
   /** The consumer group's id. */
   readonly groupId: string;
   /** What happened. */

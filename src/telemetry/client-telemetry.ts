@@ -7,7 +7,7 @@ import type {
   MemberActivity,
   OffsetResetEvent,
   ProcessActivity,
-  RebalancedEvent,
+  AssignmentChange,
   SendActivity,
   SendEnded,
   TransactionActivity,
@@ -48,7 +48,7 @@ export class ClientTelemetry {
     this.#attempt("onFailure", () => this.#telemetry.onFailure?.(event, this.#client));
   }
 
-  onRebalance(event: RebalancedEvent): void {
+  onRebalance(event: AssignmentChange): void {
     this.#attempt("onRebalance", () => this.#telemetry.onRebalance?.(event, this.#client));
   }
 

@@ -7,7 +7,7 @@ import type {
   MemberActivity,
   OffsetResetEvent,
   ProcessActivity,
-  RebalancedEvent,
+  AssignmentChange,
   SendActivity,
   SendEnded,
   TransactionActivity,
@@ -45,7 +45,7 @@ export interface Telemetry {
   /** A record failed, and the failure policy has decided what becomes of it. */
   readonly onFailure?: Hook<FailureEvent, void>;
   /** Partitions were assigned to a member of a group, or taken from it. */
-  readonly onRebalance?: Hook<RebalancedEvent, void>;
+  readonly onRebalance?: Hook<AssignmentChange, void>;
   /** The log does not have a group's next offset in a partition, and the member goes on elsewhere. */
   readonly onOffsetReset?: Hook<OffsetResetEvent, void>;
   /** A member of a group begins. What this returns is called when the member has ended. */

@@ -1,6 +1,7 @@
 import native from "@confluentinc/kafka-javascript";
 import { afterAll, describe, expect, inject, test } from "vitest";
-import { Kafka, type KafkaError, type OffsetResetEvent } from "typed-kafka";
+import { Kafka, type KafkaError } from "typed-kafka";
+import type { OffsetResetEvent } from "typed-kafka/telemetry";
 import { committedOffsets, textTopic, until, within } from "../support/consuming.js";
 import { silent } from "../support/silent.js";
 import { createTopic, uniqueName } from "../support/topics.js";

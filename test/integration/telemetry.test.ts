@@ -1,4 +1,5 @@
-import { Kafka, type Telemetry } from "typed-kafka";
+import { Kafka } from "typed-kafka";
+import type { Telemetry } from "typed-kafka/telemetry";
 import { expect, inject, test } from "vitest";
 import { until } from "../support/consuming.js";
 import { silent } from "../support/silent.js";

@@ -1,0 +1,23 @@
+/**
+ * The types of what a `Kafka` tells its `telemetry`: for those who make traces, metrics or counters of their own.
+ * Types alone; nothing is loaded at run time.
+ *
+ * @module typed-kafka/telemetry
+ */
+
+export type { Hook, Operation, Telemetry, TelemetryClient } from "./telemetry.js";
+export type {
+  AssignmentChange,
+  CommitActivity,
+  Ended,
+  FailureEvent,
+  KnownLag,
+  MemberActivity,
+  OffsetResetEvent,
+  ProcessActivity,
+  ProcessedRecord,
+  SendActivity,
+  SendEnded,
+  TransactionActivity,
+  TransactionEnded,
+} from "./activities.js";
