@@ -3,7 +3,7 @@ import { drainHandlers } from "../delivery/drain-handlers.js";
 import { GroupSession } from "../group/group-session.js";
 import type { OwnedPartition } from "../group/owned-partition.js";
 import type { ClientConfig } from "../driver/client-config.js";
-import { ClosedError, type KafkaError, ProducerFencedError } from "../errors.js";
+import { ClosedError, type KafkaError } from "../errors.js";
 import { TransactionFailure } from "../transactions/transaction-failure.js";
 import { TransactionRunner } from "../transactions/transaction-runner.js";
 import { backoff, settlesWithin, sleep } from "../waiting.js";
@@ -14,6 +14,7 @@ import { Intake } from "./intake.js";
 import { commitActivity, observedCommit } from "./observed-commit.js";
 import type { ResolvedProcessorOptions } from "./options.js";
 import type { ProcessorFailures } from "./processor-failures.js";
+import { reasonToStop } from "./reason-to-stop.js";
 import { failsAgain, ReplaceableSession } from "./replaceable-session.js";
 import { Rewinds } from "./rewinds.js";
 import { TransactionClock } from "./transaction-clock.js";
@@ -47,7 +48,6 @@ export class ExactlyOnceLoop {
   readonly #onFailure: (error: unknown) => void;
   readonly #runner: TransactionRunner;
   readonly #intake: Intake;
-  readonly #rewinds: Rewinds;
   readonly #clock: TransactionClock;
   readonly #tasks: Tasks | undefined;
   readonly #policy: ProcessorFailures | undefined;
@@ -72,14 +72,19 @@ export class ExactlyOnceLoop {
     this.#options = options;
     this.#onFailure = onFailure;
     this.#runner = new TransactionRunner(config, options.transaction);
-    this.#rewinds = new Rewinds(config.logger);
     this.#clock = new TransactionClock(options.commitIntervalMs);
-    this.#intake = new Intake(this.#runner, this.#rewinds, this.#clock, options.maxTransactionRecords, {
-      partitions: () => this.sessions.current.partitions,
-      onReady: (partition) => this.#delivery?.offer(partition),
-      onReadAgain: (partition) => tasks?.readAgain(partition) ?? [],
-      callLimit: failures && (() => failures.outputs.callLimit),
-    });
+    this.#intake = new Intake(
+      this.#runner,
+      new Rewinds(config.logger),
+      this.#clock,
+      options.maxTransactionRecords,
+      {
+        partitions: () => this.sessions.current.partitions,
+        onReady: (partition) => this.#delivery?.offer(partition),
+        onReadAgain: (partition) => tasks?.readAgain(partition) ?? [],
+        callLimit: failures && (() => failures.outputs.callLimit),
+      },
+    );
     this.sessions = new ReplaceableSession(config.logger, options.consumer.groupId, {
       make: (onFailure) =>
         new GroupSession(config, options.consumer, topics, {
@@ -228,14 +233,10 @@ export class ExactlyOnceLoop {
     const { calls } = this.#intake;
     this.#tasks?.rolledBack(this.#intake.transaction, failure.call === "commit");
     this.#intake.rollBack();
-    const { remedy, error, cause, isLasting } = await this.#runner.rollBack(failure);
-    if (remedy === "fenced")
-      throw new ProducerFencedError(
-        `${transactionalId}: another live instance uses this transactional id; give every instance its own`,
-        { cause: error, nativeCode: error.nativeCode, groupId: this.#options.consumer.groupId },
-      );
-    if (remedy === "stop") throw error;
-    if (isLasting && this.#policy?.refused(calls, cause) !== true) throw cause;
+    const rolledBack = await this.#runner.rollBack(failure);
+    const isDealtWith = rolledBack.isLasting && this.#policy?.refused(calls, rolledBack.cause) === true;
+    const reason = reasonToStop(rolledBack, this.#options, isDealtWith);
+    if (reason !== undefined) throw reason;
   }
 
   /** Between transactions, or in one without records: makes new, or moves, what must be before records make sense. */
@@ -247,21 +248,15 @@ export class ExactlyOnceLoop {
     if (!this.#runner.isOpen) await this.#runner.open(signal, patiently);
     const { failure } = this.sessions;
     if (failure !== undefined) await this.sessions.replace(failure, signal);
-    else if (this.#rewinds.areWanted) await this.#rewind();
+    else if (this.#intake.rewinds.areWanted) {
+      const unknown = await this.#intake.rewind(
+        this.sessions.current,
+        signal,
+        () => this.#isOver() || this.sessions.failure !== undefined,
+      );
+      if (unknown !== undefined) this.#sessionFailed(unknown);
+    }
     this.#tasks?.renew();
-  }
-
-  async #rewind(): Promise<void> {
-    const isOver = (): boolean => this.#isOver() || this.sessions.failure !== undefined;
-    const failure = await this.#rewinds.run(
-      this.sessions.current,
-      this.#giveUp.signal,
-      isOver,
-      (partition) => {
-        this.#intake.takeStart(partition);
-      },
-    );
-    if (failure !== undefined) this.#sessionFailed(failure);
   }
 
   #sessionFailed(error: KafkaError): void {
@@ -302,7 +297,7 @@ export class ExactlyOnceLoop {
 
   /** Whether the transaction is to be ended, or something is to be renewed. */
   #isDue(): boolean {
-    if (this.#isOver() || this.sessions.failure !== undefined || this.#rewinds.areWanted) return true;
+    if (this.#isOver() || this.sessions.failure !== undefined || this.#intake.rewinds.areWanted) return true;
     if (this.#intake.transaction.isEmpty()) return false;
     return this.#clock.isOver || this.#state === "ending" || this.#intake.isFull;
   }

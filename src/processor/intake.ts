@@ -3,7 +3,7 @@ import type { OwnedPartition } from "../group/owned-partition.js";
 import { KafkaError } from "../errors.js";
 import type { TransactionRunner } from "../transactions/transaction-runner.js";
 import { type Finished, HeldResults } from "./finished.js";
-import type { Rewinds } from "./rewinds.js";
+import type { Rewinds, RewoundSession } from "./rewinds.js";
 import type { TransactionClock } from "./transaction-clock.js";
 import { TransactionPartitions } from "./transaction-partitions.js";
 
@@ -32,8 +32,9 @@ export interface IntakeEvents {
 export class Intake {
   /** The partitions of the open transaction. */
   readonly transaction = new TransactionPartitions();
+  /** The partitions that are to be read again. */
+  readonly rewinds: Rewinds;
   readonly #runner: Pick<TransactionRunner, "send" | "isFull" | "drained">;
-  readonly #rewinds: Rewinds;
   readonly #clock: TransactionClock;
   readonly #maxRecords: number;
   readonly #events: IntakeEvents;
@@ -57,7 +58,7 @@ export class Intake {
     events: IntakeEvents,
   ) {
     this.#runner = runner;
-    this.#rewinds = rewinds;
+    this.rewinds = rewinds;
     this.#clock = clock;
     this.#maxRecords = maxRecords;
     this.#events = events;
@@ -128,10 +129,21 @@ export class Intake {
   /** Nothing of the partition is delivered, and nothing of it counts, until it is back at its committed offset. */
   readAgain(partition: OwnedPartition): void {
     this.#held.drop(partition);
-    if (!this.#rewinds.want(partition)) return;
+    if (!this.rewinds.want(partition)) return;
     for (const other of this.#events.onReadAgain(partition)) this.readAgain(other);
     this.#dropStale();
     this.#clock.ring();
+  }
+
+  /** Moves the partitions that are to be read again. Gives the error where their committed offsets cannot be found out. */
+  async rewind(
+    session: RewoundSession,
+    signal: AbortSignal,
+    isOver: () => boolean,
+  ): Promise<KafkaError | undefined> {
+    return this.rewinds.run(session, signal, isOver, (partition) => {
+      this.takeStart(partition);
+    });
   }
 
   /** The open transaction is rolled back: its records are read again. */
@@ -145,7 +157,7 @@ export class Intake {
   readonly end = (partitions: readonly OwnedPartition[]): void => {
     for (const partition of partitions) {
       this.#held.drop(partition);
-      this.#rewinds.forget(partition);
+      this.rewinds.forget(partition);
     }
     this.#dropStale();
     this.#throttle();
@@ -153,7 +165,7 @@ export class Intake {
 
   /** Records of the partition were fetched: sets whether they may be taken. */
   fetched(partition: OwnedPartition): void {
-    this.#rewinds.fetched(partition);
+    this.rewinds.fetched(partition);
     setThrottle(partition, this.#isTooFull(partition));
   }
 
@@ -254,7 +266,7 @@ export class Intake {
    * what it sent cannot be taken apart.
    */
   #stillCounts({ parts }: Finished): boolean {
-    const counts = ({ partition }: BatchPart): boolean => this.#rewinds.counts(partition);
+    const counts = ({ partition }: BatchPart): boolean => this.rewinds.counts(partition);
     if (parts.every(counts)) return true;
     for (const part of parts) if (counts(part)) this.readAgain(part.partition);
     return false;
