@@ -148,7 +148,8 @@ await embedded.close();
 `;
 
 const observed = `
-import { defineTopic, Kafka, string, type Telemetry } from "typed-kafka";
+import { defineTopic, Kafka, string } from "typed-kafka";
+import type { Telemetry } from "typed-kafka/telemetry";
 import { openTelemetry } from "typed-kafka/opentelemetry";
 import { startEmbeddedKafka } from "typed-kafka/testing";
 
