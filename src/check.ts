@@ -36,12 +36,34 @@ export function checkOneOf<const Name extends string>(
   return found;
 }
 
-/** A text that is not empty; `undefined` stays so. */
-export function checkText(path: string, value: unknown): string | undefined {
+/**
+ * A text that is not empty and that the native client takes as it is; `undefined` stays so. `show` is how the error
+ * shows what is no text.
+ */
+export function checkText(path: string, value: unknown, show = describe): string | undefined {
   if (value === undefined) return undefined;
   if (typeof value !== "string" || value === "")
-    throw new ConfigError(path, `expected a text that is not empty, got ${describe(value)}`);
+    throw new ConfigError(path, `expected a text that is not empty, got ${show(value)}`);
+  const change = nativeChangeOf(value);
+  if (change !== undefined) throw new ConfigError(path, change);
   return value;
+}
+
+/**
+ * What the native client would make of a text, without saying so; `undefined` where it takes it as it is. Never shows
+ * the text, which may be a password. (Blanks behind it are kept.)
+ */
+export function nativeChangeOf(text: string): string | undefined {
+  if (/^[ \t\n\v\f\r]/.test(text)) return "begins with a blank, which the native client drops: leave it out";
+  return unsendableIn(text);
+}
+
+/** What of a text does not arrive in the native client, wherever it is passed. */
+export function unsendableIn(text: string): string | undefined {
+  if (text.includes("\0")) return "has a NUL character, where the native client ends it: leave it out";
+  if (/\p{Surrogate}/u.test(text))
+    return "has half a surrogate pair, for which there is no UTF-8: leave it out";
+  return undefined;
 }
 
 /** A text that is not empty and must be there. */

@@ -1,9 +1,9 @@
-import { describe } from "./check.js";
+import { describe, nativeChangeOf } from "./check.js";
 import type { ClientConfig } from "./driver/client-config.js";
 import type { NativeProperties } from "./driver/native.js";
 import { ConfigError } from "./errors.js";
 import { consumerSpecs } from "./group/options.js";
-import { consoleLogger, type Logger, withPlainErrors } from "./logger.js";
+import { consoleLogger, type Logger, safeLogger } from "./logger.js";
 import { checkOptions, checkValues } from "./options/check-options.js";
 import { custom, integer, required, text } from "./options/kinds.js";
 import type { DeclaredOptions, OptionSpecs } from "./options/spec.js";
@@ -159,7 +159,7 @@ function checkBrokers(path: string, brokers: unknown): string {
   return list
     .map((broker, index) => {
       const address = typeof broker === "string" ? broker.trim() : "";
-      const port = /^(?:[^\s:/]+|\[[0-9a-fA-F:.]+\]):(\d{1,5})$/.exec(address)?.[1];
+      const port = /^(?:[^\s:/\0]+|\[[0-9a-fA-F:.]+\]):(\d{1,5})$/.exec(address)?.[1];
       if (port === undefined || Number(port) < 1 || Number(port) > 65_535)
         throw new ConfigError(`${path}[${index}]`, `expected "host:port", got ${describe(broker)}`);
       return address;
@@ -174,7 +174,7 @@ function checkLogger(path: string, logger: unknown): Logger {
     if (typeof given?.[level] !== "function")
       throw new ConfigError(`${path}.${level}`, "expected a function (message, fields)");
   }
-  return withPlainErrors(given as Logger);
+  return safeLogger(given as Logger);
 }
 
 function checkTelemetry(path: string, telemetry: unknown): Telemetry | undefined {
@@ -189,11 +189,14 @@ function checkPassedThrough(path: string, properties: unknown): NativeProperties
   const passedThrough: NativeProperties = {};
   for (const [name, value] of Object.entries(properties ?? {}) as [string, unknown][]) {
     const field = `${path}["${name}"]`;
+    if (!/^[a-z0-9._]+$/.test(name)) throw new ConfigError(field, "is no name of a property");
     const reason = ownedProperties.get(name);
     if (reason !== undefined) throw new ConfigError(field, `is set by the library: ${reason}`);
     if (name.endsWith(callbackSuffix)) throw new ConfigError(field, "callbacks are the library's");
     if (typeof value !== "string" && typeof value !== "number" && typeof value !== "boolean")
       throw new ConfigError(field, `expected a text, number or boolean, got ${describe(value)}`);
+    const change = typeof value === "string" ? nativeChangeOf(value) : undefined;
+    if (change !== undefined) throw new ConfigError(field, change);
     passedThrough[name] = value;
   }
   return passedThrough;

@@ -3,7 +3,8 @@ export type LogFields = Readonly<Record<string, unknown>>;
 
 /**
  * Where the library writes what no caller is waiting for: rebalances, reconnects, slow handlers. winston and
- * `console` have this shape; pino takes the fields first.
+ * `console` have this shape; pino takes the fields first. What a logger throws, or rejects with, is ignored: it
+ * changes nothing for the clients.
  *
  * @example
  * ```ts
@@ -40,27 +41,28 @@ export const consoleLogger: Logger = {
 };
 
 /**
- * The logger, given errors as texts: what serializes an `Error` as JSON keeps nothing of it, and what a
- * handler threw may be anything.
+ * The user's logger as the clients call it: it never throws, whatever the user's does, now or in a promise that it
+ * returns. It is given errors as texts: what serializes an `Error` as JSON keeps nothing of it, and what a handler
+ * threw may be anything.
  * @internal
  */
-export function withPlainErrors(logger: Logger): Logger {
-  const plain = (fields: LogFields | undefined): LogFields | undefined =>
-    fields?.["error"] === undefined ? fields : { ...fields, error: textOf(fields["error"]) };
-  return {
-    debug: (message, fields) => {
-      logger.debug(message, plain(fields));
-    },
-    info: (message, fields) => {
-      logger.info(message, plain(fields));
-    },
-    warn: (message, fields) => {
-      logger.warn(message, plain(fields));
-    },
-    error: (message, fields) => {
-      logger.error(message, plain(fields));
-    },
-  };
+export function safeLogger(logger: Logger): Logger {
+  const at =
+    (level: keyof Logger) =>
+    (message: string, fields?: LogFields): void => {
+      try {
+        const logged: unknown = logger[level](message, plain(fields));
+        // A promise of it that rejects would end the process. There is nowhere left to tell it.
+        if (logged instanceof Object) Promise.resolve(logged).catch(() => undefined);
+      } catch {
+        // A transport that is closed or full changes nothing for the clients.
+      }
+    };
+  return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
+}
+
+function plain(fields: LogFields | undefined): LogFields | undefined {
+  return fields?.["error"] === undefined ? fields : { ...fields, error: textOf(fields["error"]) };
 }
 
 function textOf(error: unknown): string {

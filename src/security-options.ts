@@ -1,4 +1,4 @@
-import { describe } from "./check.js";
+import { describe, unsendableIn } from "./check.js";
 import type { OAuthToken } from "./driver/client-config.js";
 import type { NativeProperties } from "./driver/native.js";
 import { ConfigError } from "./errors.js";
@@ -58,7 +58,7 @@ export const sslSpecs = {
   ca: pem({ property: "ssl.ca.pem", kafkajs: "ssl.ca", absent: "those of the system" }),
   cert: pem({ property: "ssl.certificate.pem", kafkajs: "ssl.cert" }),
   key: pem({ property: "ssl.key.pem", kafkajs: "ssl.key" }),
-  passphrase: text({ property: "ssl.key.password", kafkajs: "ssl.passphrase" }),
+  passphrase: text({ property: "ssl.key.password", kafkajs: "ssl.passphrase", secret: true }),
   rejectUnauthorized: flag({
     default: true,
     property: "enable.ssl.certificate.verification",
@@ -72,7 +72,7 @@ const property = "sasl.mechanisms";
 const passwordSpecs = {
   mechanism: required(choice(["plain", "scram-sha-256", "scram-sha-512"], { property })),
   username: required(text({ property: "sasl.username", kafkajs: "sasl.username" })),
-  password: required(text({ property: "sasl.password", kafkajs: "sasl.password" })),
+  password: required(text({ property: "sasl.password", kafkajs: "sasl.password", secret: true })),
 } satisfies OptionSpecs<SaslOf<"plain" | "scram-sha-256" | "scram-sha-512">>;
 
 const tokenSpecs = {
@@ -183,6 +183,8 @@ function pem(about: OptionNotes): OptionSpec<string | Buffer, string | undefined
       const content = typeof given === "string" || Buffer.isBuffer(given) ? given.toString() : "";
       if (!content.includes("-----BEGIN"))
         throw new ConfigError(path, "expected PEM, which begins with -----BEGIN");
+      const change = unsendableIn(content);
+      if (change !== undefined) throw new ConfigError(path, change);
       return content;
     },
     about,

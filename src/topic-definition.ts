@@ -1,4 +1,5 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { unsendableIn } from "./check.js";
 import { ConfigError } from "./errors.js";
 import { jsonOf } from "./serde/json.js";
 import { isNullable } from "./serde/schema-serde.js";
@@ -207,6 +208,8 @@ function configOf(config: unknown): Readonly<Record<string, string>> {
     if (typeof value !== "string") {
       throw new ConfigError(`config.${name}`, "give a string, as Kafka's own configuration files have it");
     }
+    const change = unsendableIn(name) ?? unsendableIn(value);
+    if (change !== undefined) throw new ConfigError(`config.${name}`, change);
     entries.push([name, value]);
   }
   return Object.freeze(Object.fromEntries(entries));

@@ -1,4 +1,4 @@
-import { describe } from "../check.js";
+import { describe, unsendableIn } from "../check.js";
 import { AuthenticationError, ClosedError, ConfigError, ConnectionError, KafkaError } from "../errors.js";
 import type { Logger } from "../logger.js";
 import type { ClientConfig, OAuthToken } from "./client-config.js";
@@ -334,6 +334,9 @@ function checkToken(token: OAuthToken | undefined): OAuthToken {
       "sasl.token",
       `the token has expired: expiresAt is ${token.expiresAt}, in milliseconds since the epoch`,
     );
+  const texts = [token.value, token.principal ?? "", ...Object.entries(token.extensions ?? {}).flat()];
+  const change = texts.map(unsendableIn).find((found) => found !== undefined);
+  if (change !== undefined) throw new ConfigError("sasl.token", change);
   return token;
 }
 

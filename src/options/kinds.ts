@@ -39,7 +39,7 @@ export function number(about: Bounds & { readonly default: number }): OptionSpec
   };
 }
 
-/** A text that is not empty. */
+/** A text that is not empty, and that the native client takes as it is. */
 export function text<const Default extends string | undefined = undefined>(
   about: OptionNotes & { readonly default?: Default } = {},
 ): OptionSpec<string, string | Default> {
@@ -47,7 +47,9 @@ export function text<const Default extends string | undefined = undefined>(
     kind: "text",
     required: false,
     ...about,
-    check: (path, given) => checkText(path, given) ?? (about.default as Default),
+    check: (path, given) =>
+      checkText(path, given, about.secret === true ? (value) => `a ${typeof value}` : describe) ??
+      (about.default as Default),
   };
 }
 

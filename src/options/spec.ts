@@ -19,6 +19,8 @@ export interface OptionNotes {
   readonly property?: string;
   /** Its name in kafkajs. */
   readonly kafkajs?: string;
+  /** Whether it is a secret, which no message shows. */
+  readonly secret?: true;
   /** What absent means, where that is no single value. */
   readonly absent?: string;
 }
