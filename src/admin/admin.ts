@@ -1,27 +1,30 @@
-import { checkInteger, checkOneOf, checkRequiredText, describe } from "../check.js";
+import { checkInteger, checkRequiredText, describe } from "../check.js";
 import type { ClientConfig } from "../driver/client-config.js";
-import { logEnd, logStart, type NativeOffsetOutcome } from "../driver/native-admin.js";
+import { logEnd, logStart } from "../driver/native-admin.js";
 import { fromNative, nativeCodes } from "../driver/native-errors.js";
 import { ConfigError, KafkaError, TimeoutError } from "../errors.js";
-import {
-  isOffsets,
-  type OffsetsByPartition,
-  type PartitionOffset,
-  resolveOffsets,
-  resolveTime,
-} from "../offsets.js";
+import { type OffsetsByPartition, type PartitionOffset } from "../offsets.js";
 import { checkOptions } from "../options/check-options.js";
 import { integer } from "../options/kinds.js";
 import type { OptionSpecs } from "../options/spec.js";
 import type { AnyTopic } from "../topic.js";
-import { checkTopicName } from "../topic-definition.js";
 import { limitConcurrency, sleep } from "../waiting.js";
-import { type GroupDescription, type TopicDescription, topicDescriptionOf } from "./descriptions.js";
+import {
+  type GroupDescription,
+  type GroupListing,
+  groupListingOf,
+  hasLeaders,
+  type TopicDescription,
+  topicDescriptionOf,
+} from "./descriptions.js";
 import { AdminConnection } from "./admin-connection.js";
 import { describeGroup } from "./describe-group.js";
 import { failTogether } from "./failures.js";
-import { commitOffsets, committedOffsets, type GroupCall, liveGroupCodes } from "./group-offsets.js";
+import { commitOffsets, committedOffsets, type GroupCall } from "./group-offsets.js";
+import { idsOf, isLiveGroup, liveGroup } from "./live-group.js";
+import { idOf, LogPositions, offsetOf, resolveDestination } from "./log-positions.js";
 import { type EnsuredTopic, differencesOf } from "./topic-differences.js";
+import { listOf, nameOf, namesOf, type TopicLike, unknownTopic } from "./topic-names.js";
 
 /** Options of {@link Kafka.admin}. */
 export interface AdminOptions {
@@ -37,9 +40,6 @@ export interface AdminOptions {
 export const adminSpecs = {
   timeoutMs: integer({ min: 1_000, max: 600_000, default: 30_000 }),
 } satisfies OptionSpecs<AdminOptions>;
-
-/** A topic, or its name. */
-export type TopicLike = AnyTopic | string;
 
 /** How far a group is behind in a partition. */
 export interface GroupLag {
@@ -62,6 +62,7 @@ export interface ResetOffset extends PartitionOffset {
 }
 
 const pollMs = 100;
+const offsetsAreReset = "its offsets are reset";
 
 /**
  * Makes, changes and looks at topics and groups; made by {@link Kafka.admin}. Connects when it is first
@@ -167,13 +168,52 @@ export class Admin {
   }
 
   /**
+   * The names of all topics that this principal may see, sorted; Kafka's own (`__consumer_offsets`) are among them.
+   */
+  async listTopics(): Promise<readonly string[]> {
+    const native = await this.#connection.get();
+    return [...(await native.listTopics(this.#timeoutMs))].sort();
+  }
+
+  /**
+   * All groups that this principal may see, whoever made them, sorted by their ids. A group that has committed offsets
+   * and no members is `empty`.
+   *
+   * @throws where the coordinator of some groups does not answer: a list without them would look complete
+   */
+  async listGroups(): Promise<readonly GroupListing[]> {
+    const native = await this.#connection.get();
+    const groups = await native.listGroups(this.#timeoutMs);
+    return groups.map(groupListingOf).sort((a, b) => (a.groupId < b.groupId ? -1 : 1));
+  }
+
+  /**
+   * Deletes groups, with the offsets that they have committed: a consumer that joins under the same id begins anew at
+   * its `from`.
+   *
+   * @throws `KafkaError` with code `BROKER` for a group that has members: stop them first; or that does not exist
+   * @throws `AuthorizationError` without the right to DELETE it
+   */
+  async deleteGroups(groupIds: string | readonly string[]): Promise<void> {
+    const ids = idsOf(groupIds);
+    const native = await this.#connection.get();
+    await failTogether("could not be deleted", ids, async (groupId) => {
+      try {
+        await native.deleteGroup(groupId, this.#timeoutMs);
+      } catch (error) {
+        if (isLiveGroup(error)) throw liveGroup(groupId, "it is deleted", error);
+        throw error;
+      }
+    });
+  }
+
+  /**
    * State and members of groups, in the order asked for. One that does not exist is `dead`.
    *
    * @throws `AuthorizationError`
    */
   async describeGroups(groupIds: string | readonly string[]): Promise<readonly GroupDescription[]> {
-    const ids = typeof groupIds === "string" ? [groupIds] : [...groupIds];
-    for (const id of ids) checkRequiredText("groupIds", id);
+    const ids = idsOf(groupIds);
     if (ids.length === 0) return [];
     const native = await this.#connection.get();
     return failTogether("could not be described", ids, (id) =>
@@ -192,8 +232,9 @@ export class Admin {
     const asked = topics === undefined ? undefined : await this.#places(namesOf(listOf(topics)));
     const committed = await this.#committed(groupId, asked);
     const places = asked ?? [...committed.values()].map(({ topic, partition }) => ({ topic, partition }));
-    const starts = await this.#offsetsAt(places, logStart);
-    const ends = await this.#offsetsAt(places, logEnd);
+    const positions = await this.#positions();
+    const starts = await positions.at(places, logStart);
+    const ends = await positions.at(places, logEnd);
     return places
       .map((place, index) => {
         const before = committed.get(idOf(place))?.offset;
@@ -221,14 +262,13 @@ export class Admin {
     const names = namesOf(listOf(topics));
     const destination = resolveDestination("to", names, to);
     await this.#refuseLiveGroup(groupId);
-    const targets = await this.#targets(names, destination);
+    const targets = await (await this.#positions()).resolve(await this.#places(names), destination);
     const committed = await this.#committed(groupId, targets);
     try {
       await commitOffsets(this.#callFor(groupId), targets);
     } catch (error) {
       // Someone joined in between.
-      if (error instanceof KafkaError && liveGroupCodes.includes(error.nativeCode))
-        throw liveGroup(groupId, error);
+      if (isLiveGroup(error)) throw liveGroup(groupId, offsetsAreReset, error);
       throw error;
     }
     return targets.map((target) => ({ ...target, before: committed.get(idOf(target))?.offset }));
@@ -248,7 +288,8 @@ export class Admin {
     if ((before as string) === "earliest")
       throw new ConfigError("before", "nothing is before the earliest record");
     const names = [nameOf(topic)];
-    const targets = await this.#targets(names, resolveDestination("before", names, before));
+    const destination = resolveDestination("before", names, before);
+    const targets = await (await this.#positions()).resolve(await this.#places(names), destination);
     if (targets.length === 0) return [];
     const native = await this.#connection.get();
     return failTogether(
@@ -347,50 +388,8 @@ export class Admin {
     return { config: this.#config, groupId, timeoutMs: this.#timeoutMs, signal: this.#connection.signal };
   }
 
-  async #offsetsAt(
-    places: readonly { readonly topic: string; readonly partition: number }[],
-    time: number,
-  ): Promise<readonly number[]> {
-    const native = await this.#connection.get();
-    const outcomes = await native.offsetsAt(
-      places.map(({ topic, partition }) => ({ topic, partition, time })),
-      "read_uncommitted",
-      this.#timeoutMs,
-    );
-    const found = new Map(
-      (await failTogether("could not be asked", outcomes, offsetOf)).map((offset) => [
-        idOf(offset),
-        offset.offset,
-      ]),
-    );
-    return places.map((place) => found.get(idOf(place)) ?? -1);
-  }
-
-  async #targets(names: readonly string[], to: Destination): Promise<readonly PartitionOffset[]> {
-    const places = await this.#places(names);
-    const wanted = typeof to === "number" ? places : to;
-    for (const { topic, partition } of wanted) {
-      if (!places.some((place) => place.topic === topic && place.partition === partition))
-        throw new KafkaError("UNKNOWN_PARTITION", `${topic}[${partition}]: there is no such partition`, {
-          topic,
-          partition,
-        });
-    }
-    const starts = await this.#offsetsAt(wanted, logStart);
-    const ends = await this.#offsetsAt(wanted, logEnd);
-    const found = typeof to === "number" ? await this.#offsetsAt(wanted, to) : to.map(({ offset }) => offset);
-    return wanted.map(({ topic, partition }, index) => {
-      const [start = 0, end = 0, offset = -1] = [starts[index], ends[index], found[index]];
-      // No record is that young.
-      if (offset < 0) return { topic, partition, offset: end };
-      if (offset < start || offset > end)
-        throw new KafkaError(
-          "OFFSET_OUT_OF_RANGE",
-          `${topic}[${partition}]: ${offset} is not in the log, which has ${start} to ${end}`,
-          { topic, partition, offset },
-        );
-      return { topic, partition, offset };
-    });
+  async #positions(): Promise<LogPositions> {
+    return new LogPositions(await this.#connection.get(), this.#timeoutMs);
   }
 
   async #refuseLiveGroup(groupId: string): Promise<void> {
@@ -401,71 +400,6 @@ export class Admin {
       (group.state === "empty" && group.members.length === 0)
     )
       return;
-    throw liveGroup(groupId, undefined, group);
+    throw liveGroup(groupId, offsetsAreReset, undefined, group);
   }
-}
-
-/** Offsets by partition, or one time for all partitions. */
-type Destination = readonly PartitionOffset[] | number;
-
-function resolveDestination(path: string, names: readonly string[], to: unknown): Destination {
-  // An absent one is no "latest": that would delete everything, or skip what waits.
-  if (to === undefined) throw new ConfigError(path, "is required");
-  if (to instanceof Date) return resolveTime(path, to);
-  if (isOffsets(to)) return resolveOffsets(path, to, names);
-  return checkOneOf(path, to, ["earliest", "latest"], "latest") === "earliest" ? logStart : logEnd;
-}
-
-function liveGroup(groupId: string, cause?: unknown, group?: GroupDescription): KafkaError {
-  const state = group === undefined ? "" : ` (${group.state}, ${group.members.length} members)`;
-  return new KafkaError(
-    "BROKER",
-    `group ${groupId} is live${state}: stop its members before its offsets are reset`,
-    {
-      groupId,
-      nativeCode: nativeCodes.nonEmptyGroup,
-      ...(cause === undefined ? {} : { cause }),
-    },
-  );
-}
-
-function unknownTopic(topic: string): never {
-  throw new KafkaError(
-    "UNKNOWN_TOPIC",
-    `${topic}: the topic does not exist, or this principal may not see it`,
-    {
-      topic,
-    },
-  );
-}
-
-function hasLeaders(topic: TopicDescription | undefined): boolean {
-  return (
-    topic !== undefined &&
-    topic.partitions.length > 0 &&
-    topic.partitions.every(({ leader }) => leader !== undefined)
-  );
-}
-
-function offsetOf({ error, topic, partition, offset }: NativeOffsetOutcome): PartitionOffset {
-  if (error !== undefined) throw error;
-  return { topic, partition, offset };
-}
-
-function idOf({ topic, partition }: { readonly topic: string; readonly partition: number }): string {
-  return `${topic}/${partition}`;
-}
-
-function listOf(topics: TopicLike | readonly TopicLike[]): readonly TopicLike[] {
-  return Array.isArray(topics) ? (topics as readonly TopicLike[]) : [topics as TopicLike];
-}
-
-function namesOf(topics: readonly TopicLike[]): readonly string[] {
-  return [...new Set(topics.map(nameOf))];
-}
-
-function nameOf(topic: TopicLike): string {
-  const name = typeof topic === "string" ? topic : topic.name;
-  checkTopicName(name);
-  return name;
 }

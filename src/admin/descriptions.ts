@@ -1,5 +1,9 @@
 import type { PartitionOffset } from "../offsets.js";
-import type { NativeGroupDescription, NativeTopicDescription } from "../driver/native-admin.js";
+import type {
+  NativeGroupDescription,
+  NativeGroupListing,
+  NativeTopicDescription,
+} from "../driver/native-admin.js";
 
 /** What a principal can be allowed to do (an ACL operation), by Kafka's names. */
 export type AclOperation =
@@ -76,6 +80,21 @@ export interface GroupDescription {
   readonly operations: readonly AclOperation[];
 }
 
+/** A group as {@link Admin.listGroups} tells it. */
+export interface GroupListing {
+  /** The group's id. */
+  readonly groupId: string;
+  /** What it is doing. */
+  readonly state: GroupState;
+  /** The protocol its members speak. */
+  readonly protocol: "classic" | "consumer" | "unknown";
+  /**
+   * What the group is for, by Kafka's word: `consumer` for consumers of any client, `connect` for workers of Kafka
+   * Connect; empty for one that has committed offsets and never had a member.
+   */
+  readonly protocolType: string;
+}
+
 /** The native description in the library's words. */
 export function topicDescriptionOf(native: NativeTopicDescription): TopicDescription {
   const partitions = native.partitions
@@ -95,12 +114,20 @@ export function topicDescriptionOf(native: NativeTopicDescription): TopicDescrip
   };
 }
 
+/** Whether every partition has a leader. */
+export function hasLeaders(topic: TopicDescription | undefined): boolean {
+  return (
+    topic !== undefined &&
+    topic.partitions.length > 0 &&
+    topic.partitions.every(({ leader }) => leader !== undefined)
+  );
+}
+
 /** The native description in the library's words. */
 export function groupDescriptionOf(native: NativeGroupDescription): GroupDescription {
   return {
     groupId: native.groupId,
-    state: states[native.state] ?? "unknown",
-    protocol: native.type === 1 ? "consumer" : native.type === 2 ? "classic" : "unknown",
+    ...statusOf(native),
     assignor: native.partitionAssignor,
     coordinator: native.coordinator?.id,
     members: native.members.map(({ memberId, clientId, clientHost, groupInstanceId, assignment }) => ({
@@ -111,6 +138,21 @@ export function groupDescriptionOf(native: NativeGroupDescription): GroupDescrip
       partitions: assignment.topicPartitions.map(({ topic, partition }) => ({ topic, partition })),
     })),
     operations: operationsOf(native.authorizedOperations),
+  };
+}
+
+/** The native listing in the library's words. */
+export function groupListingOf(native: NativeGroupListing): GroupListing {
+  return { groupId: native.groupId, ...statusOf(native), protocolType: native.protocolType };
+}
+
+function statusOf({
+  state,
+  type,
+}: Pick<NativeGroupListing, "state" | "type">): Pick<GroupListing, "state" | "protocol"> {
+  return {
+    state: states[state] ?? "unknown",
+    protocol: type === 1 ? "consumer" : type === 2 ? "classic" : "unknown",
   };
 }
 

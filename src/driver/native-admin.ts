@@ -50,6 +50,15 @@ export interface NativeGroupDescription {
   }[];
 }
 
+/** A group as the addon lists it. */
+export interface NativeGroupListing {
+  readonly groupId: string;
+  /** What its members agree on: `consumer`, `connect`; empty for a group without members that only committed. */
+  readonly protocolType: string;
+  readonly state: number;
+  readonly type: number;
+}
+
 interface NativeNewTopic {
   readonly topic: string;
   readonly num_partitions: number;
@@ -76,6 +85,18 @@ interface NativeAdminClient {
     groups: readonly string[],
     options: { readonly timeout: number; readonly includeAuthorizedOperations: boolean },
     callback: NativeCallback<{ readonly groups: readonly NativeGroupDescription[] }>,
+  ) => void;
+  listGroups: (
+    options: { readonly timeout: number },
+    callback: NativeCallback<{
+      readonly groups: readonly NativeGroupListing[];
+      readonly errors: readonly NativeError[];
+    }>,
+  ) => void;
+  deleteGroups: (
+    groups: readonly string[],
+    options: { readonly timeout: number },
+    callback: NativeCallback<readonly { readonly groupId: string; readonly error?: NativeError }[]>,
   ) => void;
   listOffsets: (
     partitions: readonly (NativePartition & { readonly offset: { readonly timestamp: number } })[],
@@ -199,6 +220,33 @@ export class NativeAdmin {
     return result.groups;
   }
 
+  /**
+   * Every group that this principal may see, of all coordinators.
+   * @throws what one of them answered instead: a list without its groups would look complete
+   */
+  async listGroups(timeoutMs: number): Promise<readonly NativeGroupListing[]> {
+    const { groups, errors } = await this.#call<{
+      readonly groups: readonly NativeGroupListing[];
+      readonly errors: readonly NativeError[];
+    }>("list groups", (admin, callback) => {
+      admin.listGroups({ timeout: timeoutMs }, callback);
+    });
+    const [error] = errors;
+    if (error !== undefined) throw fromNative("list groups", error);
+    return groups;
+  }
+
+  async deleteGroup(groupId: string, timeoutMs: number): Promise<void> {
+    const results = await this.#call<readonly { readonly groupId: string; readonly error?: NativeError }[]>(
+      `delete group ${groupId}`,
+      (admin, callback) => {
+        admin.deleteGroups([groupId], { timeout: timeoutMs }, callback);
+      },
+    );
+    const error = results[0]?.error;
+    if (error !== undefined) throw fromNative(`delete group ${groupId}`, error, { groupId });
+  }
+
   /** How many brokers the one that answers knows of. */
   async brokerCount(timeoutMs: number): Promise<number> {
     const { brokers } = await this.#client.metadata(undefined, timeoutMs);
@@ -207,12 +255,22 @@ export class NativeAdmin {
 
   /** Every partition of every topic that this principal may see. */
   async allPartitions(timeoutMs: number): Promise<readonly NativePartition[]> {
-    const { topics } = await this.#client.call<NativeMetadata>("metadata", (callback) => {
-      this.#client.native.getMetadata({ allTopics: true, timeout: timeoutMs }, callback);
-    });
+    const topics = await this.#allTopics(timeoutMs);
     return topics.flatMap(({ name, partitions }) =>
       partitions.map(({ id }) => ({ topic: name, partition: id })),
     );
+  }
+
+  /** The name of every topic that this principal may see. */
+  async listTopics(timeoutMs: number): Promise<readonly string[]> {
+    return (await this.#allTopics(timeoutMs)).map(({ name }) => name);
+  }
+
+  async #allTopics(timeoutMs: number): Promise<NativeMetadata["topics"]> {
+    const { topics } = await this.#client.call<NativeMetadata>("metadata", (callback) => {
+      this.#client.native.getMetadata({ allTopics: true, timeout: timeoutMs }, callback);
+    });
+    return topics;
   }
 
   /** The first offset at or after a time, {@link logStart} or {@link logEnd}; -1 where there is none. */

@@ -107,6 +107,15 @@ describe("topics", () => {
   });
 });
 
+test("all topics are listed, sorted", async () => {
+  const names = [await createTopic({ partitions: 1 }), await createTopic({ partitions: 2 })];
+  const listed = await admin.listTopics();
+  expect(listed).toEqual(expect.arrayContaining(names));
+  expect(listed).toEqual([...listed].sort());
+  await admin.deleteTopics(names[0] ?? "");
+  expect(await admin.listTopics()).not.toContain(names[0]);
+});
+
 describe("groups", () => {
   test("that do not exist are dead, and are not behind", async () => {
     const [group] = await admin.describeGroups(uniqueName());
@@ -138,6 +147,48 @@ describe("groups", () => {
     const lag = await admin.groupLag(groupId, name);
     expect(lag[0]).toEqual({ topic: name, partition: 0, committed: 3, end: 3, lag: 0 });
     expect(lag[1]).toMatchObject({ partition: 1, end: 2 });
+  });
+
+  test("are listed and deleted with their offsets, but not while they have members", async () => {
+    const name = await createTopic({ partitions: 1 });
+    await fill(name, [1_000]);
+    const groupId = uniqueName();
+    const listed = async () => (await admin.listGroups()).filter((group) => group.groupId === groupId);
+    expect(await listed()).toEqual([]);
+    const consumer = kafka.consumer(define(name), { groupId });
+    let seen = 0;
+    const running = consumer.run(() => {
+      seen += 1;
+    });
+    await expect.poll(() => seen, { timeout: 15_000 }).toBe(1);
+    expect(await listed()).toEqual([
+      { groupId, state: "stable", protocol: "classic", protocolType: "consumer" },
+    ]);
+    await expect(admin.deleteGroups(groupId)).rejects.toMatchObject({
+      nativeCode: 68,
+      groupId,
+      message: expect.stringContaining("stop its members before it is deleted"),
+    });
+    await consumer.close();
+    await running;
+    expect(await listed()).toMatchObject([{ state: "empty" }]);
+    expect(await admin.groupLag(groupId)).toMatchObject([{ committed: 1 }]);
+    await admin.deleteGroups([groupId]);
+    expect(await listed()).toEqual([]);
+    expect(await admin.groupLag(groupId)).toEqual([]);
+  });
+
+  test("that do not exist cannot be deleted, and those beside them are all the same", async () => {
+    const name = await createTopic({ partitions: 1 });
+    const [groupId, missing] = [uniqueName(), uniqueName()];
+    await admin.resetOffsets(groupId, name, "latest");
+    await expect(admin.deleteGroups([missing, groupId])).rejects.toMatchObject({
+      code: "BROKER",
+      nativeCode: 69,
+      groupId: missing,
+    });
+    expect((await admin.listGroups()).map((group) => group.groupId)).not.toContain(groupId);
+    await expect(admin.deleteGroups("a\0b")).rejects.toMatchObject({ code: "CONFIG", field: "groupIds" });
   });
 
   test("go back to the start, a time or an offset, and forward to the end", async () => {

@@ -1,0 +1,92 @@
+import { checkOneOf } from "../check.js";
+import { logEnd, logStart, type NativeAdmin, type NativeOffsetOutcome } from "../driver/native-admin.js";
+import { ConfigError, KafkaError } from "../errors.js";
+import {
+  isOffsets,
+  type PartitionOffset,
+  resolveOffsets,
+  resolveTime,
+  type TopicPartition,
+} from "../offsets.js";
+import { failTogether } from "./failures.js";
+
+/** Offsets by partition, or one time for all partitions. */
+export type Destination = readonly PartitionOffset[] | number;
+
+/**
+ * What a caller gave as a position in the log of topics.
+ *
+ * @throws `ConfigError` for none: that is no "latest", which would delete everything, or skip what waits
+ */
+export function resolveDestination(path: string, names: readonly string[], to: unknown): Destination {
+  if (to === undefined) throw new ConfigError(path, "is required");
+  if (to instanceof Date) return resolveTime(path, to);
+  if (isOffsets(to)) return resolveOffsets(path, to, names);
+  return checkOneOf(path, to, ["earliest", "latest"], "latest") === "earliest" ? logStart : logEnd;
+}
+
+/** Where positions are in the logs, as their leaders tell it. */
+export class LogPositions {
+  readonly #native: NativeAdmin;
+  readonly #timeoutMs: number;
+
+  constructor(native: NativeAdmin, timeoutMs: number) {
+    this.#native = native;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /** The first offset at or after a time in each partition; -1 where there is none. */
+  async at(partitions: readonly TopicPartition[], time: number): Promise<readonly number[]> {
+    const outcomes = await this.#native.offsetsAt(
+      partitions.map(({ topic, partition }) => ({ topic, partition, time })),
+      "read_uncommitted",
+      this.#timeoutMs,
+    );
+    const found = new Map(
+      (await failTogether("could not be asked", outcomes, offsetOf)).map((of) => [idOf(of), of.offset]),
+    );
+    return partitions.map((of) => found.get(idOf(of)) ?? -1);
+  }
+
+  /**
+   * The offsets that a destination is, in the partitions that it is for.
+   *
+   * @throws `KafkaError` with code `UNKNOWN_PARTITION`, or `OFFSET_OUT_OF_RANGE`
+   */
+  async resolve(existing: readonly TopicPartition[], to: Destination): Promise<readonly PartitionOffset[]> {
+    const wanted = typeof to === "number" ? existing : to;
+    for (const { topic, partition } of wanted) {
+      if (!existing.some((of) => of.topic === topic && of.partition === partition))
+        throw new KafkaError("UNKNOWN_PARTITION", `${topic}[${partition}]: there is no such partition`, {
+          topic,
+          partition,
+        });
+    }
+    const starts = await this.at(wanted, logStart);
+    const ends = await this.at(wanted, logEnd);
+    const found = typeof to === "number" ? await this.at(wanted, to) : to.map(({ offset }) => offset);
+    return wanted.map(({ topic, partition }, index) => {
+      const [start = 0, end = 0, offset = -1] = [starts[index], ends[index], found[index]];
+      // No record is that young.
+      if (offset < 0) return { topic, partition, offset: end };
+      if (offset < start || offset > end)
+        throw new KafkaError(
+          "OFFSET_OUT_OF_RANGE",
+          `${topic}[${partition}]: ${offset} is not in the log, which has ${start} to ${end}`,
+          { topic, partition, offset },
+        );
+      return { topic, partition, offset };
+    });
+  }
+}
+
+/** The offset of an outcome. @throws its error */
+export function offsetOf({ error, topic, partition, offset }: NativeOffsetOutcome): PartitionOffset {
+  if (error !== undefined) throw error;
+  return { topic, partition, offset };
+}
+
+/** Names a partition in a map. */
+export function idOf({ topic, partition }: TopicPartition): string {
+  return `${topic}/${partition}`;
+}
