@@ -104,9 +104,8 @@ async function askOnce<Partition extends TopicPartition>(
     const ends = await source.ends(partitions.map(topicPartitionOf), endTimeoutMs);
     partitions.forEach((partition, index) => {
       const end = ends[index];
-      if (end instanceof KafkaError) {
-        if (!isTransient(end)) throw end;
-      } else if (end !== undefined && end >= 0) onEnd(partition, end);
+      if (end instanceof KafkaError) throwUnlessTransient(end);
+      else if (end !== undefined && end >= 0) onEnd(partition, end);
     });
     return true;
   } catch (error) {
@@ -140,4 +139,9 @@ async function byLeader<Partition extends TopicPartition>(
 
 function at(partitions: Iterable<TopicPartition>, offset: number): NativeOffset[] {
   return Array.from(partitions, (partition) => ({ ...partition, offset }));
+}
+
+/** What is refused now is refused the next time too. */
+function throwUnlessTransient(error: unknown): void {
+  if (!isTransient(error)) throw error;
 }

@@ -136,7 +136,7 @@ function files(): readonly string[] {
 function ownFolder(): string | undefined {
   // In CommonJS there is `__filename`, and `import.meta` may have no URL.
   if (typeof __filename === "string") return dirname(__filename);
-  const url: string | undefined = import.meta.url;
+  const url = import.meta.url as string | undefined;
   return url === undefined ? undefined : dirname(fileURLToPath(url));
 }
 

@@ -419,7 +419,7 @@ describe("a serde of the user's", () => {
       index: 2,
     });
     const untyped = createEncoder(defineTopic("t", { value: string(), key: failing("no key") }));
-    expect(() => untyped({ value: "a", key: "k", headers: { a: {} } as never }, undefined)).toThrow(
+    expect(() => untyped({ value: "a", key: "k", headers: { a: {} } }, undefined)).toThrow(
       "a header is a string, a Buffer, null or an array of them",
     );
     const both = createEncoder(defineTopic("t", { value: failing("no value"), key: failing("no key") }));
