@@ -47,11 +47,13 @@ export const consoleLogger: Logger = {
  * @internal
  */
 export function safeLogger(logger: Logger): Logger {
+  // Whatever it is said to give, an asynchronous one gives promises.
+  const given = logger as Readonly<Record<keyof Logger, (message: string, fields?: LogFields) => unknown>>;
   const at =
     (level: keyof Logger) =>
     (message: string, fields?: LogFields): void => {
       try {
-        const logged: unknown = logger[level](message, plain(fields));
+        const logged = given[level](message, plain(fields));
         // A promise of it that rejects would end the process. There is nowhere left to tell it.
         if (logged instanceof Object) Promise.resolve(logged).catch(() => undefined);
       } catch {

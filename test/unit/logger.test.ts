@@ -39,9 +39,15 @@ test("a logger is called as the method that it is", () => {
     debug(message: string) {
       this.lines.push(message);
     }
-    info = this.debug;
-    warn = this.debug;
-    error = this.debug;
+    info(message: string) {
+      this.lines.push(message);
+    }
+    warn(message: string) {
+      this.lines.push(message);
+    }
+    error(message: string) {
+      this.lines.push(message);
+    }
   }
   const lines = new Lines();
   safeLogger(lines).info("text");

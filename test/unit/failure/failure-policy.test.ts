@@ -106,7 +106,7 @@ describe("a dead letter", () => {
           sourcePartition: raw.partition,
           sourceOffset: raw.offset,
           sourceTimestamp: raw.timestamp,
-          group: "g",
+          groupId: "g",
           failedAt: now,
         });
       }),

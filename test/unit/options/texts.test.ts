@@ -42,7 +42,9 @@ const changed: readonly (readonly [what: string, text: string, message: string])
 test.each(options.flatMap(([field, call]) => changed.map((change) => [field, ...change, call] as const)))(
   "%s with %s is refused by name, without showing it",
   async (field, _, text, message, call) => {
-    const error: unknown = await (async () => call(text))().catch((thrown: unknown) => thrown);
+    const error: unknown = await Promise.resolve()
+      .then(() => call(text))
+      .catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: "CONFIG", field, message: expect.stringContaining(message) });
     expect((error as Error).message).not.toContain("cret");
   },
