@@ -160,7 +160,7 @@ await kafka.producer().send(defineTopic("texts", { value: string() }), { value: 
 await kafka.close();
 await embedded.close();
 // @ts-expect-error an option that does not exist
-openTelemetry({ recordValues: true });
+export const refused = () => openTelemetry({ recordValues: true });
 `;
 
 const withoutPeer = `

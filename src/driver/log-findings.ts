@@ -19,7 +19,7 @@ export interface OffsetLost {
 }
 
 /** The brokers do not know the group protocol `consumer`. */
-export interface ProtocolUnknown {
+interface ProtocolUnknown {
   readonly type: "protocol-unknown";
 }
 

@@ -165,7 +165,7 @@ export class SendCall {
 }
 
 /** The error of a call of which some records were not, or may not have been, written. */
-export function deliveryError(
+function deliveryError(
   topic: string,
   error: KafkaError,
   cause: unknown,

@@ -46,7 +46,9 @@ describe("a table", () => {
     expect(table.has("k49")).toBe(false);
     expect(new Map(table).get("k19")).toEqual({ title: "new" });
     expect([...table]).toHaveLength(49);
-    expect(await groupIds()).toEqual(groups);
+    // Other tests make groups meanwhile; a read's own id would begin like this.
+    const added = (await groupIds()).filter((id) => !groups.includes(id));
+    expect(added.filter((id) => id.startsWith("typed-kafka-read"))).toEqual([]);
   });
 
   test("is kept current: ready() reaches what was written before the call, and listeners are told each change", async () => {
