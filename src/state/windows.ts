@@ -24,23 +24,31 @@ export interface WindowLimits {
 
 /** Windows of one size, one behind the other: {@link tumbling}; or overlapping: {@link hopping}. */
 export interface TimeWindows {
+  /** Windows of time. */
   readonly type: "time";
   /** How long a window is, in milliseconds. */
   readonly sizeMs: number;
   /** From the beginning of one window to that of the next, in milliseconds. */
   readonly advanceMs: number;
+  /** How long after its end a window stays open, in milliseconds of stream time. */
   readonly graceMs: number;
+  /** After how long without records stream time goes on with the clock, in milliseconds; `undefined`: it does not. */
   readonly idleMs: number | undefined;
+  /** How far ahead of the clock a record may move stream time, in milliseconds. */
   readonly maxAheadMs: number;
 }
 
 /** Windows that end where nothing came for a while: {@link session}. */
 export interface SessionWindows {
+  /** Sessions. */
   readonly type: "session";
   /** The longest time between two records of a session, in milliseconds. */
   readonly gapMs: number;
+  /** How long after its end a window stays open, in milliseconds of stream time. */
   readonly graceMs: number;
+  /** After how long without records stream time goes on with the clock, in milliseconds; `undefined`: it does not. */
   readonly idleMs: number | undefined;
+  /** How far ahead of the clock a record may move stream time, in milliseconds. */
   readonly maxAheadMs: number;
 }
 
