@@ -38,7 +38,8 @@ export default defineConfig({
           setupFiles: "test/support/require-broker.ts",
           testTimeout: 30_000,
           hookTimeout: 60_000,
-          maxWorkers: 2,
+          // They wait more than they work: four side by side keep two cores busy.
+          maxWorkers: 4,
           sequence: { groupOrder: 1 },
         },
       },
