@@ -6,7 +6,7 @@ import tseslint from "typescript-eslint";
  * in src/ (topic, record, errors, …) are open to all, but for those of `top`, which put everything together
  * and are open to nobody below.
  */
-const top = ["index", "kafka", "kafka-options", "security-options"];
+const top = ["index", "kafka", "kafka-options", "kafka-options-from-env", "security-options"];
 const mayImport = {
   options: [],
   serde: ["options"],

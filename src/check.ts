@@ -1,12 +1,24 @@
 import { ConfigError } from "./errors.js";
 
-/** Refuses options that do not exist: a misspelt one would otherwise be ignored in silence. */
-export function checkKnown(path: string, options: unknown, known: readonly string[]): void {
+/**
+ * Refuses options that do not exist: a misspelt one would otherwise be ignored in silence.
+ *
+ * @param instead - what to say of a name that is known from elsewhere
+ */
+export function checkKnown(
+  path: string,
+  options: unknown,
+  known: readonly string[],
+  instead?: (name: string) => string | undefined,
+): void {
   if (typeof options !== "object" || options === null || Array.isArray(options))
     throw new ConfigError(path, `expected an object of options, got ${describe(options)}`);
   for (const name of Object.keys(options)) {
     if (!known.includes(name))
-      throw new ConfigError(`${path}.${name}`, `no such option; there are ${known.join(", ")}`);
+      throw new ConfigError(
+        `${path}.${name}`,
+        instead?.(name) ?? `no such option; there are ${known.join(", ")}`,
+      );
   }
 }
 

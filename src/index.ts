@@ -6,6 +6,7 @@
 
 export { Kafka } from "./kafka.js";
 export type { KafkaOptions } from "./kafka-options.js";
+export { kafkaOptionsFromEnv } from "./kafka-options-from-env.js";
 export type { SaslOptions, SslOptions } from "./security-options.js";
 export type { OAuthToken } from "./driver/client-config.js";
 export type { BrokersHealth, ClientHealth, FastPathHealth, Health } from "./health.js";

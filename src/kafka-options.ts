@@ -161,10 +161,15 @@ function checkBrokers(path: string, brokers: unknown): string {
       const address = typeof broker === "string" ? broker.trim() : "";
       const port = /^(?:[^\s:/\0]+|\[[0-9a-fA-F:.]+\]):(\d{1,5})$/.exec(address)?.[1];
       if (port === undefined || Number(port) < 1 || Number(port) > 65_535)
-        throw new ConfigError(`${path}[${index}]`, `expected "host:port", got ${describe(broker)}`);
+        throw new ConfigError(`${path}[${index}]`, `expected "host:port", got ${addressShown(broker)}`);
       return address;
     })
     .join(",");
+}
+
+/** A URL may have a password in it. */
+function addressShown(broker: unknown): string {
+  return typeof broker === "string" && broker.includes("@") ? "an address with an @" : describe(broker);
 }
 
 function checkLogger(path: string, logger: unknown): Logger {

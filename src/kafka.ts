@@ -5,6 +5,7 @@ import type { ClientConfig } from "./driver/client-config.js";
 import { fastPath } from "./driver/fast/addon.js";
 import { ClosedError } from "./errors.js";
 import { type RedriveOptions, type RedriveResult, resolveRedriveOptions } from "./redrive/redrive-options.js";
+import { checkTopic, checkTopics } from "./given-topic.js";
 import { type ClientHealth, ClientsHealth, type Health } from "./health.js";
 import { type KafkaOptions, resolveKafkaOptions } from "./kafka-options.js";
 import type { ProcessorOptions } from "./processor/options.js";
@@ -72,7 +73,7 @@ export class Kafka {
     topics: T | readonly T[],
     options: ConsumerOptions,
   ): Consumer<T> {
-    const list = Array.isArray(topics) ? (topics as readonly T[]) : [topics as T];
+    const list = checkTopics(topics, "kafka.consumer(topic, { groupId })");
     return this.#add(
       this.#readers,
       (onClosed) => new Consumer(this.#config, list, options, this.#writers, onClosed),
@@ -87,7 +88,7 @@ export class Kafka {
     topics: T | readonly T[],
     options: ProcessorOptions<Stores>,
   ): Processor<T, Stores> {
-    const list = Array.isArray(topics) ? (topics as readonly T[]) : [topics as T];
+    const list = checkTopics(topics, "kafka.processor(topic, { groupId, transactionalId })");
     return this.#add(
       this.#readers,
       (onClosed) => new Processor<T, Stores>(this.#config, list, options, onClosed),
@@ -104,7 +105,7 @@ export class Kafka {
    * ```
    */
   read<T extends AnyTopic>(topics: T | readonly T[], options: ReadOptions = {}): Reader<T> {
-    const list = Array.isArray(topics) ? (topics as readonly T[]) : [topics as T];
+    const list = checkTopics(topics, "kafka.read(topic)");
     return this.#add(this.#readers, (onClosed) => new Reader(this.#config, list, options, onClosed));
   }
 
@@ -124,6 +125,7 @@ export class Kafka {
     topic: T,
     options: TableOptions = {},
   ): Table<KeyOf<T>, Exclude<ValueOf<T>, null>> {
+    checkTopic("topic", topic, "kafka.table(topic)");
     return this.#add(this.#others, (onClosed) => new Table(this.#config, topic, options, onClosed));
   }
 
@@ -144,11 +146,7 @@ export class Kafka {
    * @throws `ConfigError` for wrong options, `KafkaError` with code `BINDING`; everything else is in the report
    */
   async check(topics: AnyTopic | readonly AnyTopic[], options: CheckOptions = {}): Promise<CheckReport> {
-    return check(
-      this.#config,
-      Array.isArray(topics) ? (topics as readonly AnyTopic[]) : [topics as AnyTopic],
-      options,
-    );
+    return check(this.#config, checkTopics(topics, "kafka.check(topic, { groupId })"), options);
   }
 
   /**
@@ -195,6 +193,7 @@ export class Kafka {
    * ```
    */
   async redrive(topic: AnyTopic, options: RedriveOptions): Promise<RedriveResult> {
+    checkTopic("topic", topic, "kafka.redrive(topic, { groupId })");
     const resolved = resolveRedriveOptions(topic, options);
     const letters = defineTopic(resolved.letters, { value: bytes(), key: bytes(), tombstones: true });
     const closing = new AbortController();

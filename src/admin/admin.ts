@@ -1,4 +1,6 @@
-import { checkInteger, checkRequiredText, describe } from "../check.js";
+import { callsOfKafkajs, refuseCalls } from "../kafkajs-habits.js";
+import { checkTopics } from "../given-topic.js";
+import { checkInteger, checkRequiredText } from "../check.js";
 import type { ClientConfig } from "../driver/client-config.js";
 import { logEnd, logStart } from "../driver/native-admin.js";
 import { fromNative, nativeCodes } from "../driver/native-errors.js";
@@ -70,6 +72,10 @@ const offsetsAreReset = "its offsets are reset";
  * many times that at most. Where several things are asked for at once all of them are tried before it fails.
  */
 export class Admin {
+  static {
+    refuseCalls(this.prototype, callsOfKafkajs.admin);
+  }
+
   readonly #config: ClientConfig;
   readonly #timeoutMs: number;
   readonly #onClosed: () => void;
@@ -94,10 +100,7 @@ export class Admin {
    * @throws `AuthorizationError`, or `KafkaError` with code `BROKER` for what a broker refuses
    */
   async ensureTopics(topics: AnyTopic | readonly AnyTopic[]): Promise<readonly EnsuredTopic[]> {
-    const wanted = Array.isArray(topics) ? (topics as readonly AnyTopic[]) : [topics as AnyTopic];
-    for (const topic of wanted)
-      if (typeof topic !== "object")
-        throw new ConfigError("topics", `expected topics, got ${describe(topic)}`);
+    const wanted = checkTopics(topics, "admin.ensureTopics(topic)");
     const names = namesOf(wanted);
     const before = await this.#existing(names);
     const made = new Set<string>();

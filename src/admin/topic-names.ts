@@ -1,4 +1,5 @@
 import { KafkaError } from "../errors.js";
+import { checkTopic } from "../given-topic.js";
 import type { AnyTopic } from "../topic.js";
 import { checkTopicName } from "../topic-definition.js";
 
@@ -17,7 +18,7 @@ export function namesOf(topics: readonly TopicLike[]): readonly string[] {
 
 /** A topic's name, checked. */
 export function nameOf(topic: TopicLike): string {
-  const name = typeof topic === "string" ? topic : topic.name;
+  const name = typeof topic === "string" ? topic : checkTopic("topic", topic).name;
   checkTopicName(name);
   return name;
 }

@@ -1,3 +1,4 @@
+import { callsOfKafkajs, refuseCalls } from "../kafkajs-habits.js";
 import type { BatchOptions } from "../delivery/batch-delivery.js";
 import { AssignedPartitions, type PartitionLag } from "../delivery/assigned-partitions.js";
 import type { HandlerContext } from "../delivery/delivery.js";
@@ -32,6 +33,10 @@ const commitTimeoutMs = 10_000;
  * Use one of `run`, `runBatch` and `for await`, once.
  */
 export class Consumer<T extends AnyTopic | AnyTopicPattern> implements AsyncIterable<RecordOf<T>> {
+  static {
+    refuseCalls(this.prototype, callsOfKafkajs.consumer);
+  }
+
   readonly #options: ResolvedConsumerOptions;
   readonly #logger: Logger;
   readonly #run: HandlerRun;

@@ -178,8 +178,13 @@ export class HandlerRun {
 
 /** @throws `ConfigError` for what is no function */
 export function checkHandler(handler: unknown): void {
-  if (typeof handler !== "function")
-    throw new ConfigError("handler", `expected a function, got ${describe(handler)}`);
+  if (typeof handler === "function") return;
+  const isOfKafkajs =
+    typeof handler === "object" && handler !== null && ("eachMessage" in handler || "eachBatch" in handler);
+  const hint = isOfKafkajs
+    ? ": run(async (record) => …) is eachMessage, runBatch(async (records) => …) eachBatch"
+    : "";
+  throw new ConfigError("handler", `expected a function, got ${describe(handler)}${hint}`);
 }
 
 /**

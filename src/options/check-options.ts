@@ -1,4 +1,5 @@
 import { checkKnown } from "../check.js";
+import { insteadOfOption } from "../kafkajs-habits.js";
 import type { Checked, DeclaredOptions } from "./spec.js";
 
 /**
@@ -14,7 +15,7 @@ export function checkOptions<const Specs extends DeclaredOptions>(
   specs: Specs,
   prefix = "",
 ): Checked<Specs> {
-  checkKnown(title, given, Object.keys(specs));
+  checkKnown(title, given, Object.keys(specs), (name) => insteadOf(name, specs));
   return checkValues(given as object, specs, prefix);
 }
 
@@ -28,4 +29,12 @@ export function checkValues<const Specs extends DeclaredOptions>(
   return Object.fromEntries(
     Object.entries(specs).map(([name, spec]) => [name, spec.check(`${prefix}${name}`, values[name])]),
   ) as Checked<Specs>;
+}
+
+/** What an option is called here, or what to do instead, where its name is one of kafkajs's. */
+function insteadOf(name: string, specs: DeclaredOptions): string | undefined {
+  const instead = insteadOfOption(name);
+  if (instead !== undefined) return instead;
+  const same = Object.entries(specs).find(([, { kafkajs }]) => kafkajs === name);
+  return same === undefined ? undefined : `no such option: use \`${same[0]}\``;
 }

@@ -2,7 +2,7 @@ import { isPromise, type HandlerContext } from "../delivery/delivery.js";
 import type { EncodedRecord, NativeHeader } from "../record.js";
 import type { ClientTelemetry } from "../telemetry/client-telemetry.js";
 import type { TransactionRecord } from "../transactions/transaction-records.js";
-import type { Encoders } from "../transactions/transaction.js";
+import type { Encoders } from "../serde/encoders.js";
 import { StatefulSends, type StatefulTransaction } from "./stateful-transaction.js";
 import type { AnyStore } from "../state/store-definition.js";
 import type { CallResult } from "./finished.js";

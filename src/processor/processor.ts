@@ -8,7 +8,7 @@ import type { ClientConfig } from "../driver/client-config.js";
 import type { ClientHealth } from "../health.js";
 import type { TopicPartition } from "../offsets.js";
 import type { AnyTopic, RecordOf } from "../topic.js";
-import { Encoders } from "../transactions/transaction.js";
+import { Encoders } from "../serde/encoders.js";
 import type { StatefulTransaction } from "./stateful-transaction.js";
 import type { AnyStore } from "../state/store-definition.js";
 import { ConfigError } from "../errors.js";

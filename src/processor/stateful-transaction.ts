@@ -3,7 +3,8 @@ import type { EncodedRecord } from "../record.js";
 import type { AnyStore } from "../state/store-definition.js";
 import type { StoreOf } from "../state/task-state.js";
 import type { ClientTelemetry } from "../telemetry/client-telemetry.js";
-import { type Encoders, type Transaction, TransactionSends } from "../transactions/transaction.js";
+import type { Encoders } from "../serde/encoders.js";
+import { type Transaction, TransactionSends } from "../transactions/transaction.js";
 
 /** A processor's transaction, as its handlers see it. */
 export interface StatefulTransaction<Stores extends AnyStore> extends Transaction {

@@ -6,7 +6,7 @@ import type { GroupSession } from "../group/group-session.js";
 import type { OwnedPartition } from "../group/owned-partition.js";
 import { Tasks } from "../state/tasks.js";
 import { isWindowStore } from "../state/window-definition.js";
-import type { Encoders } from "../transactions/transaction.js";
+import type { Encoders } from "../serde/encoders.js";
 import type { Finished } from "./finished.js";
 import type { ResolvedProcessorOptions } from "./options.js";
 import type { ResolvedRunOptions } from "./run-options.js";

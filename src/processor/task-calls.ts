@@ -5,7 +5,7 @@ import type { Task, TaskChanges } from "../state/task.js";
 import type { CallChanges, ClosedWindow, StateOfCall } from "../state/task-state.js";
 import type { Tasks } from "../state/tasks.js";
 import type { ClientTelemetry } from "../telemetry/client-telemetry.js";
-import type { Encoders } from "../transactions/transaction.js";
+import type { Encoders } from "../serde/encoders.js";
 import { StatefulSends, type StoreAccess } from "./stateful-transaction.js";
 import type { EncodedRecord } from "../record.js";
 import type { TransactionRecord } from "../transactions/transaction-records.js";

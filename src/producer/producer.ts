@@ -1,10 +1,11 @@
 import type { ClientConfig } from "../driver/client-config.js";
 import { ClosedError, TimeoutError } from "../errors.js";
 import { type ClientHealth, healthOf } from "../health.js";
+import { callsOfKafkajs, refuseCalls } from "../kafkajs-habits.js";
 import { checkOptions } from "../options/check-options.js";
 import type { EncodedRecord, RecordMetadata } from "../record.js";
 import { addingHeaders } from "../serde/added-headers.js";
-import { createEncoder, type Encoder } from "../serde/encoder.js";
+import { Encoders } from "../serde/encoders.js";
 import type { EncodedHeaders } from "../serde/headers.js";
 import type { ClientTelemetry } from "../telemetry/client-telemetry.js";
 import type { AnyTopic, ProducerRecord } from "../topic.js";
@@ -39,12 +40,16 @@ export interface SendAllResult {
  * ```
  */
 export class Producer {
+  static {
+    refuseCalls(this.prototype, callsOfKafkajs.producer);
+  }
+
   readonly #options: ReturnType<typeof resolveProducerOptions>;
   readonly #onClosed: (() => void) | undefined;
   readonly #telemetry: ClientTelemetry | undefined;
   readonly #sender: Sender;
   readonly #bulk: BulkSender;
-  readonly #encoders = new WeakMap<AnyTopic, Encoder>();
+  readonly #encoders = new Encoders();
   #closing: Promise<void> | undefined;
 
   /** @internal Use `kafka.producer()`. */
@@ -115,7 +120,7 @@ export class Producer {
     // No async function, and one promise a call: this is the hot path. What the executor throws rejects it.
     return new Promise((resolve, reject) => {
       this.#checkOpen("send", topic);
-      const encode = addingHeaders(this.#encoderOf(topic), headers);
+      const encode = addingHeaders(this.#encoders.of(topic), headers);
       const now = performance.now();
       if (!Array.isArray(input)) {
         const record = encode(input as ProducerRecord<AnyTopic>, undefined);
@@ -160,7 +165,7 @@ export class Producer {
     const { signal } = checkOptions("SendAllOptions", options, sendAllSpecs);
     const source = records as Iterable<ProducerRecord<AnyTopic>> | AsyncIterable<ProducerRecord<AnyTopic>>;
     const send = async (headers: EncodedHeaders | undefined): Promise<SendAllResult> => {
-      const encode = addingHeaders(this.#encoderOf(topic), headers);
+      const encode = addingHeaders(this.#encoders.of(topic), headers);
       return { records: await this.#bulk.send(topic.name, source, encode, signal) };
     };
     if (this.#telemetry === undefined) return send(undefined);
@@ -246,15 +251,6 @@ export class Producer {
   #checkOpen(what: string, topic: AnyTopic): void {
     if (this.#closing !== undefined)
       throw new ClosedError(`${what} to ${topic.name}: the producer is closed`);
-  }
-
-  #encoderOf(topic: AnyTopic): Encoder {
-    let encoder = this.#encoders.get(topic);
-    if (encoder === undefined) {
-      encoder = createEncoder(topic);
-      this.#encoders.set(topic, encoder);
-    }
-    return encoder;
   }
 }
 

@@ -1,7 +1,8 @@
 import { ClosedError } from "../errors.js";
 import type { EncodedRecord } from "../record.js";
 import { addingHeaders } from "../serde/added-headers.js";
-import { createEncoder, type Encoder } from "../serde/encoder.js";
+import type { Encoder } from "../serde/encoder.js";
+import type { Encoders } from "../serde/encoders.js";
 import type { EncodedHeaders } from "../serde/headers.js";
 import type { ClientTelemetry } from "../telemetry/client-telemetry.js";
 import type { AnyTopic, ProducerRecord } from "../topic.js";
@@ -25,20 +26,6 @@ export interface Transaction {
     topic: T,
     records: ProducerRecord<T> | readonly ProducerRecord<T>[],
   ) => Promise<void>;
-}
-
-/** Encoders by topic, made at the first use. */
-export class Encoders {
-  readonly #made = new WeakMap<AnyTopic, Encoder>();
-
-  of(topic: AnyTopic): Encoder {
-    let encoder = this.#made.get(topic);
-    if (encoder === undefined) {
-      encoder = createEncoder(topic);
-      this.#made.set(topic, encoder);
-    }
-    return encoder;
-  }
 }
 
 const done: Promise<void> = Promise.resolve();

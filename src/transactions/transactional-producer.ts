@@ -11,6 +11,8 @@ import {
 } from "../errors.js";
 import { type ClientHealth, healthOf } from "../health.js";
 import type { EncodedRecord } from "../record.js";
+import { Encoders } from "../serde/encoders.js";
+import { callsOfKafkajs, refuseCalls } from "../kafkajs-habits.js";
 import type { ClientTelemetry } from "../telemetry/client-telemetry.js";
 import { settlesWithin, unlessAborted } from "../waiting.js";
 import { checkOptions } from "../options/check-options.js";
@@ -25,7 +27,7 @@ import {
 } from "./transaction-options.js";
 import { TransactionFailure } from "./transaction-failure.js";
 import { TransactionRunner } from "./transaction-runner.js";
-import { Encoders, type Transaction, TransactionSends } from "./transaction.js";
+import { type Transaction, TransactionSends } from "./transaction.js";
 
 /** Options of {@link Kafka.transactionalProducer}. */
 export interface TransactionalProducerOptions extends TransactionOptions {
@@ -68,6 +70,10 @@ const graceMs = 1_000;
  * ```
  */
 export class TransactionalProducer {
+  static {
+    refuseCalls(this.prototype, callsOfKafkajs.transactionalProducer);
+  }
+
   readonly #transactionalId: string;
   readonly #transactionTimeoutMs: number;
   readonly #closeTimeoutMs: number;

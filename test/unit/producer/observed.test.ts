@@ -7,7 +7,8 @@ import {
   TransactionOutcomeUnknownError,
 } from "../../../src/errors.js";
 import { observeSend, observeTransaction, sendActivity } from "../../../src/producer/observed.js";
-import { Encoders, TransactionSends } from "../../../src/transactions/transaction.js";
+import { Encoders } from "../../../src/serde/encoders.js";
+import { TransactionSends } from "../../../src/transactions/transaction.js";
 import { string } from "../../../src/serde/string.js";
 import { ClientTelemetry } from "../../../src/telemetry/client-telemetry.js";
 import { defineTopic } from "../../../src/topic.js";

@@ -1,7 +1,8 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { ClosedError } from "../../../src/errors.js";
-import { Encoders, TransactionSends } from "../../../src/transactions/transaction.js";
+import { Encoders } from "../../../src/serde/encoders.js";
+import { TransactionSends } from "../../../src/transactions/transaction.js";
 import type { Serde } from "../../../src/serde/serde.js";
 import { defineTopic } from "../../../src/topic.js";
 import { deferred } from "../../../src/waiting.js";

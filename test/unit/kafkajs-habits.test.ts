@@ -1,0 +1,154 @@
+import { describe, expect, test } from "vitest";
+import { ConfigError, defineTopic, Kafka, type KafkaOptions, string } from "typed-kafka";
+
+const topic = defineTopic("students", { value: string() });
+const brokers = ["localhost:9092"];
+/** As JavaScript sees it: whatever is called with whatever, without types that would refuse it. */
+type Untyped = ((...given: readonly unknown[]) => Untyped) & { readonly [Name in Called]: Untyped };
+type Called =
+  | "producer"
+  | "transactionalProducer"
+  | "consumer"
+  | "processor"
+  | "read"
+  | "table"
+  | "redrive"
+  | "check"
+  | "admin"
+  | "send"
+  | "sendAll"
+  | "sendBatch"
+  | "connect"
+  | "transaction"
+  | "subscribe"
+  | "run"
+  | "createTopics"
+  | "ensureTopics"
+  | "close";
+const kafka = new Kafka({ brokers }) as unknown as Untyped;
+
+async function refusal(call: () => unknown): Promise<ConfigError> {
+  const error: unknown = await Promise.resolve()
+    .then(call)
+    .then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
+  expect(error).toBeInstanceOf(ConfigError);
+  return error as ConfigError;
+}
+
+const made = "expected a topic made with defineTopic";
+
+describe("calls as with kafkajs say what a topic is here, and how the call looks", () => {
+  test.each<[what: string, call: () => unknown, parts: readonly string[]]>([
+    [
+      "send with a name",
+      () => kafka.producer().send("students", { value: "x" }),
+      ['defineTopic("students"', "send(topic, { value })"],
+    ],
+    [
+      "send with messages",
+      () => kafka.producer().send({ topic: "students", messages: [] }),
+      ["an object with messages", "send(topic,"],
+    ],
+    ["send with nothing", () => kafka.producer().send(), ["got undefined"]],
+    ["sendAll with a name", () => kafka.producer().sendAll("students", []), ['defineTopic("students"']],
+    [
+      "a consumer with options alone",
+      () => kafka.consumer({ groupId: "g" }),
+      ["the topics come first", "kafka.consumer(topic, { groupId })"],
+    ],
+    ["a consumer with names", () => kafka.consumer(["students"], { groupId: "g" }), ['got "students"']],
+    ["a consumer with nothing", () => kafka.consumer(), ["got undefined"]],
+    [
+      "a processor with a name",
+      () => kafka.processor("students", {}),
+      ["kafka.processor(topic, { groupId, transactionalId })"],
+    ],
+    ["a read of a name", () => kafka.read("students"), ["kafka.read(topic)"]],
+    ["a table of a name", () => kafka.table("students"), ["kafka.table(topic)"]],
+    [
+      "a redrive of a name",
+      () => kafka.redrive("students", { groupId: "g" }),
+      ["kafka.redrive(topic, { groupId })"],
+    ],
+    ["a check of a name", () => kafka.check("students"), ["kafka.check(topic"]],
+    [
+      "ensureTopics with a name",
+      () => kafka.admin().ensureTopics(["students"]),
+      ["admin.ensureTopics(topic)"],
+    ],
+  ])("%s", async (_, call, parts) => {
+    const { message } = await refusal(call);
+    for (const part of [made, ...parts]) expect(message).toContain(part);
+  });
+});
+
+describe("options of kafkajs say what they are called here", () => {
+  test.each<[option: string, hint: string, call: () => unknown]>([
+    ["KafkaOptions.logLevel", "`logger`", () => new Kafka({ brokers, logLevel: 4 } as KafkaOptions)],
+    [
+      "KafkaOptions.connectionTimeout",
+      "use `connectTimeoutMs`",
+      () => new Kafka({ brokers, connectionTimeout: 1 } as KafkaOptions),
+    ],
+    [
+      "ConsumerOptions.sessionTimeout",
+      "use `sessionTimeoutMs`",
+      () => kafka.consumer(topic, { groupId: "g", sessionTimeout: 1 }),
+    ],
+    [
+      "ConsumerOptions.fromBeginning",
+      'use `from: "earliest"`',
+      () => kafka.consumer(topic, { groupId: "g", fromBeginning: true }),
+    ],
+    [
+      "ConsumerOptions.heartbeatInterval",
+      "follows `sessionTimeoutMs`",
+      () => kafka.consumer(topic, { groupId: "g", heartbeatInterval: 1 }),
+    ],
+    [
+      "ProducerOptions.idempotent",
+      "every producer is idempotent",
+      () => kafka.producer({ idempotent: true }),
+    ],
+    [
+      "ProducerOptions.createPartitioner",
+      "use `partitioner`",
+      () => kafka.producer({ createPartitioner: () => 0 }),
+    ],
+    [
+      "ProducerOptions.nonsense",
+      "no such option; there are deliveryTimeoutMs",
+      () => kafka.producer({ nonsense: 1 }),
+    ],
+  ])("%s: %s", async (field, hint, call) => {
+    const error = await refusal(call);
+    expect(error).toMatchObject({ field, message: expect.stringContaining(hint) });
+  });
+});
+
+describe("functions of kafkajs say what to call instead", () => {
+  const producer = kafka.producer();
+  const transactional = kafka.transactionalProducer({ transactionalId: "t" });
+  const consumer = kafka.consumer(topic, { groupId: "g" });
+  const admin = kafka.admin();
+  test.each<[field: string, hint: string, call: () => unknown]>([
+    ["connect", "connects at its first call", () => producer.connect()],
+    ["sendBatch", "send(topic, records)", () => producer.sendBatch({ topicMessages: [] })],
+    ["transaction", "kafka.transactionalProducer", () => producer.transaction()],
+    ["send", "transaction((tx) =>", () => transactional.send(topic, { value: "x" })],
+    ["subscribe", "kafka.consumer(topics, { groupId })", () => consumer.subscribe({ topics: ["students"] })],
+    ["handler", "run(async (record) => …)", () => consumer.run({ eachMessage: () => undefined })],
+    ["createTopics", "ensureTopics(topics)", () => admin.createTopics({ topics: [] })],
+  ])("%s: %s", async (field, hint, call) => {
+    expect(await refusal(call)).toMatchObject({ field, message: expect.stringContaining(hint) });
+  });
+
+  test("they are not in the way of what a client has, or of who looks through it", () => {
+    expect(Object.keys(producer)).not.toContain("connect");
+    for (const key in producer) expect(key).not.toBe("connect");
+    expect(producer.close).toBeTypeOf("function");
+  });
+});
