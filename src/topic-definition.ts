@@ -110,30 +110,6 @@ const fields = [
   "config",
 ] as const;
 
-const maxNameLength = 249;
-
-/**
- * Checks a topic's name by Kafka's rule: 1 to 249 of `a-z A-Z 0-9 . _ -`, and neither `.` nor `..`.
- *
- * @throws `ConfigError`
- */
-export function checkTopicName(name: unknown): void {
-  if (typeof name !== "string") throw new ConfigError("name", "a topic's name is a string");
-  const what = `${JSON.stringify(name)} is no topic name`;
-  if (name === "" || name === "." || name === "..")
-    throw new ConfigError("name", `${what}: give another one`);
-  if (name.length > maxNameLength) {
-    throw new ConfigError(
-      "name",
-      `${what}: it has ${String(name.length)} characters, ${String(maxNameLength)} is the most`,
-    );
-  }
-  const wrong = /[^a-zA-Z0-9._-]/u.exec(name)?.[0];
-  if (wrong !== undefined) {
-    throw new ConfigError("name", `${what}: ${JSON.stringify(wrong)} is none of a-z A-Z 0-9 . _ -`);
-  }
-}
-
 function checkFields(definition: unknown): void {
   if (typeof definition !== "object" || definition === null) {
     throw new ConfigError("definition", "a topic's definition is an object: { value: schema, ... }");

@@ -3,12 +3,8 @@ import type { ConsumerRecord, DefaultHeaders } from "./record.js";
 import type { AnySerde, Serde } from "./serde/serde.js";
 import type { ApplicationOf, Source } from "./serde/source.js";
 import type { AnyTopicPattern } from "./topic-pattern.js";
-import {
-  checkTopicName,
-  type GivenDefinition,
-  resolveDefinition,
-  type TopicDefinition,
-} from "./topic-definition.js";
+import { type GivenDefinition, resolveDefinition, type TopicDefinition } from "./topic-definition.js";
+import { checkTopicName } from "./topic-name.js";
 
 /**
  * A topic: its name, and the types and serdes of its records. Plain immutable data, made once with

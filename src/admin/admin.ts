@@ -2,7 +2,7 @@ import { callsOfKafkajs, refuseCalls } from "../kafkajs-habits.js";
 import { checkTopics } from "../given-topic.js";
 import { checkInteger, checkRequiredText } from "../check.js";
 import type { ClientConfig } from "../driver/client-config.js";
-import { logEnd, logStart } from "../driver/native-admin.js";
+import { logEnd, logStart } from "../driver/log-times.js";
 import { fromNative, nativeCodes } from "../driver/native-errors.js";
 import { ConfigError, KafkaError, TimeoutError } from "../errors.js";
 import { type OffsetsByPartition, type PartitionOffset } from "../offsets.js";

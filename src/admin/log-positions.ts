@@ -1,5 +1,6 @@
 import { checkOneOf } from "../check.js";
-import { logEnd, logStart, type NativeAdmin, type NativeOffsetOutcome } from "../driver/native-admin.js";
+import { logEnd, logStart } from "../driver/log-times.js";
+import type { NativeAdmin, NativeOffsetOutcome } from "../driver/native-admin.js";
 import { ConfigError, KafkaError } from "../errors.js";
 import {
   isOffsets,

@@ -1,7 +1,7 @@
 import { KafkaError } from "../errors.js";
 import { checkTopic } from "../given-topic.js";
 import type { AnyTopic } from "../topic.js";
-import { checkTopicName } from "../topic-definition.js";
+import { checkTopicName } from "../topic-name.js";
 
 /** A topic, or its name. */
 export type TopicLike = AnyTopic | string;

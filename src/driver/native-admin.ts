@@ -120,11 +120,6 @@ interface NativeAdminBinding extends NativeBinding {
   ) => NativeAdminClient;
 }
 
-/** Times that mean a place in the log (the protocol's ListOffsets). */
-export const logStart = -2;
-/** See {@link logStart}. */
-export const logEnd = -1;
-
 /**
  * The native admin client with promises and typed errors, on the connection of a producer: by itself it
  * would tell no reason for a failed connection, and block the process while it disconnects.
@@ -273,7 +268,7 @@ export class NativeAdmin {
     return topics;
   }
 
-  /** The first offset at or after a time, {@link logStart} or {@link logEnd}; -1 where there is none. */
+  /** The first offset at or after a time, `logStart` or `logEnd`; -1 where there is none. */
   async offsetsAt(
     places: readonly (NativePartition & { readonly time: number })[],
     isolation: "read_committed" | "read_uncommitted",

@@ -8,6 +8,7 @@ import { fastPath } from "./fast/addon.js";
 import { FastConsumer } from "./fast/fast-consumer.js";
 import { findingOf, type OffsetLost, type TopicIdKnown } from "./log-findings.js";
 import { fromNative, nativeCodes } from "./native-errors.js";
+import { logEnd } from "./log-times.js";
 import type {
   NativeConsumerClient,
   NativeError,
@@ -53,8 +54,6 @@ export interface GroupEvents {
 
 /** What passes by itself while a client connects, or comes of its being closed. */
 const passingCodes: readonly KafkaErrorCode[] = ["CONNECTION", "TIMEOUT", "CLOSED"];
-/** The protocol's word for the next offset of a log, in place of a time. */
-const logEnd = -1;
 
 type OffsetResults = readonly (NativeOffsetResult | Error)[];
 

@@ -1,6 +1,5 @@
 import { ConfigError } from "../errors.js";
-
-const maxNameLength = 249;
+import { topicNameFlaw } from "../topic-name.js";
 
 /**
  * The topic for the dead letters of a group: `<topic>.<groupId>.dead-letter`.
@@ -31,16 +30,7 @@ export function mayBeMadeFrom(name: string, topic: string): boolean {
 }
 
 function checked(field: string, name: string, remedy: string): string {
-  const wrong = /[^a-zA-Z0-9._-]/u.exec(name)?.[0];
-  if (wrong !== undefined)
-    throw new ConfigError(
-      field,
-      `${JSON.stringify(name)} cannot be a topic's name: ${JSON.stringify(wrong)} is none of a-z A-Z 0-9 . _ -; ${remedy}`,
-    );
-  if (name.length > maxNameLength)
-    throw new ConfigError(
-      field,
-      `${JSON.stringify(name)} is too long for a topic's name: it has ${name.length} characters, ${maxNameLength} is the most; ${remedy}`,
-    );
-  return name;
+  const flaw = topicNameFlaw(name);
+  if (flaw === undefined) return name;
+  throw new ConfigError(field, `${JSON.stringify(name)} cannot be a topic's name: ${flaw}; ${remedy}`);
 }

@@ -1,5 +1,5 @@
 import type { NativeConsumer } from "../driver/native-consumer.js";
-import { logEnd } from "../driver/native-admin.js";
+import { logEnd } from "../driver/log-times.js";
 import type { NativeOffset, NativePartition } from "../driver/native.js";
 import type { Logger } from "../logger.js";
 import { topicPartitionOf } from "../offsets.js";

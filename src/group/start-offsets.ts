@@ -1,4 +1,4 @@
-import { logEnd, logStart } from "../driver/native-admin.js";
+import { logEnd, logStart } from "../driver/log-times.js";
 import type { NativeConsumer } from "../driver/native-consumer.js";
 import type { NativeOffset } from "../driver/native.js";
 import { isTransient } from "../driver/native-errors.js";

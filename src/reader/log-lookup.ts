@@ -1,5 +1,5 @@
 import { isTransient, lastingLogCodes } from "../driver/native-errors.js";
-import { logEnd, logStart } from "../driver/native-admin.js";
+import { logEnd, logStart } from "../driver/log-times.js";
 import type { NativeConsumer } from "../driver/native-consumer.js";
 import { ConnectionError, KafkaError, TimeoutError } from "../errors.js";
 import type { Logger } from "../logger.js";

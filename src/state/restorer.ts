@@ -1,6 +1,7 @@
 import { isTransient, lastingLogCodes } from "../driver/native-errors.js";
 import type { ClientConfig } from "../driver/client-config.js";
-import { logEnd, logStart, NativeAdmin } from "../driver/native-admin.js";
+import { logEnd, logStart } from "../driver/log-times.js";
+import { NativeAdmin } from "../driver/native-admin.js";
 import type { NativeConsumer } from "../driver/native-consumer.js";
 import type { NativeOffset } from "../driver/native.js";
 import { KafkaError } from "../errors.js";

@@ -3,7 +3,8 @@ import { ConfigError } from "../errors.js";
 import { isNullable } from "../serde/schema-serde.js";
 import type { AnySerde, Serde } from "../serde/serde.js";
 import type { ApplicationOf, CheckSource, Source } from "../serde/source.js";
-import { checkTopicName, resolveDefinition } from "../topic-definition.js";
+import { resolveDefinition } from "../topic-definition.js";
+import { checkTopicName } from "../topic-name.js";
 import type { AnyTopic, Topic } from "../topic.js";
 
 /** What `defineStore` takes. `key` and `value` are a {@link Serde}, or a Standard Schema, which means `json(schema)`. */

@@ -34,7 +34,7 @@ test("a promise of a logger that rejects, or cannot be asked, is no unhandled re
 });
 
 test("a logger is called as the method that it is", () => {
-  class Lines {
+  class Lines implements Logger {
     readonly lines: string[] = [];
     debug(message: string) {
       this.lines.push(message);
@@ -50,6 +50,6 @@ test("a logger is called as the method that it is", () => {
     }
   }
   const lines = new Lines();
-  safeLogger(lines).info("text");
-  expect(lines.lines).toEqual(["text"]);
+  for (const level of levels) safeLogger(lines)[level](level);
+  expect(lines.lines).toEqual([...levels]);
 });

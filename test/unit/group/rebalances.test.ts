@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { beforeEach, expect, test } from "vitest";
-import { logEnd, logStart } from "../../../src/driver/native-admin.js";
+import { logEnd, logStart } from "../../../src/driver/log-times.js";
 import type { NativeOffset, NativePartition } from "../../../src/driver/native.js";
 import { ConnectionError, AuthorizationError } from "../../../src/errors.js";
 import { Assignment } from "../../../src/group/assignment.js";
