@@ -38,8 +38,8 @@ export default defineConfig({
           setupFiles: "test/support/require-broker.ts",
           testTimeout: 30_000,
           hookTimeout: 60_000,
-          // They wait more than they work: four side by side keep two cores busy.
-          maxWorkers: 4,
+          // Each keeps about a core busy.
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
         },
       },
