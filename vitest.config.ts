@@ -13,7 +13,7 @@ export default defineConfig({
     coverage: { include: ["src/**"] },
     projects: [
       // They take milliseconds; a machine that is busy with other things may need more than five seconds for one.
-      { ...fromSource, test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 30_000 } },
+      { ...fromSource, test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 60_000 } },
       {
         ...fromSource,
         test: {
@@ -36,7 +36,7 @@ export default defineConfig({
           include: ["test/integration/**/*.test.ts"],
           globalSetup: "test/support/global-setup.ts",
           setupFiles: "test/support/require-broker.ts",
-          testTimeout: 30_000,
+          testTimeout: 60_000,
           hookTimeout: 60_000,
           // Each keeps about a core busy.
           maxWorkers: 2,
@@ -57,7 +57,7 @@ export default defineConfig({
           env: { TYPED_KAFKA_NATIVE: "off" },
           globalSetup: "test/support/global-setup.ts",
           setupFiles: "test/support/require-broker.ts",
-          testTimeout: 30_000,
+          testTimeout: 60_000,
           hookTimeout: 60_000,
           maxWorkers: 2,
           sequence: { groupOrder: 2 },

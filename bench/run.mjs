@@ -28,6 +28,9 @@ const elapsed = () => (performance.now() - begun) / 1000;
 // What a last row and the report may still take.
 const timeIsShort = (seconds) => elapsed() + seconds + 15 > Number(flags.minutes) * 60;
 
+/** A member that is there hears of a new one with its next heartbeat, and the partitions move in two steps. */
+const joinedAfterMs = 10_000;
+
 const runtimes = install();
 const chosen = rows
   .filter(({ id }) => flags.only === undefined || flags.only.split(",").includes(id))
@@ -160,7 +163,7 @@ async function measureEntry(entry, job) {
   const { processes } = entry;
   if (processes === undefined) return runChild(entry.peer, job);
   // All have joined the group when they begin, and none leaves it before the last has ended.
-  const together = { ...job, startAt: Date.now() + (flags.quick ? 3_000 : 6_000) };
+  const together = { ...job, startAt: Date.now() + joinedAfterMs };
   let allTold;
   const told = new Promise((resolve) => {
     allTold = resolve;

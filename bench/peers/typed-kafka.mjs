@@ -82,12 +82,17 @@ export async function consumeTogether(job) {
       if (type === "assigned" && !isTime) consumer.pause(partitions);
     },
   });
-  setTimeout(() => {
-    isTime = true;
-    consumer.resume();
-  }, job.startAt - Date.now());
+  const begun = new Promise((resolve) => {
+    setTimeout(() => {
+      isTime = true;
+      resolve();
+      consumer.resume();
+    }, job.startAt - Date.now());
+  });
+  // A record that was delivered before the pause waits for the beginning too: of a short log it may be the last.
   await consumer.run(() => {
     if (isTime) job.meter.record();
+    else return begun.then(() => job.meter.record());
   });
 }
 
