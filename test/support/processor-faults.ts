@@ -235,6 +235,25 @@ export class Run {
   }
 }
 
+/** The session of the members, in milliseconds, and a time for which a frozen one is past it. */
+export const sessionTimeoutMs = 3_000;
+export const pastSessionMs = 5_000;
+
+/** One of each fault, inside transactions. */
+export async function everyFault(run: Run): Promise<void> {
+  await sleep(4_000);
+  await run.kill(0, "produced");
+  await run.freeze(1, pastSessionMs, "produced");
+  run.start(3);
+  run.count("join");
+  await run.kill(2, "committing");
+  await run.leave(0);
+  await run.freeze(2, pastSessionMs, "sending");
+  await run.worker(3).stop();
+  run.count("leave");
+  await run.kill(1, "sending");
+}
+
 /** Runs the scenario. */
 export async function run(scenario: Scenario): Promise<Verdict> {
   const seed = Number(process.env["SEED"] ?? Math.floor(Math.random() * 2 ** 31));

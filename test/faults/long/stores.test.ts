@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type KafkaCluster, startKafka } from "../../support/kafka-cluster.js";
-import { expectExactlyOnce, run, type Run } from "../../support/processor-faults.js";
+import { everyFault, expectExactlyOnce, run, sessionTimeoutMs } from "../../support/processor-faults.js";
 
 let kafka: KafkaCluster;
 
@@ -15,24 +15,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await kafka.close();
 });
-
-const sessionTimeoutMs = 3_000;
-const pastSessionMs = 5_000;
-
-/** One of each fault, inside transactions. */
-async function everyFault(run: Run): Promise<void> {
-  await sleep(4_000);
-  await run.kill(0, "produced");
-  await run.freeze(1, pastSessionMs, "produced");
-  run.start(3);
-  run.count("join");
-  await run.kill(2, "committing");
-  await run.leave(0);
-  await run.freeze(2, pastSessionMs, "sending");
-  await run.worker(3).stop();
-  run.count("leave");
-  await run.kill(1, "sending");
-}
 
 describe("a store counts every record once", () => {
   test("when its processor is killed twenty times in the middle of transactions", async () => {
