@@ -1,3 +1,6 @@
+/** The longest time that a timer takes, in milliseconds. */
+export const maxTimerMs = 2_147_483_647;
+
 /** Waits for `ms` milliseconds, or less where `signal` aborts: then it resolves early. */
 export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

@@ -1,12 +1,9 @@
 import { KafkaError } from "../errors.js";
 import type { RawRecord } from "../record.js";
 import { OffsetTracker } from "./offset-tracker.js";
-import { deferred } from "../waiting.js";
+import { deferred, maxTimerMs } from "../waiting.js";
 import type { TopicPartition } from "../offsets.js";
 import { type FetchedRecords, RecordQueue } from "./record-queue.js";
-
-/** The longest time a timer takes. */
-const maxTimerMs = 2_147_483_647;
 
 /** Keeps the records of a partition back until their time comes: those of a retry topic. */
 export interface Delay {

@@ -1,5 +1,6 @@
 import type { OwnedPartition } from "../group/owned-partition.js";
 import type { RawRecord } from "../record.js";
+import { maxTimerMs } from "../waiting.js";
 import type { Task } from "./task.js";
 
 /** What turns depend on. */
@@ -18,8 +19,9 @@ interface Turns {
   readonly held: Set<OwnedPartition>;
   /** The one that has the turn. */
   current: OwnedPartition | undefined;
-  /** Since when a partition is waited for, and the look that ends it. */
+  /** Since when a partition is waited for of which more is in the log. */
   waitingSince: number | undefined;
+  /** The look that ends the wait, for such a partition or for a record's time. */
   timer: NodeJS.Timeout | undefined;
   /** The end of a handler is waited for. */
   isWaiting: boolean;
@@ -99,28 +101,45 @@ export class TaskTurns {
     this.#host.onReady(next);
   }
 
+  /** The partition with the earliest record; `undefined` where none has one, or more is waited for. */
   #next(task: Task, turns: Turns): OwnedPartition | undefined {
     let lowest: OwnedPartition | undefined;
     let timestamp = Infinity;
     let mustWait = false;
+    let dueAt = Infinity;
     for (const partition of task.partitions) {
       const head = this.#headOf(partition);
-      if (head === undefined)
-        mustWait ||= this.#host.dueAt(partition.topic) === undefined && this.#hasMore(partition);
-      else if (head.timestamp < timestamp) {
+      if (head !== undefined) {
+        if (head.timestamp >= timestamp) continue;
         lowest = partition;
         ({ timestamp } = head);
+      } else {
+        dueAt = Math.min(dueAt, this.#dueAtOf(partition));
+        mustWait ||= this.#host.dueAt(partition.topic) === undefined && this.#hasMore(partition);
       }
     }
-    if (lowest === undefined || !mustWait) return lowest;
-    turns.waitingSince ??= performance.now();
-    const left = this.#host.maxTaskIdleMs - (performance.now() - turns.waitingSince);
-    if (left <= 0) return lowest;
-    clearTimeout(turns.timer);
-    turns.timer = setTimeout(() => {
-      this.look(task);
-    }, left);
+    let left = dueAt - Date.now();
+    if (lowest !== undefined) {
+      if (!mustWait) return lowest;
+      turns.waitingSince ??= performance.now();
+      const patience = this.#host.maxTaskIdleMs - (performance.now() - turns.waitingSince);
+      if (patience <= 0) return lowest;
+      left = Math.min(left, patience);
+    }
+    this.#lookIn(task, turns, left);
     return undefined;
+  }
+
+  /** Looks again in so many milliseconds, unless that is for ever. A held partition tells nobody when its record is due. */
+  #lookIn(task: Task, turns: Turns, ms: number): void {
+    clearTimeout(turns.timer);
+    if (ms === Infinity) return;
+    turns.timer = setTimeout(
+      () => {
+        this.look(task);
+      },
+      Math.min(Math.max(0, ms), maxTimerMs),
+    );
   }
 
   #lookWhenIdle(task: Task, turns: Turns, busy: OwnedPartition): void {
@@ -138,6 +157,12 @@ export class TaskTurns {
     if (head === undefined) return undefined;
     const dueAt = this.#host.dueAt(partition.topic);
     return dueAt === undefined || dueAt(head) <= Date.now() ? head : undefined;
+  }
+
+  /** When the next record of the partition may be delivered, in milliseconds since the epoch; `Infinity` where there is none. */
+  #dueAtOf(partition: OwnedPartition): number {
+    const head = partition.wanted ? partition.queue.peek() : undefined;
+    return head === undefined ? Infinity : (this.#host.dueAt(partition.topic)?.(head) ?? Infinity);
   }
 
   /** Whether the log has more of the partition than was fetched. */
