@@ -53,6 +53,7 @@ export default defineConfig({
             "test/integration/health.test.ts",
             "test/integration/producer-send.test.ts",
             "test/integration/producer-send-all.test.ts",
+            "test/integration/stores-empty-bytes.test.ts",
           ],
           env: { TYPED_KAFKA_NATIVE: "off" },
           globalSetup: "test/support/global-setup.ts",

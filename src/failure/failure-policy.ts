@@ -1,10 +1,9 @@
 import { InvalidRecordError } from "../errors.js";
 import type { EncodedRecord, RawHeaders, RawRecord } from "../record.js";
-import { nativeBytes } from "../serde/encoder.js";
-import { rawHeadersOf } from "../serde/headers.js";
+import { encodedRecord } from "../serde/encoded-record.js";
+import { encodeRawHeaders, rawHeadersOf } from "../serde/headers.js";
 import { deadLetterHeaders, type SourceRecord } from "./dead-letter.js";
 import { decide, decideInvalid, type Decision } from "./decide.js";
-import { sizeOf, toNativeHeaders } from "./header-block.js";
 import type { PolicyTopic, ResolvedFailureOptions } from "./options.js";
 import { parseRetryRecord, retryHeaders } from "./retry-record.js";
 
@@ -202,17 +201,11 @@ export class FailurePolicy {
 
   #move(topic: string, record: SourceRecord, headers: RawHeaders): Move {
     const count = this.#partitions.get(topic);
+    // The records of a partition stay together, so that they keep their order.
+    const partition = count === undefined ? undefined : record.partition % count;
     return {
       topic,
-      record: {
-        key: nativeBytes(record.key),
-        value: nativeBytes(record.value),
-        headers: toNativeHeaders(headers),
-        // The records of a partition stay together, so that they keep their order.
-        partition: count === undefined ? undefined : record.partition % count,
-        timestamp: undefined,
-        size: (record.key?.length ?? 0) + (record.value?.length ?? 0) + sizeOf(headers),
-      },
+      record: encodedRecord(record.key, record.value, encodeRawHeaders(headers), partition, undefined),
     };
   }
 }

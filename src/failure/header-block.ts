@@ -1,4 +1,4 @@
-import type { NativeHeader, RawHeaders } from "../record.js";
+import type { RawHeaders } from "../record.js";
 
 /** Headers by their names without the prefix. */
 export type HeaderFields = ReadonlyMap<string, string>;
@@ -65,20 +65,6 @@ export function bounded(text: string, maxBytes: number): string {
   // Not within a character: its further bytes begin with the bits 10.
   while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1;
   return bytes.subarray(0, end).toString() + truncated;
-}
-
-/** Headers as the native client takes them: it takes a string of no characters, and a buffer without bytes for null. */
-export function toNativeHeaders(headers: RawHeaders): NativeHeader[] | undefined {
-  if (headers.length === 0) return undefined;
-  // A computed name makes a property of its own, also for "__proto__".
-  return headers.map(([name, value]) => ({ [name]: value?.length === 0 ? "" : value }));
-}
-
-/** How many bytes the headers are: names and values. */
-export function sizeOf(headers: RawHeaders): number {
-  let size = 0;
-  for (const [name, value] of headers) size += Buffer.byteLength(name) + (value?.length ?? 0);
-  return size;
 }
 
 function textOf(value: Buffer | null | undefined): string | undefined {

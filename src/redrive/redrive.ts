@@ -9,14 +9,14 @@ import {
   TransactionOutcomeUnknownError,
 } from "../errors.js";
 import { parseDeadLetter } from "../failure/dead-letter.js";
-import { sizeOf, toNativeHeaders } from "../failure/header-block.js";
 import type { DeadLetter, RedriveResult, ResolvedRedriveOptions } from "./redrive-options.js";
 import { resolveTransactionOptions } from "../transactions/transaction-options.js";
 import { type RolledBack, TransactionFailure } from "../transactions/transaction-failure.js";
 import type { TransactionRecord } from "../transactions/transaction-records.js";
 import { TransactionRunner } from "../transactions/transaction-runner.js";
-import type { ConsumerRecord, RawHeaders } from "../record.js";
-import { nativeBytes } from "../serde/encoder.js";
+import type { ConsumerRecord } from "../record.js";
+import { encodedRecord } from "../serde/encoded-record.js";
+import { encodeRawHeaders } from "../serde/headers.js";
 import { sleep } from "../waiting.js";
 
 /** A record of the dead-letter topic, as bytes. */
@@ -174,7 +174,8 @@ export class Redrive {
     const { to, source } = this.#options;
     // The same partition as before, unless the topic has fewer partitions now.
     const partition = sourcePartition < this.#sourcePartitions ? sourcePartition : undefined;
-    return { topic: to ?? source, record: encoded(key, value, headers, partition) };
+    const record = encodedRecord(key, value, encodeRawHeaders(headers), partition, undefined);
+    return { topic: to ?? source, record };
   }
 
   #keep(record: LetterRecord): void {
@@ -185,9 +186,10 @@ export class Redrive {
   }
 
   #putBack(partition: number): void {
-    for (const record of this.#held.get(partition) ?? []) {
-      const { key, value, rawHeaders } = record;
-      this.#add({ topic: this.#options.letters, record: encoded(key, value, rawHeaders, partition) }, record);
+    for (const letter of this.#held.get(partition) ?? []) {
+      const { key, value, rawHeaders } = letter;
+      const record = encodedRecord(key, value, encodeRawHeaders(rawHeaders), partition, undefined);
+      this.#add({ topic: this.#options.letters, record }, letter);
     }
     this.#held.delete(partition);
   }
@@ -261,20 +263,4 @@ export class Redrive {
       await admin.disconnect();
     }
   }
-}
-
-function encoded(
-  key: Buffer | null,
-  value: Buffer | null,
-  headers: RawHeaders,
-  partition: number | undefined,
-): TransactionRecord["record"] {
-  return {
-    key: nativeBytes(key),
-    value: nativeBytes(value),
-    headers: toNativeHeaders(headers),
-    partition,
-    timestamp: undefined,
-    size: (key?.length ?? 0) + (value?.length ?? 0) + sizeOf(headers),
-  };
 }

@@ -3,6 +3,7 @@ import { KafkaError, SerializationError } from "../errors.js";
 import type { EncodedRecord } from "../record.js";
 import type { AnyTopic, ProducerRecord } from "../topic.js";
 import { ignoreRejection } from "../waiting.js";
+import { encodedRecord } from "./encoded-record.js";
 import { causeOf, describeFailure, describeValue, issuesOf, SerdeFailure } from "./failure.js";
 import { type EncodedHeaders, encodeHeaders } from "./headers.js";
 import { schemaCodec, valueOf } from "./schema.js";
@@ -56,7 +57,7 @@ export function createEncoder(topic: AnyTopic): Encoder {
       if (key instanceof Promise || headers instanceof Promise) {
         return encodeLater({ ...record }, index, value, key, headers);
       }
-      return encoded(record, key, value, headers);
+      return encodedRecord(key, value, headers, record.partition, record.timestamp);
     } catch (error) {
       ignoreRejection(key);
       throw refused(name, part, index, error);
@@ -80,7 +81,7 @@ export function createEncoder(topic: AnyTopic): Encoder {
       const key = await laterKey;
       part = "headers";
       const headers = await laterHeaders;
-      return encoded(record, key, value, headers);
+      return encodedRecord(key, value, headers, record.partition, record.timestamp);
     } catch (error) {
       throw refused(name, part, index, error);
     }
@@ -122,32 +123,6 @@ export function createEncoder(topic: AnyTopic): Encoder {
 
 type Part = SerializationError["part"];
 type Later<T> = T | Promise<T>;
-
-function encoded(
-  record: ProducerRecord<AnyTopic>,
-  key: Buffer | null,
-  value: Buffer | null,
-  headers: EncodedHeaders,
-): EncodedRecord {
-  return {
-    key: nativeBytes(key),
-    value: nativeBytes(value),
-    headers: headers.list,
-    partition: record.partition,
-    timestamp: record.timestamp,
-    size: (key === null ? 0 : key.length) + (value === null ? 0 : value.length) + headers.size,
-  };
-}
-
-/**
- * The native client takes a buffer without memory, as `Buffer.alloc(0)` is, for null: an empty value
- * would be sent as a tombstone, an empty key as none.
- */
-export function nativeBytes(bytes: Buffer | null): Buffer | null {
-  return bytes === null || bytes.length > 0 ? bytes : noBytes;
-}
-
-const noBytes = Buffer.allocUnsafeSlow(1).subarray(0, 0);
 
 function untypedHeaders(headers: unknown): EncodedHeaders {
   return encodeHeaders(headers, false);

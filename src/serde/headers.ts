@@ -8,7 +8,8 @@ export interface EncodedHeaders {
   readonly size: number;
 }
 
-const noHeaders: EncodedHeaders = Object.freeze({ list: undefined, size: 0 });
+/** No headers at all. */
+export const noHeaders: EncodedHeaders = Object.freeze({ list: undefined, size: 0 });
 
 /**
  * Headers as they were given, to headers as the native client takes them. It must be given nothing but strings,
@@ -35,6 +36,18 @@ export function encodeHeaders(headers: unknown, single: boolean): EncodedHeaders
     }
   }
   return list.length === 0 ? noHeaders : { list, size };
+}
+
+/** Headers of a record that was read, to be sent again: byte for byte, in their order. */
+export function encodeRawHeaders(headers: RawHeaders): EncodedHeaders {
+  if (headers.length === 0) return noHeaders;
+  let size = 0;
+  const list = headers.map(([name, value]): NativeHeader => {
+    size += Buffer.byteLength(name) + (value === null ? 0 : value.length);
+    // A computed name makes a property of its own, also for "__proto__".
+    return { [name]: value === null ? null : nativeBytes(value) };
+  });
+  return { list, size };
 }
 
 /** Every header of a record in order. */
@@ -78,6 +91,11 @@ function setOwn(object: Record<string, string>, name: string, value: string): vo
   Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true });
 }
 
+/** The native client takes a buffer of no bytes for null there; an empty string is sent as no bytes. */
+function nativeBytes(value: Buffer): Buffer | string {
+  return value.length === 0 ? "" : value;
+}
+
 function checkName(name: string): void {
   if (name.includes("\0")) {
     throw new SerdeFailure(
@@ -100,8 +118,7 @@ function nativeValue(name: string, value: unknown, single: boolean): string | Bu
     return value.includes("\0") ? Buffer.from(value) : value;
   }
   if (value === null && !single) return null;
-  // An empty buffer would arrive as null there; an empty string is sent as no bytes.
-  if (Buffer.isBuffer(value) && !single) return value.length === 0 ? "" : value;
+  if (Buffer.isBuffer(value) && !single) return nativeBytes(value);
   throw new SerdeFailure(
     `the value of ${name} is ${describeValue(value)}: a header is ${single ? "a string" : "a string, a Buffer, null or an array of them"}`,
   );

@@ -4,6 +4,8 @@ import type { NativeOffset } from "../driver/native.js";
 import { ConfigError } from "../errors.js";
 import type { OwnedPartition } from "../group/owned-partition.js";
 import type { RawRecord } from "../record.js";
+import { encodedRecord } from "../serde/encoded-record.js";
+import { noHeaders } from "../serde/headers.js";
 import { ignoreRejection } from "../waiting.js";
 import type { TransactionRecord } from "../transactions/transaction-records.js";
 import { commonPartitions, prepareChangelogs } from "./changelogs.js";
@@ -150,9 +152,7 @@ export class Tasks {
     for (const task of this.#of(partitions))
       for (const { topic, write } of task.state.changelog()) {
         const { key, value, timestamp } = write;
-        const size = key.length + (value === null ? 0 : value.length);
-        const record = { key, value, headers: undefined, partition: task.number, size };
-        yield { topic, record: { ...record, timestamp: Math.max(1, timestamp) } };
+        yield { topic, record: encodedRecord(key, value, noHeaders, task.number, Math.max(1, timestamp)) };
       }
   }
 

@@ -11,7 +11,8 @@ import { NativeProducer, queued } from "../../src/driver/native-producer.js";
 import type { KafkaError } from "../../src/errors.js";
 import { resolveKafkaOptions } from "../../src/kafka-options.js";
 import type { EncodedRecord, RawRecord } from "../../src/record.js";
-import { nativeBytes } from "../../src/serde/encoder.js";
+import { encodedRecord } from "../../src/serde/encoded-record.js";
+import { encodeRawHeaders } from "../../src/serde/headers.js";
 import { until } from "../support/consuming.js";
 import { silent } from "../support/silent.js";
 import { createTopic, uniqueName } from "../support/topics.js";
@@ -120,20 +121,9 @@ describe("records that go and come by the fast path", () => {
     const topic = await createTopic({ partitions: 3, config: { "max.message.bytes": String(2 * largest) } });
     const reports: number[] = [];
     const producer = await openProducer((code) => reports.push(code));
-    const records = samples.map(({ key, value, headers, timestamp, partition }) => ({
-      key: nativeBytes(key),
-      value: nativeBytes(value),
-      headers: headers.map(([header, headerValue]) => ({ [header]: headerValue })),
-      timestamp,
-      partition,
-      size:
-        (key?.length ?? 0) +
-        (value?.length ?? 0) +
-        headers.reduce(
-          (sum, [header, bytesOf]) => sum + Buffer.byteLength(header) + (bytesOf?.length ?? 0),
-          0,
-        ),
-    }));
+    const records = samples.map(({ key, value, headers, timestamp, partition }) =>
+      encodedRecord(key, value, encodeRawHeaders(headers), partition, timestamp),
+    );
     for (let from = 0; from < records.length; from += 100) {
       const some = records.slice(from, from + 100);
       expect(
