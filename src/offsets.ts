@@ -9,7 +9,12 @@ export interface TopicPartition {
   readonly partition: number;
 }
 
-/** Only the place of something that has more to it. */
+/** Names a partition in a map, as messages name it too: `students[3]`. */
+export function partitionId(topic: string, partition: number): string {
+  return `${topic}[${partition}]`;
+}
+
+/** Only the partition of something that has more to it. */
 export function topicPartitionOf({ topic, partition }: TopicPartition): TopicPartition {
   return { topic, partition };
 }
@@ -51,11 +56,11 @@ export function resolveOffsets(
       );
   const named = new Set<string>();
   for (const { topic, partition } of list) {
-    const place = `${topic}[${partition}]`;
+    const id = partitionId(topic, partition);
     if (!topics.includes(topic))
-      throw new ConfigError(path, `${place} is of another topic; there are ${topics.join(", ")}`);
-    if (named.has(place)) throw new ConfigError(path, `${place} is named twice`);
-    named.add(place);
+      throw new ConfigError(path, `${id} is of another topic; there are ${topics.join(", ")}`);
+    if (named.has(id)) throw new ConfigError(path, `${id} is named twice`);
+    named.add(id);
   }
   return list;
 }

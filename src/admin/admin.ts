@@ -5,7 +5,13 @@ import type { ClientConfig } from "../driver/client-config.js";
 import { logEnd, logStart } from "../driver/log-times.js";
 import { fromNative, nativeCodes } from "../driver/native-errors.js";
 import { ConfigError, KafkaError, TimeoutError } from "../errors.js";
-import { type OffsetsByPartition, type PartitionOffset } from "../offsets.js";
+import {
+  type OffsetsByPartition,
+  partitionId,
+  type PartitionOffset,
+  type TopicPartition,
+  topicPartitionOf,
+} from "../offsets.js";
 import { checkOptions } from "../options/check-options.js";
 import { integer } from "../options/kinds.js";
 import type { OptionSpecs } from "../options/spec.js";
@@ -24,7 +30,7 @@ import { describeGroup } from "./describe-group.js";
 import { failTogether } from "./failures.js";
 import { commitOffsets, committedOffsets, type GroupCall } from "./group-offsets.js";
 import { idsOf, isLiveGroup, liveGroup } from "./live-group.js";
-import { idOf, LogPositions, offsetOf, resolveDestination } from "./log-positions.js";
+import { LogPositions, offsetOf, resolveDestination } from "./log-positions.js";
 import { type EnsuredTopic, differencesOf } from "./topic-differences.js";
 import { listOf, nameOf, namesOf, type TopicLike, unknownTopic } from "./topic-names.js";
 
@@ -232,18 +238,18 @@ export class Admin {
    */
   async groupLag(groupId: string, topics?: TopicLike | readonly TopicLike[]): Promise<readonly GroupLag[]> {
     checkRequiredText("groupId", groupId);
-    const asked = topics === undefined ? undefined : await this.#places(namesOf(listOf(topics)));
+    const asked = topics === undefined ? undefined : await this.#partitionsOf(namesOf(listOf(topics)));
     const committed = await this.#committed(groupId, asked);
-    const places = asked ?? [...committed.values()].map(({ topic, partition }) => ({ topic, partition }));
+    const partitions = asked ?? [...committed.values()].map(topicPartitionOf);
     const positions = await this.#positions();
-    const starts = await positions.at(places, logStart);
-    const ends = await positions.at(places, logEnd);
-    return places
-      .map((place, index) => {
-        const before = committed.get(idOf(place))?.offset;
+    const starts = await positions.at(partitions, logStart);
+    const ends = await positions.at(partitions, logEnd);
+    return partitions
+      .map(({ topic, partition }, index) => {
+        const before = committed.get(partitionId(topic, partition))?.offset;
         const end = ends[index] ?? 0;
         const from = Math.max(before ?? 0, starts[index] ?? 0);
-        return { ...place, committed: before, end, lag: Math.max(0, end - from) };
+        return { topic, partition, committed: before, end, lag: Math.max(0, end - from) };
       })
       .sort((a, b) => (a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1));
   }
@@ -265,7 +271,7 @@ export class Admin {
     const names = namesOf(listOf(topics));
     const destination = resolveDestination("to", names, to);
     await this.#refuseLiveGroup(groupId);
-    const targets = await (await this.#positions()).resolve(await this.#places(names), destination);
+    const targets = await (await this.#positions()).resolve(await this.#partitionsOf(names), destination);
     const committed = await this.#committed(groupId, targets);
     try {
       await commitOffsets(this.#callFor(groupId), targets);
@@ -274,11 +280,16 @@ export class Admin {
       if (isLiveGroup(error)) throw liveGroup(groupId, offsetsAreReset, error);
       throw error;
     }
-    return targets.map((target) => ({ ...target, before: committed.get(idOf(target))?.offset }));
+    return targets.map(({ topic, partition, offset }) => ({
+      topic,
+      partition,
+      offset,
+      before: committed.get(partitionId(topic, partition))?.offset,
+    }));
   }
 
   /**
-   * Deletes the records before a place, for good: all of them (`latest`), those before a time, or those
+   * Deletes the records before an offset, for good: all of them (`latest`), those before a time, or those
    * before an offset for each partition named. Gives the new beginning of each log.
    *
    * @throws `ConfigError` where `before` is absent
@@ -292,7 +303,7 @@ export class Admin {
       throw new ConfigError("before", "nothing is before the earliest record");
     const names = [nameOf(topic)];
     const destination = resolveDestination("before", names, before);
-    const targets = await (await this.#positions()).resolve(await this.#places(names), destination);
+    const targets = await (await this.#positions()).resolve(await this.#partitionsOf(names), destination);
     if (targets.length === 0) return [];
     const native = await this.#connection.get();
     return failTogether(
@@ -371,7 +382,7 @@ export class Admin {
     return (await this.#existing([name])).get(name) ?? unknownTopic(name);
   }
 
-  async #places(names: readonly string[]): Promise<readonly { topic: string; partition: number }[]> {
+  async #partitionsOf(names: readonly string[]): Promise<readonly TopicPartition[]> {
     const topics = await this.describeTopics(names);
     return topics.flatMap(({ name, partitions }) =>
       partitions.map(({ partition }) => ({ topic: name, partition })),
@@ -380,11 +391,11 @@ export class Admin {
 
   async #committed(
     groupId: string,
-    places?: readonly { readonly topic: string; readonly partition: number }[],
+    partitions?: readonly TopicPartition[],
   ): Promise<ReadonlyMap<string, PartitionOffset>> {
-    const all = places ?? (await (await this.#connection.get()).allPartitions(this.#timeoutMs));
+    const all = partitions ?? (await (await this.#connection.get()).allPartitions(this.#timeoutMs));
     const offsets = await committedOffsets(this.#callFor(groupId), all);
-    return new Map(offsets.map((offset) => [idOf(offset), offset]));
+    return new Map(offsets.map((offset) => [partitionId(offset.topic, offset.partition), offset]));
   }
 
   #callFor(groupId: string): GroupCall {

@@ -2,7 +2,7 @@ import type { ClientConfig } from "../driver/client-config.js";
 import { NativeConsumer } from "../driver/native-consumer.js";
 import { nativeCodes } from "../driver/native-errors.js";
 import { AuthorizationError, ClosedError, KafkaError, TimeoutError } from "../errors.js";
-import type { PartitionOffset } from "../offsets.js";
+import type { PartitionOffset, TopicPartition } from "../offsets.js";
 import { deferred, sleep } from "../waiting.js";
 
 const pollMs = 20;
@@ -31,15 +31,15 @@ export interface GroupCall {
  */
 export async function committedOffsets(
   call: GroupCall,
-  places: readonly { readonly topic: string; readonly partition: number }[],
+  partitions: readonly TopicPartition[],
 ): Promise<readonly PartitionOffset[]> {
-  if (places.length === 0) return [];
+  if (partitions.length === 0) return [];
   const native = outsider(call, () => undefined);
   await native.connect(call.signal);
   const asking = new AbortController();
   try {
     const offsets = await Promise.race([
-      ask(call, asking.signal, () => native.committed(places, sliceMs)),
+      ask(call, asking.signal, () => native.committed(partitions, sliceMs)),
       refusal(native, asking.signal),
     ]);
     return offsets

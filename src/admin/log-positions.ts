@@ -4,6 +4,7 @@ import type { NativeAdmin, NativeOffsetOutcome } from "../driver/native-admin.js
 import { ConfigError, KafkaError } from "../errors.js";
 import {
   isOffsets,
+  partitionId,
   type PartitionOffset,
   resolveOffsets,
   resolveTime,
@@ -44,9 +45,12 @@ export class LogPositions {
       this.#timeoutMs,
     );
     const found = new Map(
-      (await failTogether("could not be asked", outcomes, offsetOf)).map((of) => [idOf(of), of.offset]),
+      (await failTogether("could not be asked", outcomes, offsetOf)).map(({ topic, partition, offset }) => [
+        partitionId(topic, partition),
+        offset,
+      ]),
     );
-    return partitions.map((of) => found.get(idOf(of)) ?? -1);
+    return partitions.map(({ topic, partition }) => found.get(partitionId(topic, partition)) ?? -1);
   }
 
   /**
@@ -85,9 +89,4 @@ export class LogPositions {
 export function offsetOf({ error, topic, partition, offset }: NativeOffsetOutcome): PartitionOffset {
   if (error !== undefined) throw error;
   return { topic, partition, offset };
-}
-
-/** Names a partition in a map. */
-export function idOf({ topic, partition }: TopicPartition): string {
-  return `${topic}/${partition}`;
 }

@@ -40,7 +40,7 @@ ${connectionUsage}
   --group id                 the group in which they failed
   --dead-letter-topic name   where they are, if not in <topic>.<group>.dead-letter
   --error name               only those that failed with an error of this name
-  --partition n --offset n   only the one at this place of the dead-letter topic
+  --partition n --offset n   only the one at this offset of the dead-letter topic
   --limit n                  at most so many (list: ${defaultListed})
   --to name                  redrive: send them to this topic instead of the one they came from
   --rate n                   redrive: so many in a second at most
@@ -127,7 +127,7 @@ function list(letters: readonly DeadLetter[], limit: number, json: boolean, term
 
 function show([letter]: readonly DeadLetter[], json: boolean, terminal: Terminal): number {
   if (letter === undefined) {
-    terminal.error("there is no dead letter at this place");
+    terminal.error("there is no dead letter at this offset");
     return exitCodes.failed;
   }
   if (json) {
@@ -135,7 +135,8 @@ function show([letter]: readonly DeadLetter[], json: boolean, terminal: Terminal
     return exitCodes.ok;
   }
   const lines: (readonly [string, string])[] = [
-    ["place", `${letter.partition}/${letter.offset}`],
+    ["partition", String(letter.partition)],
+    ["offset", String(letter.offset)],
     ["came from", sourceOf(letter)],
     ["written", timeOf(letter.sourceTimestamp)],
     ["failed", timeOf(letter.failedAt)],
@@ -157,9 +158,10 @@ function show([letter]: readonly DeadLetter[], json: boolean, terminal: Terminal
 
 function tableOf(letters: readonly DeadLetter[]): string[] {
   const rows = [
-    ["PLACE", "CAME FROM", "FAILED", "CALLS", "ERROR", "KEY", "MESSAGE"],
+    ["PARTITION", "OFFSET", "CAME FROM", "FAILED", "CALLS", "ERROR", "KEY", "MESSAGE"],
     ...letters.map((letter) => [
-      `${letter.partition}/${letter.offset}`,
+      String(letter.partition),
+      String(letter.offset),
       sourceOf(letter),
       timeOf(letter.failedAt),
       String(letter.attempts),

@@ -270,16 +270,16 @@ export class NativeAdmin {
 
   /** The first offset at or after a time, `logStart` or `logEnd`; -1 where there is none. */
   async offsetsAt(
-    places: readonly (NativePartition & { readonly time: number })[],
+    partitions: readonly (NativePartition & { readonly time: number })[],
     isolation: "read_committed" | "read_uncommitted",
     timeoutMs: number,
   ): Promise<readonly NativeOffsetOutcome[]> {
-    if (places.length === 0) return [];
+    if (partitions.length === 0) return [];
     const results = await this.#call<readonly (NativeOffset & { readonly error?: NativeError })[]>(
       "offsets",
       (admin, callback) => {
         admin.listOffsets(
-          places.map(({ topic, partition, time }) => ({ topic, partition, offset: { timestamp: time } })),
+          partitions.map(({ topic, partition, time }) => ({ topic, partition, offset: { timestamp: time } })),
           { timeout: timeoutMs, isolationLevel: isolation === "read_committed" ? 1 : 0 },
           callback,
         );

@@ -236,7 +236,7 @@ export class NativeConsumer {
     partitions: readonly NativePartition[],
     timeoutMs: number,
   ): Promise<readonly (number | KafkaError)[]> {
-    const times = partitions.map((place) => ({ ...place, offset: logEnd }));
+    const times = partitions.map((partition) => ({ ...partition, offset: logEnd }));
     const results = await this.#client.call<OffsetResults>("ends of logs", (callback) => {
       this.#client.native.offsetsForTimes(times, timeoutMs, callback);
     });

@@ -1,3 +1,5 @@
+import { partitionId } from "../offsets.js";
+
 /**
  * Which partitions are ours, and since when. Every assignment of a partition, and every seek in it,
  * begins a new epoch: what was fetched or begun in an older one no longer counts.
@@ -18,20 +20,20 @@ export class Assignment<Owned> {
   /** Begins a new epoch for the partition, which becomes ours if it was not. */
   begin(topic: string, partition: number, value: Owned): number {
     this.#epoch += 1;
-    this.#owned.set(idOf(topic, partition), { epoch: this.#epoch, value });
+    this.#owned.set(partitionId(topic, partition), { epoch: this.#epoch, value });
     return this.#epoch;
   }
 
   /** Gives the partition up; `undefined` where it was not ours. */
   end(topic: string, partition: number): Owned | undefined {
-    const id = idOf(topic, partition);
+    const id = partitionId(topic, partition);
     const entry = this.#owned.get(id);
     this.#owned.delete(id);
     return entry?.value;
   }
 
   get(topic: string, partition: number): Owned | undefined {
-    return this.#owned.get(idOf(topic, partition))?.value;
+    return this.#owned.get(partitionId(topic, partition))?.value;
   }
 
   /**
@@ -39,15 +41,11 @@ export class Assignment<Owned> {
    * partition is not ours, or became ours (or was moved by a seek) only after the fetch started.
    */
   ownerAt(topic: string, partition: number, fetchEpoch: number): Owned | undefined {
-    const entry = this.#owned.get(idOf(topic, partition));
+    const entry = this.#owned.get(partitionId(topic, partition));
     return entry !== undefined && entry.epoch <= fetchEpoch ? entry.value : undefined;
   }
 
   *[Symbol.iterator](): Generator<Owned> {
     for (const { value } of this.#owned.values()) yield value;
   }
-}
-
-function idOf(topic: string, partition: number): string {
-  return `${topic}/${partition}`;
 }

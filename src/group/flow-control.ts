@@ -49,7 +49,7 @@ export class FlowControl {
     { readonly position: number | undefined; readonly since: number }
   >();
   /** Where partitions gave nothing although their log goes on: behind the last record are markers of transactions. */
-  readonly #barren = new WeakMap<OwnedPartition, Place>();
+  readonly #barren = new WeakMap<OwnedPartition, FetchProgress>();
   /** Partitions of which no broker has said anything yet, and until when that matters. */
   readonly #unanswered = new Map<OwnedPartition, number>();
   #lateFrom = 0;
@@ -184,22 +184,22 @@ export class FlowControl {
     let isHungry = false;
     for (const partition of partitions) {
       if (partition.held || !this.#hasRoom(partition)) continue;
-      const place = { position: partition.position, end: source.knownEnd(partition) };
-      if (!this.#hasMore(partition, place)) continue;
+      const progress = { position: partition.position, end: source.knownEnd(partition) };
+      if (!this.#hasMore(partition, progress)) continue;
       isStarving = true;
       if (partition.queue.length > 0) continue;
       const seen = this.#emptyAt.get(partition);
-      const since = seen?.position === place.position ? (seen?.since ?? now) : now;
-      this.#emptyAt.set(partition, { position: place.position, since });
+      const since = seen?.position === progress.position ? (seen?.since ?? now) : now;
+      this.#emptyAt.set(partition, { position: progress.position, since });
       if (now - since >= patienceMs) isHungry = true;
       // It has had its time, and nothing came: what its log ends with is no record for us.
-      if (now - since >= patienceMs + turnMs) this.#barren.set(partition, place);
+      if (now - since >= patienceMs + turnMs) this.#barren.set(partition, progress);
     }
     return { isStarving, isHungry };
   }
 
   /** Whether the log goes on beyond what was fetched, as far as the native client knows. */
-  #hasMore(partition: OwnedPartition, { position, end }: Place): boolean {
+  #hasMore(partition: OwnedPartition, { position, end }: FetchProgress): boolean {
     const barren = this.#barren.get(partition);
     if (barren !== undefined && barren.position === position && barren.end === end) return false;
     return position === undefined || end === undefined || end > position;
@@ -220,7 +220,7 @@ export class FlowControl {
 }
 
 /** How far a partition was fetched, and how far its log goes. */
-interface Place {
+interface FetchProgress {
   readonly position: number | undefined;
   readonly end: number | undefined;
 }

@@ -3,9 +3,9 @@ import { logEnd, logStart } from "../driver/log-times.js";
 import type { NativeConsumer } from "../driver/native-consumer.js";
 import { ConnectionError, KafkaError, TimeoutError } from "../errors.js";
 import type { Logger } from "../logger.js";
-import type { TopicPartition } from "../offsets.js";
+import { partitionId, type TopicPartition } from "../offsets.js";
 import { sleep } from "../waiting.js";
-import { placeId, type ReadBound, type ResolvedReadOptions } from "./options.js";
+import type { ReadBound, ResolvedReadOptions } from "./options.js";
 import { planRead } from "./plan.js";
 import type { ReadPartition } from "./read-partition.js";
 
@@ -36,13 +36,16 @@ export class LogLookup {
     this.#signal = signal;
   }
 
-  /** @throws `KafkaError` with code `UNKNOWN_PARTITION` or `UNKNOWN_TOPIC`; `TimeoutError`, `ConnectionError` */
-  async places(): Promise<readonly TopicPartition[]> {
+  /**
+   * The partitions to read.
+   * @throws `KafkaError` with code `UNKNOWN_PARTITION` or `UNKNOWN_TOPIC`; `TimeoutError`, `ConnectionError`
+   */
+  async partitions(): Promise<readonly TopicPartition[]> {
     const wanted = this.#options.partitions;
-    const places: TopicPartition[] = [];
+    const found: TopicPartition[] = [];
     for (const topic of this.#topics) {
       const partitions = await this.partitionsOf(topic);
-      const asked = wanted?.filter((place) => place.topic === topic).map(({ partition }) => partition);
+      const asked = wanted?.filter((each) => each.topic === topic).map(({ partition }) => partition);
       const missing = asked?.find((partition) => !partitions.includes(partition));
       if (missing !== undefined)
         throw new KafkaError(
@@ -50,28 +53,31 @@ export class LogLookup {
           `${topic}[${missing}]: the topic has ${partitions.length} partitions, from 0`,
           { topic, partition: missing },
         );
-      for (const partition of asked ?? partitions) places.push({ topic, partition });
+      for (const partition of asked ?? partitions) found.push({ topic, partition });
     }
-    return places;
+    return found;
   }
 
   /** What of these partitions is to be read, from `from` on. */
-  async plan(places: readonly TopicPartition[], from: ReadBound): Promise<readonly ReadPartition[]> {
+  async plan(partitions: readonly TopicPartition[], from: ReadBound): Promise<readonly ReadPartition[]> {
     const { to, follow } = this.#options;
-    const start = await this.#offsetsAt(places, logStart);
-    const end = await this.#offsetsAt(places, logEnd);
+    const start = await this.#offsetsAt(partitions, logStart);
+    const end = await this.#offsetsAt(partitions, logEnd);
     const fromTime =
-      from.type === "time" ? await this.#offsetsAt(places, from.ms) : new Map<string, number>();
-    const toTime = to.type === "time" ? await this.#offsetsAt(places, to.ms) : new Map<string, number>();
-    return planRead(places, { from, to, follow }, { start, end, fromTime, toTime });
+      from.type === "time" ? await this.#offsetsAt(partitions, from.ms) : new Map<string, number>();
+    const toTime = to.type === "time" ? await this.#offsetsAt(partitions, to.ms) : new Map<string, number>();
+    return planRead(partitions, { from, to, follow }, { start, end, fromTime, toTime });
   }
 
   /** The ends of these partitions as of now; brokers that are away are waited for until `signal` aborts. */
-  async ends(places: readonly TopicPartition[], signal: AbortSignal): Promise<ReadonlyMap<string, number>> {
+  async ends(
+    partitions: readonly TopicPartition[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, number>> {
     for (;;) {
       signal.throwIfAborted();
       try {
-        return await this.#offsetsAt(places, logEnd);
+        return await this.#offsetsAt(partitions, logEnd);
       } catch (error) {
         if (!isTransient(error, lastingLogCodes) || this.#signal.aborted) throw error;
         await sleep(250, signal);
@@ -80,16 +86,14 @@ export class LogLookup {
   }
 
   /** Partitions that `isKnown` does not know; none where the brokers cannot be asked now. */
-  async newPlaces(isKnown: (place: TopicPartition) => boolean): Promise<readonly TopicPartition[]> {
+  async newPartitions(isKnown: (partition: TopicPartition) => boolean): Promise<readonly TopicPartition[]> {
     const added: TopicPartition[] = [];
     for (const topic of this.#topics) {
       try {
         // Brokers that have just started know fewer partitions, or none.
         const now = await this.#native.partitionsOf(topic, queryTimeoutMs);
         const partitions = now.length > 0 ? now : await this.partitionsOf(topic);
-        added.push(
-          ...partitions.map((partition) => ({ topic, partition })).filter((place) => !isKnown(place)),
-        );
+        added.push(...partitions.map((partition) => ({ topic, partition })).filter((each) => !isKnown(each)));
       } catch (error) {
         if (!isTransient(error, lastingLogCodes)) throw error;
         this.#logger.info("read: looking for new partitions failed and is repeated", { error });
@@ -116,14 +120,17 @@ export class LogLookup {
   }
 
   /** Under `read_committed` the native client asks for stable offsets. */
-  async #offsetsAt(places: readonly TopicPartition[], time: number): Promise<ReadonlyMap<string, number>> {
+  async #offsetsAt(
+    partitions: readonly TopicPartition[],
+    time: number,
+  ): Promise<ReadonlyMap<string, number>> {
     const offsets = await this.#retrying(() =>
       this.#native.offsetsForTimes(
-        places.map(({ topic, partition }) => ({ topic, partition, offset: time })),
+        partitions.map(({ topic, partition }) => ({ topic, partition, offset: time })),
         queryTimeoutMs,
       ),
     );
-    return new Map(offsets.map(({ topic, partition, offset }) => [placeId(topic, partition), offset]));
+    return new Map(offsets.map(({ topic, partition, offset }) => [partitionId(topic, partition), offset]));
   }
 
   /** Brokers that are away, and partitions without a leader, are waited for within `stallTimeoutMs`. */

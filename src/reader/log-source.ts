@@ -11,10 +11,11 @@ import {
   KafkaError,
   TimeoutError,
 } from "../errors.js";
+import { partitionId } from "../offsets.js";
 import { endOfRun } from "../record.js";
 import { Bell, ignoreRejection, settlesWithin } from "../waiting.js";
 import { LogLookup, queryTimeoutMs } from "./log-lookup.js";
-import { placeId, type ResolvedReadOptions } from "./options.js";
+import type { ResolvedReadOptions } from "./options.js";
 import type { ReadOrder } from "./read-order.js";
 import type { ReadPartition } from "./read-partition.js";
 
@@ -113,7 +114,7 @@ export class LogSource {
     return new Map(
       partitions.map((partition) => [
         partition,
-        ends.get(placeId(partition.topic, partition.partition)) ?? 0,
+        ends.get(partitionId(partition.topic, partition.partition)) ?? 0,
       ]),
     );
   }
@@ -121,9 +122,9 @@ export class LogSource {
   /** Connects, finds out what there is to read, and begins to fetch it. */
   async start(): Promise<void> {
     await this.#orClosed(this.#native.connect(this.#closing.signal));
-    const places = await this.#orClosed(this.#lookup.places());
-    for (const partition of await this.#orClosed(this.#lookup.plan(places, this.#options.from)))
-      this.#partitions.set(placeId(partition.topic, partition.partition), partition);
+    const wanted = await this.#orClosed(this.#lookup.partitions());
+    for (const partition of await this.#orClosed(this.#lookup.plan(wanted, this.#options.from)))
+      this.#partitions.set(partitionId(partition.topic, partition.partition), partition);
     this.#lookedAt = performance.now();
     if (!this.done) this.#assign();
   }
@@ -202,12 +203,12 @@ export class LogSource {
     const now = performance.now();
     if (now - this.#lookedAt < this.#config.metadataMaxAgeMs) return;
     this.#lookedAt = now;
-    const added = await this.#lookup.newPlaces(({ topic, partition }) =>
-      this.#partitions.has(placeId(topic, partition)),
+    const added = await this.#lookup.newPartitions(({ topic, partition }) =>
+      this.#partitions.has(partitionId(topic, partition)),
     );
     if (added.length === 0 || this.#options.partitions !== undefined) return;
     for (const partition of await this.#lookup.plan(added, { type: "earliest" }))
-      this.#partitions.set(placeId(partition.topic, partition.partition), partition);
+      this.#partitions.set(partitionId(partition.topic, partition.partition), partition);
     // What was fetched ahead is fetched again, and passed over if it was taken already.
     this.#assign();
   }
@@ -243,7 +244,7 @@ export class LogSource {
       const first = records[from];
       if (first === undefined) break;
       const to = endOfRun(records, from, first);
-      const partition = this.#partitions.get(placeId(first.topic, first.partition));
+      const partition = this.#partitions.get(partitionId(first.topic, first.partition));
       const slice = partition?.accept({ records, from, to });
       if (partition !== undefined && slice !== undefined) order.add(partition, slice);
       from = to;
@@ -252,7 +253,7 @@ export class LogSource {
     if (records.length > 0)
       this.#recordBytes = 0.8 * this.#recordBytes + 0.2 * Math.max(1, bytes / records.length);
     for (const { topic, partition, offset } of ends)
-      this.#partitions.get(placeId(topic, partition))?.reachedEnd(offset);
+      this.#partitions.get(partitionId(topic, partition))?.reachedEnd(offset);
   }
 
   /** Stops fetching what is done or waits in heaps; pausing throws away what the native client had ahead. */

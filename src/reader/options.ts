@@ -3,9 +3,11 @@ import { ConfigError } from "../errors.js";
 import {
   isOffsets,
   type OffsetsByPartition,
-  type PartitionOffset,
+  partitionId,
   resolveOffsets,
   resolveTime,
+  type TopicPartition,
+  topicPartitionOf,
 } from "../offsets.js";
 import { checkOptions } from "../options/check-options.js";
 import { callback, choice, flag, integer, signal, unchecked } from "../options/kinds.js";
@@ -53,8 +55,7 @@ export interface ReadOptions {
    * The partitions to read: numbers, which mean these of every topic, or `{ topic, partition }`.
    * @default all of them
    */
-  readonly partitions?:
-    readonly number[] | readonly Pick<PartitionOffset, "topic" | "partition">[] | undefined;
+  readonly partitions?: readonly number[] | readonly TopicPartition[] | undefined;
   /**
    * `partition`: each partition in its own order, partitions in the order in which they arrive.
    * `timestamp`: merged over all partitions and topics, the oldest next record first; each partition
@@ -100,19 +101,14 @@ export interface ResolvedReadOptions {
   readonly from: ReadBound;
   readonly to: ReadBound;
   readonly follow: boolean;
-  /** The places to read; `undefined` for all. */
-  readonly partitions: readonly Pick<PartitionOffset, "topic" | "partition">[] | undefined;
+  /** The partitions to read; `undefined` for all. */
+  readonly partitions: readonly TopicPartition[] | undefined;
   readonly order: "partition" | "timestamp";
   readonly isolationLevel: "read_committed" | "read_uncommitted";
   readonly onInvalid: "fail" | "skip";
   readonly stallTimeoutMs: number;
   readonly onProgress: ((progress: ReadProgress) => void) | undefined;
   readonly signal: AbortSignal | undefined;
-}
-
-/** Names a partition of a topic in a map. */
-export function placeId(topic: string, partition: number): string {
-  return `${topic}/${partition}`;
 }
 
 type Given<Name extends keyof ReadOptions> = NonNullable<ReadOptions[Name]>;
@@ -163,7 +159,7 @@ function resolveBound(
   const offsets = resolveOffsets(path, bound, topics);
   return {
     type: "offsets",
-    offsets: new Map(offsets.map(({ topic, partition, offset }) => [placeId(topic, partition), offset])),
+    offsets: new Map(offsets.map(({ topic, partition, offset }) => [partitionId(topic, partition), offset])),
   };
 }
 
@@ -176,12 +172,12 @@ function resolvePartitions(
     throw new ConfigError("partitions", `expected an array, got ${describe(partitions)}`);
   if (partitions.length === 0)
     throw new ConfigError("partitions", "is empty: name one at least, or leave it out");
-  const places = partitions.flatMap((place: number | { topic: string; partition: number }) =>
-    typeof place === "object" ? [place] : topics.map((topic) => ({ topic, partition: place })),
+  const named = partitions.flatMap((given: number | TopicPartition) =>
+    typeof given === "object" ? [given] : topics.map((topic) => ({ topic, partition: given })),
   );
   return resolveOffsets(
     "partitions",
-    places.map(({ topic, partition }) => ({ topic, partition, offset: 0 })),
+    named.map(({ topic, partition }) => ({ topic, partition, offset: 0 })),
     topics,
-  ).map(({ topic, partition }) => ({ topic, partition }));
+  ).map(topicPartitionOf);
 }

@@ -1,9 +1,8 @@
 import type { ReadBound, ResolvedReadOptions } from "./options.js";
-import { placeId } from "./options.js";
-import type { TopicPartition } from "../offsets.js";
+import { partitionId, type TopicPartition } from "../offsets.js";
 import { ReadPartition } from "./read-partition.js";
 
-/** What the brokers said of the partitions, by {@link placeId}. */
+/** What the brokers said of the partitions, by {@link partitionId}. */
 export interface LogOffsets {
   /** The first offset of the log. */
   readonly start: ReadonlyMap<string, number>;
@@ -17,12 +16,12 @@ export interface LogOffsets {
 
 /** Decides what to read of each partition. Pure. */
 export function planRead(
-  places: readonly TopicPartition[],
+  partitions: readonly TopicPartition[],
   { from, to, follow }: Pick<ResolvedReadOptions, "from" | "to" | "follow">,
   offsets: LogOffsets,
 ): readonly ReadPartition[] {
-  return places.map(({ topic, partition }) => {
-    const id = placeId(topic, partition);
+  return partitions.map(({ topic, partition }) => {
+    const id = partitionId(topic, partition);
     const start = offsets.start.get(id) ?? 0;
     const end = offsets.end.get(id) ?? start;
     const goal = Math.max(start, Math.min(end, boundAt(to, id, offsets.toTime, { start, end })));

@@ -1,6 +1,6 @@
 import { processWide } from "../process-wide.js";
 
-/** What a {@link Serde} is told of the place it works for. The same frozen object for every record of it. */
+/** What a {@link Serde} is told of what it works for. The same frozen object for every record of it. */
 export interface SerdeContext {
   /** The topic's name. */
   readonly topic: string;

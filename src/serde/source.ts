@@ -132,10 +132,10 @@ type ZodPart<S> = S extends { readonly _zod: { readonly def: infer Def } }
 // JSON --------------------------------------------------------------------------------------------
 
 /** Where a type stands: `undefined` may vanish from a property, not from anywhere else. */
-type Place = "value" | "property";
+type Slot = "value" | "property";
 
 /** The path of each part of a type that is not JSON; found in two steps as {@link ZodOneWay} is. */
-type NotJson<T, Path extends string, Where extends Place, Depth extends readonly 0[]> = [
+type NotJson<T, Path extends string, Where extends Slot, Depth extends readonly 0[]> = [
   HasNotJson<T, Where, Depth>,
 ] extends [never]
   ? never
@@ -154,7 +154,7 @@ type NotJson<T, Path extends string, Where extends Place, Depth extends readonly
             : never;
 
 /** `true` where a type holds something that is not JSON, else `never`. */
-type HasNotJson<T, Where extends Place, Depth extends readonly 0[]> =
+type HasNotJson<T, Where extends Slot, Depth extends readonly 0[]> =
   IsAny<T> extends true
     ? never
     : Depth["length"] extends 8

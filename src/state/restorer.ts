@@ -5,7 +5,7 @@ import { NativeAdmin } from "../driver/native-admin.js";
 import type { NativeConsumer } from "../driver/native-consumer.js";
 import type { NativeOffset } from "../driver/native.js";
 import { KafkaError } from "../errors.js";
-import { topicPartitionOf, type TopicPartition } from "../offsets.js";
+import { partitionId, topicPartitionOf, type TopicPartition } from "../offsets.js";
 import { LogSource } from "../reader/log-source.js";
 import { resolveReadOptions } from "../reader/options.js";
 import { ArrivalOrder } from "../reader/read-order.js";
@@ -149,7 +149,7 @@ export class Restorer {
       const to = ends[index] ?? 0;
       const from = task.positions.get(state.changelog) ?? 0;
       if (to > from)
-        readings.set(idOfPartition(state.changelog, task.number), {
+        readings.set(partitionId(state.changelog, task.number), {
           task,
           signal: task.signal,
           state,
@@ -214,7 +214,7 @@ export class Restorer {
       while (readings.size > 0) {
         await this.#apply(order, readings);
         for (const { topic, partition, position } of source.partitions)
-          this.#reached(idOfPartition(topic, partition), position, readings, restored);
+          this.#reached(partitionId(topic, partition), position, readings, restored);
         if (readings.size > 0) await source.fetchInto(order);
       }
     } finally {
@@ -226,7 +226,7 @@ export class Restorer {
   async #apply(order: ArrivalOrder, readings: ReadonlyMap<string, Reading>): Promise<void> {
     const batches = new Map<Reading, Write[]>();
     for (let raw = order.take(); raw !== undefined; raw = order.take()) {
-      const reading = readings.get(idOfPartition(raw.topic, raw.partition));
+      const reading = readings.get(partitionId(raw.topic, raw.partition));
       if (reading === undefined || raw.offset >= reading.to) continue;
       const write = this.#writeOf(raw);
       if (write === undefined) continue;
@@ -285,8 +285,4 @@ export class Restorer {
 function isRead(task: Task, readings: ReadonlyMap<string, Reading>): boolean {
   for (const reading of readings.values()) if (reading.task === task) return true;
   return false;
-}
-
-function idOfPartition(topic: string, partition: number): string {
-  return `${topic}/${partition}`;
 }

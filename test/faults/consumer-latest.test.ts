@@ -24,10 +24,10 @@ async function startedTopic(groupId: string) {
   );
   const [description] = await kafka.admin().describeTopics([topic.name]);
   const coordinator = await coordinatorOf(cluster, groupId);
-  const place = description?.partitions.find(({ leader }) => leader !== coordinator);
-  const node = cluster.nodes.find(({ id }) => id === place?.leader);
-  if (place === undefined || node === undefined) throw new Error("there is none");
-  return { topic, partition: place.partition, node };
+  const found = description?.partitions.find(({ leader }) => leader !== coordinator);
+  const node = cluster.nodes.find(({ id }) => id === found?.leader);
+  if (found === undefined || node === undefined) throw new Error("there is none");
+  return { topic, partition: found.partition, node };
 }
 
 test.each([

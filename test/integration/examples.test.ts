@@ -46,8 +46,8 @@ describe("the students examples", () => {
       ["John", "Cloud Computing \\(id 3\\)"],
     ] as const) {
       const sent = new RegExp(`sent ${name} to students\\[(\\d)\\] at offset (\\d+)`).exec(producer.output());
-      const place = `students\\[${sent?.[1]}\\] at offset ${sent?.[2]}\\b`;
-      await consumer.printed(new RegExp(`received ${name}, ${rest} from ${place}`));
+      const position = `students\\[${sent?.[1]}\\] at offset ${sent?.[2]}\\b`;
+      await consumer.printed(new RegExp(`received ${name}, ${rest} from ${position}`));
     }
     consumer.process.kill("SIGTERM");
     expect(await consumer.ended).toBe(0);

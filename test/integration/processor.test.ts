@@ -607,8 +607,8 @@ describe("a processor", () => {
     await done;
     expect(await valuesOf(kafka, output)).toEqual(upTo(30).map(String));
     // Behind each record is the marker of its transaction.
-    const [place] = await kafka.admin().groupLag(uniqueName(), output);
-    expect(place?.end).toBe(60);
+    const [lag] = await kafka.admin().groupLag(uniqueName(), output);
+    expect(lag?.end).toBe(60);
   });
 
   test('with order: "none" and one record to a transaction nothing is lost or doubled', async () => {

@@ -87,9 +87,9 @@ describe("send", () => {
     }));
     const metadata = await kafka.producer().send(texts, records);
     const log = await readLog(brokers, texts.name, { partitions: 3 });
-    const place = new Map(log.map(({ value, partition, offset }) => [value, `${partition}@${offset}`]));
+    const written = new Map(log.map(({ value, partition, offset }) => [value, `${partition}@${offset}`]));
     expect(metadata.map(({ partition, offset }) => `${partition}@${offset}`)).toEqual(
-      records.map(({ value }) => place.get(value)),
+      records.map(({ value }) => written.get(value)),
     );
   });
 

@@ -54,9 +54,9 @@ export async function committedOffsets(
     });
   });
   try {
-    const places = Array.from({ length: partitions }, (_, partition) => ({ topic, partition }));
+    const asked = Array.from({ length: partitions }, (_, partition) => ({ topic, partition }));
     const found = await new Promise<readonly { partition: number; offset?: number }[]>((resolve, reject) => {
-      client.committed(places, 10_000, (error, offsets) => {
+      client.committed(asked, 10_000, (error, offsets) => {
         if (error as unknown) reject(new Error(error.message));
         else resolve(offsets);
       });

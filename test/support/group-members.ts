@@ -140,7 +140,7 @@ export function historyOf(
   return history;
 }
 
-/** Places where a partition had two handlers at once. */
+/** Where a partition had two handlers at once. */
 export function overlaps(members: readonly Member[]): string[] {
   const found: string[] = [];
   for (const [partition, all] of historyOf(members))
@@ -155,7 +155,7 @@ export function overlaps(members: readonly Member[]): string[] {
   return found;
 }
 
-/** Places where a member went back within one stay of a partition. */
+/** Where a member went back within one stay of a partition. */
 export function disorder(members: readonly Member[]): string[] {
   const found: string[] = [];
   for (const [partition, all] of historyOf(members)) {

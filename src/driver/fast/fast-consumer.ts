@@ -90,9 +90,9 @@ export class FastConsumer implements ConsumePath {
     const ends: NativeEndOfPartition[] = [];
     for (let at = 0; at < errors.length; at += 4) {
       const [code, index, offset, message] = errors.slice(at, at + 4) as [number, number, number, string];
-      const place = this.#partitions[index];
+      const partition = this.#partitions[index];
       if (code !== nativeCodes.partitionEnd) this.#errors.push({ code, message });
-      else if (place !== undefined) ends.push({ ...place, offset });
+      else if (partition !== undefined) ends.push({ ...partition, offset });
     }
     const isAlone = records.length === 0 && ends.length === 0;
     const error = isAlone ? this.#errors.shift() : undefined;

@@ -55,7 +55,7 @@ test("a read goes on behind a broker that is killed, and is complete", async () 
   await leader.start();
 });
 
-test("a read of a partition that has lost its only broker fails within its time, and names the place", async () => {
+test("a read of a partition that has lost its only broker fails within its time, and names the partition", async () => {
   const topic = await filled(1);
   const leader = await leaderOf(topic.name);
   const reader = kafka.read(topic, { stallTimeoutMs: 4_000 });

@@ -13,7 +13,7 @@ vi.mock("../../../src/driver/binding.js", () => ({
 test.each<[string, string, (admin: Admin, absent: never) => Promise<unknown>]>([
   ["deleteRecords", "before", (admin, before) => admin.deleteRecords("orders", before)],
   ["resetOffsets", "to", (admin, to) => admin.resetOffsets("g", "orders", to)],
-])("%s takes an absent place for a mistake, and asks no broker", async (_, field, call) => {
+])("%s takes an absent offset for a mistake, and asks no broker", async (_, field, call) => {
   const admin = new Admin(resolveKafkaOptions({ brokers: "localhost:9092" }), {}, () => undefined);
   const refusal = call(admin, undefined as never);
   await expect(refusal).rejects.toThrow(ConfigError);

@@ -26,7 +26,7 @@ test("never commits past a record that is not finished, whatever the order of fi
   fc.assert(
     fc.property(offsets, fc.infiniteStream(fc.nat()), (log, choices) => {
       const tracker = new OffsetTracker();
-      // Records by their place in the log.
+      // Records by their index in the log.
       const running: number[] = [];
       const unfinished = new Set<number>();
       let started = 0;
@@ -38,9 +38,9 @@ test("never commits past a record that is not finished, whatever the order of fi
           unfinished.add(started);
           started += 1;
         } else {
-          const [place = 0] = running.splice(choice % running.length, 1);
-          tracker.finish(log[place] ?? 0);
-          unfinished.delete(place);
+          const [index = 0] = running.splice(choice % running.length, 1);
+          tracker.finish(log[index] ?? 0);
+          unfinished.delete(index);
         }
         // The set is in the order of insertion, which is that of the log.
         const [below = started] = unfinished;

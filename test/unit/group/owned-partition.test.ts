@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { OwnedPartition } from "../../../src/group/owned-partition.js";
 import { rawRecords } from "./records.js";
 
-const place = { topic: "topic", partition: 0 };
+const topicPartition = { topic: "topic", partition: 0 };
 
 /** Takes and finishes records from `from` to `to - 1`. */
 function handle(partition: OwnedPartition, from: number, to: number): void {
@@ -20,7 +20,7 @@ function move(partition: OwnedPartition, offset: number, rollback = false): void
 }
 
 test("after a seek what was finished before may be committed, until something has finished there", () => {
-  const partition = new OwnedPartition(place);
+  const partition = new OwnedPartition(topicPartition);
   handle(partition, 0, 100);
   move(partition, 5);
   expect(partition.committable).toBe(100);
@@ -31,7 +31,7 @@ test("after a seek what was finished before may be committed, until something ha
 });
 
 test("after a seek the outcome of an earlier commit counts until something has finished there", () => {
-  const partition = new OwnedPartition(place);
+  const partition = new OwnedPartition(topicPartition);
   handle(partition, 0, 100);
   const { generation } = partition;
   move(partition, 5);
@@ -43,14 +43,14 @@ test("after a seek the outcome of an earlier commit counts until something has f
 });
 
 test("after a rollback nothing that was finished before may be committed", () => {
-  const partition = new OwnedPartition(place);
+  const partition = new OwnedPartition(topicPartition);
   handle(partition, 0, 100);
   move(partition, 5, true);
   expect(partition.committable).toBeUndefined();
 });
 
 test("where it begins may be committed before anything has finished, after a rollback too", () => {
-  const partition = new OwnedPartition(place, undefined, 40);
+  const partition = new OwnedPartition(topicPartition, undefined, 40);
   expect(partition.committable).toBe(40);
   expect(partition.next).toBe(40);
   handle(partition, 40, 42);
@@ -60,7 +60,7 @@ test("where it begins may be committed before anything has finished, after a rol
 });
 
 test("before anything has finished, the first record that was taken is the next to be finished", () => {
-  const partition = new OwnedPartition(place);
+  const partition = new OwnedPartition(topicPartition);
   expect(partition.next).toBeUndefined();
   partition.queue.push(rawRecords(2, 7), 0, 2);
   partition.take();
@@ -71,7 +71,7 @@ test("before anything has finished, the first record that was taken is the next 
 });
 
 test("a restart: nothing that was finished before counts, nor a commit that was under way", () => {
-  const partition = new OwnedPartition(place);
+  const partition = new OwnedPartition(topicPartition);
   handle(partition, 0, 5);
   const { generation } = partition;
   partition.committedAt(5);
@@ -86,7 +86,7 @@ test("a restart: nothing that was finished before counts, nor a commit that was 
 });
 
 test("fetched records wait in their order, and the position is behind the last of them", () => {
-  const partition = new OwnedPartition(place);
+  const partition = new OwnedPartition(topicPartition);
   expect(partition.position).toBeUndefined();
   partition.receive(rawRecords(5, 40), 1, 3);
   expect(partition.position).toBe(43);
@@ -94,7 +94,7 @@ test("fetched records wait in their order, and the position is behind the last o
 });
 
 test("nothing is taken while anyone holds it, and only the last one lets it go on", () => {
-  const partition = new OwnedPartition(place);
+  const partition = new OwnedPartition(topicPartition);
   partition.receive(rawRecords(1), 0, 1);
   partition.hold();
   partition.hold();
@@ -107,7 +107,7 @@ test("nothing is taken while anyone holds it, and only the last one lets it go o
 });
 
 test("throttled it takes nothing more, and goes on with what was taken", () => {
-  const partition = new OwnedPartition(place);
+  const partition = new OwnedPartition(topicPartition);
   partition.receive(rawRecords(2), 0, 2);
   partition.take();
   partition.throttle();

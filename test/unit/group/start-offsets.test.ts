@@ -18,15 +18,15 @@ function cluster() {
   const leaderless = new Set<number>();
   let silent: number | undefined;
   const source = {
-    committed: vi.fn<OffsetSource["committed"]>((places) =>
-      Promise.resolve(places.map((place) => ({ ...place, offset: -1 }))),
+    committed: vi.fn<OffsetSource["committed"]>((partitions) =>
+      Promise.resolve(partitions.map((partition) => ({ ...partition, offset: -1 }))),
     ),
-    ends: vi.fn<OffsetSource["ends"]>(async (places, timeoutMs) => {
-      if (places.some(({ partition }) => partition % 2 === silent)) {
+    ends: vi.fn<OffsetSource["ends"]>(async (partitions, timeoutMs) => {
+      if (partitions.some(({ partition }) => partition % 2 === silent)) {
         await vi.advanceTimersByTimeAsync(timeoutMs);
         throw new TimeoutError("ends of logs: timed out");
       }
-      return places.map(({ partition }) =>
+      return partitions.map(({ partition }) =>
         leaderless.has(partition) ? new ConnectionError("leader not available") : 10 + partition,
       );
     }),
@@ -106,9 +106,9 @@ describe("where a group begins that has committed nothing", () => {
     const { leaderless, source: other } = cluster();
     leaderless.add(0);
     isOver = false;
-    other.ends.mockImplementationOnce((places) => {
+    other.ends.mockImplementationOnce((partitions) => {
       isOver = true;
-      return Promise.resolve(places.map(() => new ConnectionError("leader not available")));
+      return Promise.resolve(partitions.map(() => new ConnectionError("leader not available")));
     });
     await passing(startOffsetsOf(other, partitions, never, () => isOver));
     expect(other.ends).toHaveBeenCalledOnce();
@@ -125,7 +125,7 @@ describe("where a group begins that has committed nothing", () => {
   test("a refusal of one partition is told at once", async () => {
     const { source } = cluster();
     const refusal = new AuthorizationError("no");
-    source.ends.mockImplementation((places) => Promise.resolve(places.map(() => refusal)));
+    source.ends.mockImplementation((partitions) => Promise.resolve(partitions.map(() => refusal)));
     await expect(startOffsetsOf(source, partitions, never, never)).rejects.toBe(refusal);
   });
 });
@@ -143,9 +143,9 @@ describe("what could not be asked at first", () => {
       askEnds(
         source,
         () => [...wanted],
-        (place, end) => {
-          wanted.delete(place);
-          known.push([place.partition, end]);
+        (partition, end) => {
+          wanted.delete(partition);
+          known.push([partition.partition, end]);
         },
       ),
     );
@@ -168,7 +168,7 @@ describe("what could not be asked at first", () => {
       askEnds(
         source,
         () => [...wanted],
-        (place) => void wanted.delete(place),
+        (partition) => void wanted.delete(partition),
       ),
     );
     expect(wanted.size).toBe(0);

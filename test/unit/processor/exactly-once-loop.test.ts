@@ -25,9 +25,12 @@ vi.mock("../../../src/group/group-session.js", () => ({
   GroupSession: class {
     readonly native = {
       assignmentLost: () => false,
-      committed: (places: readonly { topic: string; partition: number }[]) =>
+      committed: (partitions: readonly { topic: string; partition: number }[]) =>
         Promise.resolve(
-          places.map((place) => ({ ...place, offset: committed.get(place.partition) ?? -1001 })),
+          partitions.map((partition) => ({
+            ...partition,
+            offset: committed.get(partition.partition) ?? -1001,
+          })),
         ),
     };
     constructor(_config: unknown, _options: unknown, _topics: unknown, given: SessionEvents) {

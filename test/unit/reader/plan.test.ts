@@ -1,22 +1,23 @@
 import { describe, expect, test } from "vitest";
 import { ConfigError } from "../../../src/errors.js";
-import { placeId, type ReadOptions, resolveReadOptions } from "../../../src/reader/options.js";
+import { partitionId } from "../../../src/offsets.js";
+import { type ReadOptions, resolveReadOptions } from "../../../src/reader/options.js";
 import { type LogOffsets, planRead } from "../../../src/reader/plan.js";
 
-const places = [
+const partitions = [
   { topic: "t", partition: 0 },
   { topic: "t", partition: 1 },
 ];
-const byPlace = (...offsets: number[]): ReadonlyMap<string, number> =>
-  new Map(offsets.map((offset, partition) => [placeId("t", partition), offset]));
+const byPartition = (...offsets: number[]): ReadonlyMap<string, number> =>
+  new Map(offsets.map((offset, partition) => [partitionId("t", partition), offset]));
 const log: LogOffsets = {
-  start: byPlace(5, 0),
-  end: byPlace(20, 0),
-  fromTime: byPlace(8, -1),
-  toTime: byPlace(15, -1),
+  start: byPartition(5, 0),
+  end: byPartition(20, 0),
+  fromTime: byPartition(8, -1),
+  toTime: byPartition(15, -1),
 };
 const plan = (options: ReadOptions, offsets = log) =>
-  planRead(places, resolveReadOptions(options, ["t"]), offsets).map(({ from, to }) => [from, to]);
+  planRead(partitions, resolveReadOptions(options, ["t"]), offsets).map(({ from, to }) => [from, to]);
 
 describe("what is read of each partition", () => {
   test("is everything, unless told otherwise", () => {
@@ -35,7 +36,7 @@ describe("what is read of each partition", () => {
   });
 
   test("is nothing where no record is that young", () => {
-    expect(plan({ from: new Date(9) }, { ...log, fromTime: byPlace(-1, -1) })[0]).toEqual([20, 20]);
+    expect(plan({ from: new Date(9) }, { ...log, fromTime: byPartition(-1, -1) })[0]).toEqual([20, 20]);
   });
 
   test("between offsets is what the log still has of them", () => {

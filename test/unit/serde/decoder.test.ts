@@ -137,7 +137,7 @@ describe("headers read", () => {
 });
 
 describe("a record that does not decode", () => {
-  test("is refused with its place, its path and its bytes", () => {
+  test("is refused with its partition and offset, its path and its bytes", () => {
     const parts = {
       value: Buffer.from('{"id":"x"}'),
       key: Buffer.of(0xff, 0x00),
