@@ -1,3 +1,24 @@
+/** Why a member of a group has no partitions although it runs. */
+export interface GroupWait {
+  /**
+   * Why, by the group's error where it refuses the member:
+   * `INCONSISTENT_GROUP_PROTOCOL` and `GROUP_ID_NOT_FOUND`: its members use another assignor or protocol;
+   * `GROUP_MAX_SIZE_REACHED`: it is full; `UNRELEASED_INSTANCE_ID`: another member has the same `groupInstanceId`.
+   * And where it does not: `NO_PARTITIONS`: it has more members than partitions; `NOT_JOINED`: it has not answered.
+   */
+  readonly code:
+    | "INCONSISTENT_GROUP_PROTOCOL"
+    | "GROUP_ID_NOT_FOUND"
+    | "GROUP_MAX_SIZE_REACHED"
+    | "UNRELEASED_INSTANCE_ID"
+    | "NO_PARTITIONS"
+    | "NOT_JOINED";
+  /** The same for people, with what ends it. */
+  readonly reason: string;
+  /** Since when, in milliseconds since the epoch. */
+  readonly since: number;
+}
+
 /** The state of a client that a {@link Kafka} made. */
 export interface ClientHealth {
   /** The method of `Kafka` that made it. */
@@ -5,12 +26,15 @@ export interface ClientHealth {
   /** Its group, its transactional id, or the topic of a table; `undefined` for a producer, which has neither. */
   readonly name: string | undefined;
   /**
-   * `idle`: it was not used yet. `failed`: `error` has ended it for good; it is listed until another client of its
-   * kind and name is made. Closed clients are not listed.
+   * `idle`: it was not used yet. `waiting`: it runs, but its group refuses it, or it has had no partition for 30 s;
+   * `waiting` says why. `failed`: `error` has ended it for good; it is listed until another client of its kind and
+   * name is made. Closed clients are not listed.
    */
-  readonly state: "idle" | "running" | "failed";
+  readonly state: "idle" | "running" | "waiting" | "failed";
   /** The error that has ended it; `undefined` unless it failed. */
   readonly error: unknown;
+  /** Of a consumer or processor that waits for partitions: why. It goes on by itself when the reason is gone. */
+  readonly waiting?: GroupWait;
   /** How many partitions are assigned to it now, or a table reads; `undefined` for producers. */
   readonly partitions: number | undefined;
   /** Of a processor with stores: how many of its tasks are reading their stores back, and deliver nothing meanwhile. */
@@ -57,15 +81,18 @@ export function healthOf(
     hasBegun,
     failure,
     partitions,
+    waiting,
   }: {
     readonly hasBegun: boolean;
     /** What has ended the client; `undefined` while nothing has. */
     readonly failure: { readonly error: unknown } | undefined;
     readonly partitions?: number;
+    readonly waiting?: GroupWait | undefined;
   },
 ): ClientHealth {
-  const state = failure !== undefined ? "failed" : hasBegun ? "running" : "idle";
-  return { kind, name, state, error: failure?.error, partitions };
+  if (failure !== undefined) return { kind, name, state: "failed", error: failure.error, partitions };
+  if (waiting !== undefined) return { kind, name, state: "waiting", error: undefined, partitions, waiting };
+  return { kind, name, state: hasBegun ? "running" : "idle", error: undefined, partitions };
 }
 
 /** Lists the clients that are not closed, and those that failed until another one replaces them. @internal */

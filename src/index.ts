@@ -9,7 +9,7 @@ export type { KafkaOptions } from "./kafka-options.js";
 export { kafkaOptionsFromEnv } from "./kafka-options-from-env.js";
 export type { SaslOptions, SslOptions } from "./security-options.js";
 export type { OAuthToken } from "./driver/client-config.js";
-export type { BrokersHealth, ClientHealth, FastPathHealth, Health } from "./health.js";
+export type { BrokersHealth, ClientHealth, FastPathHealth, GroupWait, Health } from "./health.js";
 export type { HealthOptions } from "./preflight/broker-probe.js";
 export { consoleLogger, type LogFields, type Logger } from "./logger.js";
 

@@ -65,7 +65,7 @@ export class Consumer<T extends AnyTopic | AnyTopicPattern> implements AsyncIter
       topics: [...topics],
       failures: this.#failures,
       session: () => this.#session,
-      assigned: () => this.#session.partitions.length,
+      member: () => this.#session,
       prepareFor: (maxRecords) => {
         this.#session.prepareFor(maxRecords);
       },

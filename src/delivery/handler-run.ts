@@ -3,7 +3,7 @@ import type { ClientConfig } from "../driver/client-config.js";
 import { ClosedError, ConfigError } from "../errors.js";
 import type { ResolvedConsumerOptions } from "../group/options.js";
 import type { OwnedPartition } from "../group/owned-partition.js";
-import { type ClientHealth, healthOf } from "../health.js";
+import { type ClientHealth, type GroupWait, healthOf } from "../health.js";
 import type { Logger } from "../logger.js";
 import type { ClientTelemetry } from "../telemetry/client-telemetry.js";
 import type { AnyTopicPattern } from "../topic-pattern.js";
@@ -23,8 +23,8 @@ export interface RunClient extends Pick<DeliveryHost, "session" | "finished" | "
   readonly kind: "consumer" | "processor";
   readonly topics: readonly (AnyTopic | AnyTopicPattern)[];
   readonly failures: RecordFailures | undefined;
-  /** How many partitions are assigned to it now. */
-  readonly assigned: () => number;
+  /** Its membership in the group. */
+  readonly member: () => { readonly partitions: readonly unknown[]; readonly waiting: GroupWait | undefined };
   /** So many records of a partition are wanted at a time. */
   readonly prepareFor: (maxRecords: number) => void;
   /** Joins the group; the run fails where this rejects. */
@@ -123,10 +123,12 @@ export class HandlerRun {
   };
 
   get health(): ClientHealth {
+    const { partitions, waiting } = this.#client.member();
     return healthOf(this.#client.kind, this.#options.groupId, {
       hasBegun: this.#delivery !== undefined,
       failure: this.#failure,
-      partitions: this.#client.assigned(),
+      partitions: partitions.length,
+      waiting,
     });
   }
 

@@ -53,6 +53,7 @@ export class Client<Native extends NativeConnection> {
   readonly #what: string;
   readonly #callbacks: ClientCallbacks;
   readonly #onFatal: (error: KafkaError) => void;
+  readonly #fatalOf: ((reason: string) => KafkaError | undefined) | undefined;
   readonly #beforeDisconnect: (() => void) | undefined;
   readonly #afterDisconnect: (() => void) | undefined;
   readonly #watch: LogWatch | undefined;
@@ -77,6 +78,8 @@ export class Client<Native extends NativeConnection> {
     readonly firstProperties?: NativeProperties;
     readonly callbacks: ClientCallbacks;
     readonly onFatal: (error: KafkaError) => void;
+    /** The error for what a line about a fatal error says; `undefined` where there is nothing more to say than that. */
+    readonly fatalOf?: (reason: string) => KafkaError | undefined;
     /** The native client is about to be disconnected, and no call is in it any more. */
     readonly beforeDisconnect?: () => void;
     /** The native client has been disconnected: it tells nothing any more. */
@@ -87,6 +90,7 @@ export class Client<Native extends NativeConnection> {
     this.#what = options.what;
     this.#callbacks = options.callbacks;
     this.#onFatal = options.onFatal;
+    this.#fatalOf = options.fatalOf;
     this.#beforeDisconnect = options.beforeDisconnect;
     this.#afterDisconnect = options.afterDisconnect;
     this.#trouble = new ConnectionTrouble(options.config.brokers);
@@ -234,10 +238,18 @@ export class Client<Native extends NativeConnection> {
     if (fac === "FATAL") {
       // The reason's own code comes later, if at all.
       const isFenced = /static consumer fenced/i.test(reason);
-      this.#fatal = new KafkaError(isFenced ? "CONSUMER_FENCED" : "FATAL", `${this.#what}: ${reason}`, {
-        nativeCode: isFenced ? nativeCodes.fencedInstanceId : nativeCodes.fatal,
-      });
+      const told = this.#fatalOf?.(reason);
+      this.#fatal =
+        told ??
+        new KafkaError(isFenced ? "CONSUMER_FENCED" : "FATAL", `${this.#what}: ${reason}`, {
+          nativeCode: isFenced ? nativeCodes.fencedInstanceId : nativeCodes.fatal,
+        });
       this.#onFatal(this.#fatal);
+      // Whoever is told decides how bad it is: it may pass.
+      if (told !== undefined) {
+        this.logger.info(reason, fields);
+        return;
+      }
     }
     if (fac === "FAIL") {
       this.#trouble.note(reason);

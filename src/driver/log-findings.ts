@@ -23,15 +23,20 @@ interface ProtocolUnknown {
   readonly type: "protocol-unknown";
 }
 
-export type LogFinding = TopicIdKnown | OffsetLost | ProtocolUnknown;
+/** The group of the protocol `consumer` counts this client as a member, and has no partition for it. */
+interface NoPartition {
+  readonly type: "no-partition";
+}
+
+export type LogFinding = TopicIdKnown | OffsetLost | ProtocolUnknown | NoPartition;
 
 /** How librdkafka shows the id of a topic that has none. */
 const noId = "AAAAAAAAAAAAAAAAAAAAAA";
 
 /**
  * What a line of librdkafka's log says that it tells in no other way: ids of topics (`debug=topic`), offsets that a
- * log does not have (`topic` with `auto.offset.reset=error`), and brokers without the group protocol `consumer`
- * (`cgrp`). The binding's version is fixed, and the words with it.
+ * log does not have (`topic` with `auto.offset.reset=error`), brokers without the group protocol `consumer` (`cgrp`),
+ * and its members without partitions (`cgrp`). The binding's version is fixed, and the words with it.
  */
 export function findingOf({ fac, message }: NativeLogEvent): LogFinding | undefined {
   if (fac === "METADATA") return topicIdOf(/Topic (\S+) changed id from \S+ to (\S+)$/.exec(message));
@@ -39,6 +44,8 @@ export function findingOf({ fac, message }: NativeLogEvent): LogFinding | undefi
   if (fac === "OFFSET") return offsetLost(message);
   if (fac === "COORD" && message.includes("ConsumerGroupHeartbeatRequest not supported by broker"))
     return { type: "protocol-unknown" };
+  if (fac === "HEARTBEAT" && message.endsWith('received target assignment ""'))
+    return { type: "no-partition" };
   return undefined;
 }
 
@@ -62,4 +69,9 @@ function offsetLost(message: string): OffsetLost | undefined {
     offset: Number(offset),
     truncatedAt: truncated === null ? undefined : Number(truncated[2]),
   };
+}
+
+/** Why the group of the protocol `consumer` has ended a client for good, in the words of its error; from a line about a fatal error. */
+export function groupErrorOf(message: string): string | undefined {
+  return /ConsumerGroupHeartbeat fatal error: (.+?)\s*$/.exec(message)?.[1];
 }

@@ -1,4 +1,4 @@
-import { ClosedError, KafkaError, type KafkaErrorCode } from "../errors.js";
+import { AuthorizationError, ClosedError, KafkaError, type KafkaErrorCode } from "../errors.js";
 import { loadBinding } from "./binding.js";
 import { Client, type LogWatch } from "./client.js";
 import type { ClientConfig } from "./client-config.js";
@@ -6,8 +6,9 @@ import { type ConsumePath, type Fetched, plainConsumePath } from "./consume-path
 import { errorCodes } from "./error-codes.js";
 import { fastPath } from "./fast/addon.js";
 import { FastConsumer } from "./fast/fast-consumer.js";
-import { findingOf, type OffsetLost, type TopicIdKnown } from "./log-findings.js";
+import { findingOf, groupErrorOf, type OffsetLost, type TopicIdKnown } from "./log-findings.js";
 import { fromNative, nativeCodes } from "./native-errors.js";
+import { settlesWithin } from "../waiting.js";
 import { logEnd } from "./log-times.js";
 import type {
   NativeConsumerClient,
@@ -50,7 +51,12 @@ export interface GroupEvents {
   readonly onOffsetLost: (lost: OffsetLost) => void;
   /** The brokers do not know the group protocol `consumer`; the native client would wait for ever. */
   readonly onProtocolUnknown: () => void;
+  /** The group of the protocol `consumer` counts it as a member, and has no partition for it. */
+  readonly onNoPartition: () => void;
 }
+
+/** How long a call may use the native client that is to be renewed; what hangs so long has read what it needs of it. */
+const lentTimeoutMs = 30_000;
 
 /** What passes by itself while a client connects, or comes of its being closed. */
 const passingCodes: readonly KafkaErrorCode[] = ["CONNECTION", "TIMEOUT", "CLOSED"];
@@ -62,9 +68,12 @@ type OffsetResults = readonly (NativeOffsetResult | Error)[];
  * for `onWake` instead, so that idle consumers leave libuv's threads alone.
  */
 export class NativeConsumer {
-  readonly #client: Client<NativeConsumerClient>;
-  readonly #path: ConsumePath;
+  readonly #config: ClientConfig;
+  readonly #what: string;
+  readonly #properties: NativeProperties;
   readonly #events: NativeConsumerEvents;
+  #path: ConsumePath;
+  #client: Client<NativeConsumerClient>;
   /** All ids that a topic was known by: a broker that lags behind may still tell one that was before. */
   readonly #topicIds = new Map<string, Set<string>>();
   /** Remembered from the first assignment: the native client says NONE while it closes. */
@@ -74,6 +83,11 @@ export class NativeConsumer {
   #closing = false;
   /** What was refused while connecting. librdkafka tells it once only, so the next fetch passes it on. */
   #refusal: KafkaError | undefined;
+  /** Commits whose outcome is awaited. */
+  #commits = 0;
+  /** Calls of others that use the native client. */
+  #lent = 0;
+  #whenReturned: (() => void) | undefined;
 
   constructor(
     config: ClientConfig,
@@ -81,14 +95,26 @@ export class NativeConsumer {
     properties: NativeProperties,
     events: NativeConsumerEvents,
   ) {
-    const { KafkaConsumer } = loadBinding();
+    this.#config = config;
+    this.#what = what;
+    this.#properties = properties;
     this.#events = events;
-    this.#path = this.#choosePath(config, what, properties);
-    this.#client = new Client({
+    const path = this.#choosePath();
+    this.#path = path;
+    this.#client = this.#newClient(path);
+  }
+
+  #newClient(path: ConsumePath): Client<NativeConsumerClient> {
+    const { KafkaConsumer } = loadBinding();
+    const config = this.#config;
+    const what = this.#what;
+    const properties = this.#properties;
+    const events = this.#events;
+    return new Client({
       config,
       what,
       create: (all) => new KafkaConsumer(all, null),
-      firstProperties: this.#path.properties,
+      firstProperties: path.properties,
       properties: {
         "enable.auto.commit": false,
         "enable.auto.offset.store": false,
@@ -104,7 +130,7 @@ export class NativeConsumer {
       callbacks: {
         global: {
           rebalance_cb: this.#onRebalance,
-          ...(this.#path.usesCommitCallback && { offset_commit_cb: this.#onCommit }),
+          ...(path.usesCommitCallback && { offset_commit_cb: this.#onCommit }),
         },
         event: {
           queue_non_empty_cb: () => {
@@ -113,8 +139,9 @@ export class NativeConsumer {
         },
       },
       onFatal: events.onFatal,
+      fatalOf: (reason) => fatalOf(what, reason),
       beforeDisconnect: () => {
-        this.#path.close();
+        path.close();
       },
       ...(events.group === undefined ? {} : { watch: this.#watch(events.group, properties) }),
     });
@@ -134,9 +161,15 @@ export class NativeConsumer {
     return this.#client.trouble;
   }
 
-  /** The native client, for `sendOffsetsToTransaction` alone; `undefined` once it is disconnected. */
-  get native(): NativeConsumerClient | undefined {
-    return this.#dead ? undefined : this.#client.native;
+  /** Gives a call the native client, which stays connected while it lasts; `undefined` once it is disconnected. */
+  async lend<Result>(call: (native: NativeConsumerClient | undefined) => Promise<Result>): Promise<Result> {
+    this.#lent += 1;
+    try {
+      return await call(this.#dead ? undefined : this.#client.native);
+    } finally {
+      this.#lent -= 1;
+      if (this.#lent === 0) this.#whenReturned?.();
+    }
   }
 
   async connect(signal?: AbortSignal): Promise<void> {
@@ -146,7 +179,7 @@ export class NativeConsumer {
         this.#path.open();
         // Nothing is subscribed yet, so this brings no records: it lets error events through.
         polling = setInterval(() => {
-          this.fetch(1).catch((error: unknown) => {
+          this.#fetch(1).catch((error: unknown) => {
             if (!(error instanceof KafkaError) || passingCodes.includes(error.code)) return;
             this.#refusal = error;
             this.#events.onWake();
@@ -161,12 +194,43 @@ export class NativeConsumer {
     }
   }
 
+  /** The native client cannot go on. Until it is renewed, nothing passes to it, and its assignment is lost. */
+  retire(): void {
+    this.#dead = true;
+  }
+
+  /**
+   * Another native client instead of the one that was retired, connected and subscribed to nothing. No partition may be
+   * assigned, and no fetch be under way.
+   */
+  async renew(signal: AbortSignal): Promise<void> {
+    this.#dead = true;
+    if (this.#lent > 0) {
+      const returned = new Promise<void>((resolve) => {
+        this.#whenReturned = resolve;
+      });
+      await settlesWithin(returned, lentTimeoutMs);
+    }
+    this.#closing = true;
+    await this.#client.disconnect();
+    this.#closing = false;
+    // Their outcomes went with the client, and so did the partitions.
+    for (; this.#commits > 0; this.#commits -= 1)
+      this.#events.onCommit(fromNative("commit", errorOf(nativeCodes.unknownMember)));
+    this.#cooperative = undefined;
+    this.#refusal = undefined;
+    this.#path = this.#choosePath();
+    this.#client = this.#newClient(this.#path);
+    await this.connect(signal);
+    this.#dead = false;
+  }
+
   subscribe(topics: readonly string[]): void {
     this.#check("subscribe", this.#client.native.subscribe(topics));
   }
 
   unsubscribe(): void {
-    this.#check("unsubscribe", this.#client.native.unsubscribe());
+    if (!this.#dead) this.#check("unsubscribe", this.#client.native.unsubscribe());
   }
 
   /** Whatever is there, up to `count` records; it also lets rebalances and commit outcomes through. */
@@ -177,6 +241,10 @@ export class NativeConsumer {
       this.#refusal = undefined;
       throw refusal;
     }
+    return this.#fetch(count);
+  }
+
+  async #fetch(count: number): Promise<Fetched> {
     return this.#client.call<Fetched>("fetch", (callback) => {
       this.#path.fetch(count, callback);
     });
@@ -209,7 +277,9 @@ export class NativeConsumer {
 
   /** Asks for a commit; its outcome comes to `onCommit`. */
   commit(offsets: readonly NativeOffset[]): void {
-    this.#check("commit", this.#dead ? nativeCodes.state : this.#path.commit(offsets));
+    const code = this.#dead ? nativeCodes.state : this.#path.commit(offsets);
+    if (code === 0) this.#commits += 1;
+    this.#check("commit", code);
   }
 
   /** The group's committed offset of each partition, -1 where there is none. */
@@ -320,21 +390,23 @@ export class NativeConsumer {
   };
 
   readonly #onCommit = (code: number | undefined): void => {
+    this.#commits -= 1;
     // Nothing to commit is no failure: everything is committed already.
     if (code === undefined || code === nativeCodes.noOffset) this.#events.onCommit(undefined);
     else this.#events.onCommit(fromNative("commit", errorOf(code)));
   };
 
-  #choosePath(config: ClientConfig, what: string, properties: NativeProperties): ConsumePath {
+  #choosePath(): ConsumePath {
+    const config = this.#config;
     const path = fastPath();
     config.logger.debug(`records come by the ${path.reason === undefined ? "fast" : "plain"} path`, {
-      client: what,
+      client: this.#what,
       ...(path.reason !== undefined && { reason: path.reason }),
     });
     if (path.reason !== undefined) return plainConsumePath(() => this.#client.native);
     return new FastConsumer(
       path,
-      { ...config.properties, ...properties },
+      { ...config.properties, ...this.#properties },
       {
         onCommitted: (code) => {
           this.#onCommit(code === 0 ? undefined : code);
@@ -355,6 +427,7 @@ export class NativeConsumer {
         if (finding === undefined) return false;
         if (finding.type === "offset-lost") events.onOffsetLost(finding);
         else if (finding.type === "protocol-unknown") events.onProtocolUnknown();
+        else if (finding.type === "no-partition") events.onNoPartition();
         else if (this.#isAnother(finding)) events.onTopicRecreated(finding.topic);
         return true;
       },
@@ -400,6 +473,17 @@ export class NativeConsumer {
 function codedError(error: Error): NativeError | Error {
   for (const code of errorCodes.keys()) if (errorOf(code).message === error.message) return errorOf(code);
   return error;
+}
+
+/** Why the group has ended the client, where that is what a line about a fatal error says. */
+function fatalOf(what: string, reason: string): KafkaError | undefined {
+  const text = groupErrorOf(reason);
+  if (text === undefined) return undefined;
+  const told = codedError(new Error(text));
+  if (told instanceof Error) return undefined;
+  const error = fromNative(what, told);
+  if (error instanceof AuthorizationError || error.code === "CONSUMER_FENCED") return error;
+  return new KafkaError("FATAL", error.message, { nativeCode: told.code });
 }
 
 function errorOf(code: number): NativeError {

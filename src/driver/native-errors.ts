@@ -55,11 +55,13 @@ export const nativeCodes = {
   invalidProducerEpoch: 47,
   invalidTransactionTimeout: 50,
   nonEmptyGroup: 68,
+  groupIdNotFound: 69,
   unsupportedCompressionType: 76,
   fencedInstanceId: 82,
   groupMaxSizeReached: 81,
   invalidRecord: 87,
   producerFenced: 90,
+  unreleasedInstanceId: 111,
 } as const;
 
 /**

@@ -188,11 +188,12 @@ export class NativeProducer {
     consumer: NativeConsumer,
     timeoutMs: number,
   ): Promise<void> {
-    const { native: nativeConsumer } = consumer;
-    // With a disconnected consumer the addon crashes the process.
-    if (nativeConsumer === undefined) throw new ClosedError(`${this.#what}: offsets of a closed consumer`);
-    await this.#call("offsets of a transaction", (native, callback) => {
-      native.sendOffsetsToTransaction(offsets, nativeConsumer, timeoutMs, callback);
+    await consumer.lend(async (nativeConsumer) => {
+      // With a disconnected consumer the addon crashes the process.
+      if (nativeConsumer === undefined) throw new ClosedError(`${this.#what}: offsets of a closed consumer`);
+      await this.#call("offsets of a transaction", (native, callback) => {
+        native.sendOffsetsToTransaction(offsets, nativeConsumer, timeoutMs, callback);
+      });
     });
   }
 

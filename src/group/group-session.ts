@@ -1,7 +1,8 @@
 import type { ClientConfig } from "../driver/client-config.js";
 import { NativeConsumer } from "../driver/native-consumer.js";
-import { nativeCodes } from "../driver/native-errors.js";
-import { AuthenticationError, AuthorizationError, KafkaError } from "../errors.js";
+import { isTransient, nativeCodes } from "../driver/native-errors.js";
+import { AuthenticationError, AuthorizationError, ClosedError, KafkaError } from "../errors.js";
+import type { GroupWait } from "../health.js";
 import type { Logger } from "../logger.js";
 import { topicPartitionOf } from "../offsets.js";
 import type { RawRecord } from "../record.js";
@@ -59,6 +60,10 @@ export interface SessionEvents {
 const kafkasOwnTopics = "^__consumer_offsets$,^__transaction_state$,^__share_group_state$";
 const leaveTimeoutMs = 10_000;
 const leavePauseMs = 10;
+/** How long after a fatal error its reason is waited for, in milliseconds. */
+const reasonWithinMs = 1_000;
+/** How long a member waits until it asks again a group that has ended its native client. */
+const rejoinPauseMs = 3_000;
 
 /**
  * Membership in a consumer group: joins, fetches, takes part in rebalances, and leaves. Fetches and changes of the
@@ -78,7 +83,11 @@ export class GroupSession {
   readonly #rebalances: Rebalances;
   readonly #resets: OffsetResets;
   readonly #join: JoinWatch;
+  readonly #gate: FetchGate;
   readonly #fetches: FetchLoop;
+  readonly #leave = new AbortController();
+  #subscription: readonly string[] = [];
+  #isRejoining = false;
   #memberEnded: (() => void) | undefined;
   #leaving = false;
   #ended = false;
@@ -97,9 +106,16 @@ export class GroupSession {
     this.native = this.#newNative(config, topics);
     this.#topics = new TopicPresence(topics, this.native, this.#fail);
     this.#flow = new FlowControl(options.maxBufferBytes, events.isBusy);
-    this.#join = new JoinWatch({ options, logger: config.logger, onFailure: this.#fail });
+    const { groupId } = options;
+    this.#join = new JoinWatch({
+      options,
+      topics,
+      logger: config.logger,
+      onWait: (wait) => this.#telemetry?.onGroupWait({ groupId, ...wait }),
+      onFailure: this.#fail,
+    });
     this.#changes = new ChangeQueue(this.#onChangeError);
-    const gate = new FetchGate(() => {
+    this.#gate = new FetchGate(() => {
       this.#fetches.wake();
     });
     const shared = {
@@ -107,7 +123,7 @@ export class GroupSession {
       assignment: this.#assignment,
       flow: this.#flow,
       changes: this.#changes,
-      gate,
+      gate: this.#gate,
     };
     const { onRecords, onRelease } = events;
     this.#moves = new Moves({ ...shared, onMoved: onRecords });
@@ -157,12 +173,14 @@ export class GroupSession {
     signal.throwIfAborted();
     const [first = "", ...others] = [...this.#topics.names, ...more];
     if (this.#events.isTogether === true) this.#rebalances.follow(others);
-    this.native.subscribe(this.#events.isTogether === true ? [first] : [first, ...others]);
+    this.#subscription = this.#events.isTogether === true ? [first] : [first, ...others];
+    this.native.subscribe(this.#subscription);
     this.#join.subscribed();
     this.#running = this.#fetches.run();
     this.#memberEnded = this.#telemetry?.onMember({
       groupId: this.#options.groupId,
       lag: () => knownLag(this.#assignment, this.native),
+      waiting: () => this.#join.waiting,
     });
   }
 
@@ -174,6 +192,11 @@ export class GroupSession {
   /** How many handlers may run unless the user says: one for each partition, beside those that are late. */
   get concurrency(): number {
     return Math.max(1, this.#assignment.size) + this.#rebalances.late;
+  }
+
+  /** Why it has no partitions, where the group refuses it or has given it none for 30 s. */
+  get waiting(): GroupWait | undefined {
+    return this.#join.waiting;
   }
 
   get(topic: string, partition: number): OwnedPartition | undefined {
@@ -223,6 +246,7 @@ export class GroupSession {
    */
   quiesce(): void {
     this.#leaving = true;
+    this.#leave.abort(new ClosedError("the member leaves its group"));
     for (const partition of this.#assignment) partition.release();
     try {
       this.native.pause(this.partitions.map(topicPartitionOf));
@@ -276,7 +300,7 @@ export class GroupSession {
           this.#rebalances.begin(kind, partitions);
         },
         onCommit: this.#events.onCommit,
-        onFatal: this.#fail,
+        onFatal: this.#onFatal,
         group: {
           onTopicRecreated: (topic) => {
             this.#resets.recreated(topic);
@@ -286,6 +310,9 @@ export class GroupSession {
           },
           onProtocolUnknown: () => {
             this.#join.protocolUnknown();
+          },
+          onNoPartition: () => {
+            this.#join.joined();
           },
         },
       },
@@ -297,7 +324,8 @@ export class GroupSession {
       error instanceof KafkaError
         ? error
         : new KafkaError("FATAL", "the native consumer failed", { cause: error });
-    if (failure.code === "CLOSED" || this.#join.refused(failure)) return;
+    if (failure.code === "CLOSED") return;
+    if (failure.code !== "FATAL" && this.#join.refused(failure) !== undefined) return;
     if (failure.nativeCode === nativeCodes.unknownTopicOrPartition) this.#topics.look();
     // Which partition it is of, and what becomes of it, is told by `onOffsetLost`.
     else if (failure.code === "OFFSET_OUT_OF_RANGE") this.#logger.debug(`fetch: ${failure.message}`);
@@ -307,10 +335,58 @@ export class GroupSession {
       failure instanceof AuthorizationError ||
       failure instanceof AuthenticationError
     )
-      this.#fail(this.native.fatal ?? failure);
+      void this.#stopFor(failure);
     // From everything else (brokers down, the poll interval exceeded, …) librdkafka recovers by itself.
     else this.#logger.info(`fetch: ${failure.message}`, { groupId: this.#options.groupId });
   };
+
+  /** Why the native client cannot go on is told by a line of its log, which may come after the error. */
+  async #stopFor(failure: KafkaError): Promise<void> {
+    for (let waited = 0; failure.code === "FATAL" && waited < reasonWithinMs; waited += leavePauseMs) {
+      if (this.native.fatal !== undefined || this.#isRejoining) break;
+      await sleep(leavePauseMs);
+    }
+    this.#onFatal(this.native.fatal ?? failure);
+  }
+
+  readonly #onFatal = (error: KafkaError): void => {
+    if (this.#isRejoining) return;
+    const refusal = this.#join.refused(error);
+    if (refusal === undefined) this.#fail(error);
+    else if (refusal === "waits" && !this.#leaving) this.#rejoin();
+  };
+
+  /** The group's refusal has ended the native client although it passes: others ask until the group takes the member. */
+  #rejoin(): void {
+    this.#isRejoining = true;
+    this.native.retire();
+    this.#join.lost();
+    this.#rebalances.lose();
+    void this.#changes.run(async () => {
+      await this.#gate.exclusively(() => this.#renew());
+      this.#isRejoining = false;
+    });
+  }
+
+  async #renew(): Promise<void> {
+    const { signal } = this.#leave;
+    const isOver = (): boolean => this.#leaving;
+    for (;;) {
+      await sleep(rejoinPauseMs, signal);
+      if (isOver()) return;
+      try {
+        await this.native.renew(signal);
+        this.native.subscribe(this.#subscription);
+        return;
+      } catch (error) {
+        if (isOver()) return;
+        if (!isTransient(error)) throw error;
+        this.#logger.info(`the new native client has not started: ${error.message}`, {
+          groupId: this.#options.groupId,
+        });
+      }
+    }
+  }
 
   readonly #onChangeError = (error: unknown): void => {
     this.#fail(

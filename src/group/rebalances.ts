@@ -79,6 +79,14 @@ export class Rebalances {
     void changes.run(() => (kind === "assign" ? this.#assign(partitions) : this.#revoke(partitions)));
   }
 
+  /** The group has ended this member: all its partitions are lost. */
+  lose(): void {
+    const partitions = [...this.#host.assignment].map(topicPartitionOf);
+    if (partitions.length === 0) return;
+    this.#lose(partitions);
+    void this.#host.changes.run(() => this.#revoke(partitions));
+  }
+
   async #assign(partitions: readonly NativePartition[]): Promise<void> {
     const { assignment, flow, gate, listener, native, onAssigned, onError } = this.#host;
     const startOffsets = await this.#startOffsets(partitions);

@@ -135,13 +135,25 @@ export class Measurements {
     offsetResets.add(1, { ...attributes, "typed_kafka.offset_reset.reason": reason });
   }
 
-  /** The member's lag is observed from here until the function is called that this gives. */
+  /** The member's lag, and whether it waits, are observed from here until the function is called that this gives. */
   member(member: MemberActivity): () => void {
     this.#instruments();
     this.#members.add(member);
     return () => {
       this.#members.delete(member);
     };
+  }
+
+  /** How many members wait, by group and code. */
+  #waiting(): ReadonlyMap<string, number> {
+    const counts = new Map<string, number>();
+    for (const { groupId, waiting } of this.#members) {
+      const code = waiting()?.code;
+      if (code === undefined) continue;
+      const key = JSON.stringify([groupId, code]);
+      counts.set(key, (counts.get(key) ?? 0) + 1);
+    }
+    return counts;
   }
 
   #instruments(): Instruments {
@@ -165,6 +177,21 @@ export class Measurements {
               "messaging.destination.name": topic,
               "messaging.destination.partition.id": String(partition),
             });
+        }
+      });
+    meter
+      .createObservableGauge("typed_kafka.consumer.waiting", {
+        unit: "{member}",
+        description: "Members that their group refuses, or has given no partition for 30 s.",
+      })
+      .addCallback((result) => {
+        for (const [key, count] of this.#waiting()) {
+          const [groupId = "", code = ""] = JSON.parse(key) as string[];
+          result.observe(count, {
+            "messaging.system": "kafka",
+            "messaging.consumer.group.name": groupId,
+            "typed_kafka.wait.code": code,
+          });
         }
       });
     return {

@@ -67,7 +67,7 @@ export class Processor<T extends AnyTopic, Stores extends AnyStore = never> {
       topics: [...topics],
       failures,
       session: () => this.#stores?.session ?? this.#loop.sessions.current,
-      assigned: () => this.#loop.sessions.current.partitions.length,
+      member: () => this.#loop.sessions.current,
       prepareFor: (maxRecords) => {
         this.#loop.sessions.prepareFor(maxRecords);
       },

@@ -1,3 +1,4 @@
+import type { GroupWait } from "../health.js";
 import type { ConsumerRecord, RecordMetadata } from "../record.js";
 
 /** How something ended. */
@@ -117,12 +118,23 @@ export interface OffsetResetEvent {
   readonly gone: number;
 }
 
+/**
+ * A member of a group waits for partitions: the group refuses it, or has given it none for 30 s. Told when it begins and
+ * every 30 s while it lasts; once where the group has more members than partitions.
+ */
+export interface GroupWaitEvent extends GroupWait {
+  /** The consumer group's id. */
+  readonly groupId: string;
+}
+
 /** A member of a consumer group: a consumer or processor that runs. */
 export interface MemberActivity {
   /** The consumer group's id. */
   readonly groupId: string;
   /** How far behind it is, as of the last fetch. Asks no broker, and leaves out partitions of which it is not known yet. */
   readonly lag: () => readonly KnownLag[];
+  /** Why it has no partitions, where its group refuses it or has given it none for 30 s. */
+  readonly waiting: () => GroupWait | undefined;
 }
 
 /** How far behind a member is in a partition. */

@@ -4,6 +4,7 @@ import type {
   CommitActivity,
   Ended,
   FailureEvent,
+  GroupWaitEvent,
   MemberActivity,
   OffsetResetEvent,
   ProcessActivity,
@@ -50,6 +51,10 @@ export class ClientTelemetry {
 
   onRebalance(event: AssignmentChange): void {
     this.#attempt("onRebalance", () => this.#telemetry.onRebalance?.(event, this.#client));
+  }
+
+  onGroupWait(event: GroupWaitEvent): void {
+    this.#attempt("onGroupWait", () => this.#telemetry.onGroupWait?.(event, this.#client));
   }
 
   onOffsetReset(event: OffsetResetEvent): void {

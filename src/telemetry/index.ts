@@ -11,6 +11,7 @@ export type {
   CommitActivity,
   Ended,
   FailureEvent,
+  GroupWaitEvent,
   KnownLag,
   MemberActivity,
   OffsetResetEvent,

@@ -4,6 +4,7 @@ import type {
   CommitActivity,
   Ended,
   FailureEvent,
+  GroupWaitEvent,
   MemberActivity,
   OffsetResetEvent,
   ProcessActivity,
@@ -46,6 +47,8 @@ export interface Telemetry {
   readonly onFailure?: Hook<FailureEvent, void>;
   /** Partitions were assigned to a member of a group, or taken from it. */
   readonly onRebalance?: Hook<AssignmentChange, void>;
+  /** A member waits for partitions: its group refuses it, or has given it none for 30 s. */
+  readonly onGroupWait?: Hook<GroupWaitEvent, void>;
   /** The log does not have a group's next offset in a partition, and the member goes on elsewhere. */
   readonly onOffsetReset?: Hook<OffsetResetEvent, void>;
   /** A member of a group begins. What this returns is called when the member has ended. */
@@ -85,6 +88,7 @@ export const telemetrySpecs = {
   onTransaction: hook<"onTransaction">(),
   onFailure: hook<"onFailure">(),
   onRebalance: hook<"onRebalance">(),
+  onGroupWait: hook<"onGroupWait">(),
   onOffsetReset: hook<"onOffsetReset">(),
   onMember: hook<"onMember">(),
 } satisfies OptionSpecs<Telemetry>;

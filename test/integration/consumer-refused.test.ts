@@ -11,6 +11,11 @@ const kafka = new Kafka({
 });
 afterAll(() => kafka.close());
 
+/** Why a member of the group waits, as the health of its client says. */
+const waitOf = async (groupId: string) =>
+  (await kafka.health()).clients.find(({ name, waiting }) => name === groupId && waiting !== undefined)
+    ?.waiting;
+
 describe.each(["consumer", "processor"] as const)("a group refuses a %s", (kind) => {
   const make = (topic: ReturnType<typeof textTopic>, groupId: string, options = {}) =>
     kind === "consumer"
@@ -38,7 +43,26 @@ describe.each(["consumer", "processor"] as const)("a group refuses a %s", (kind)
     const ended = member.run(() => {});
     const told = () => warnings.filter((warning) => warning.startsWith(`group ${groupId} refuses`));
     await until("it is told", () => told().length > 0);
-    expect(told()).toEqual([expect.stringContaining("Set `assignor` to theirs")]);
+    expect(await waitOf(groupId)).toMatchObject({ code: "INCONSISTENT_GROUP_PROTOCOL" });
+    expect(told()).toEqual([expect.stringContaining("Set `assignor` or `groupProtocol` to theirs")]);
+    await other.close();
+    await others;
+    await until("it has joined", () => member.assignment.length === 1);
+    expect(await waitOf(groupId)).toBeUndefined();
+    await member.close();
+    await ended;
+  });
+
+  test("another member with its groupInstanceId, under the protocol consumer, makes it wait", async () => {
+    const topic = textTopic(await createTopic());
+    const groupId = uniqueName();
+    const options = { groupProtocol: "consumer", groupInstanceId: "one" } as const;
+    const other = kafka.consumer(topic, { groupId, ...options });
+    const others = other.run(() => {});
+    await until("the other has it", () => other.assignment.length === 1);
+    const member = make(topic, groupId, options);
+    const ended = member.run(() => {});
+    await until("it waits", async () => (await waitOf(groupId))?.code === "UNRELEASED_INSTANCE_ID");
     await other.close();
     await others;
     await until("it has joined", () => member.assignment.length === 1);
@@ -46,3 +70,25 @@ describe.each(["consumer", "processor"] as const)("a group refuses a %s", (kind)
     await ended;
   });
 });
+
+test.concurrent.each(["classic", "consumer"] as const)(
+  "a group with more members than partitions is told apart after 30 s, under the protocol %s",
+  async (groupProtocol) => {
+    const topic = textTopic(await createTopic());
+    const groupId = uniqueName();
+    const first = kafka.consumer(topic, { groupId, groupProtocol });
+    void first.run(() => {});
+    await until("the first has it", () => first.assignment.length === 1);
+    const second = kafka.consumer(topic, { groupId, groupProtocol });
+    void second.run(() => {});
+    await until("it waits", async () => (await waitOf(groupId)) !== undefined, 40_000);
+    expect(await waitOf(groupId)).toMatchObject({ code: "NO_PARTITIONS" });
+    expect(warnings.filter((warning) => warning.startsWith(`group ${groupId}`))).toEqual([
+      expect.stringContaining("more members than partitions"),
+    ]);
+    await first.close();
+    await until("the second has it", () => second.assignment.length === 1);
+    expect(await waitOf(groupId)).toBeUndefined();
+    await second.close();
+  },
+);

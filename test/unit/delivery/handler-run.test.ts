@@ -23,7 +23,7 @@ function setUp(overrides: Partial<RunClient> = {}, logger: Logger = silent) {
     topics: [topic],
     failures: undefined,
     session: () => unboundedSession,
-    assigned: () => 3,
+    member: () => ({ partitions: [1, 2, 3], waiting: undefined }),
     prepareFor: (maxRecords) => void calls.push(`prepare for ${maxRecords}`),
     start: () => void calls.push("start"),
     stop: (hasBegun) => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { findingOf } from "../../../src/driver/log-findings.js";
+import { findingOf, groupErrorOf } from "../../../src/driver/log-findings.js";
 
 const line = (fac: string, message: string) => ({ severity: 7, fac, message, name: "rdkafka#consumer-1" });
 
@@ -64,4 +64,19 @@ test("brokers that do not know the group protocol consumer", () => {
     '[thrd:main]: Group "g": marking the coordinator (1) dead: Local: Required feature not supported by broker: ' +
     "ConsumerGroupHeartbeatRequest not supported by broker";
   expect(findingOf(line("COORD", message))).toEqual({ type: "protocol-unknown" });
+});
+
+describe("what a group of the protocol consumer says", () => {
+  test("it has no partition for a member", () => {
+    const target = (list: string) =>
+      line("HEARTBEAT", `[thrd:main]: ConsumerGroupHeartbeat received target assignment "${list}"`);
+    expect(findingOf(target(""))).toEqual({ type: "no-partition" });
+    expect(findingOf(target("t((null))[0]"))).toBeUndefined();
+  });
+
+  test("why it ended the client for good", () => {
+    const full = "Broker: Consumer group has reached maximum size";
+    expect(groupErrorOf(`Fatal error: ${full}: ConsumerGroupHeartbeat fatal error: ${full} `)).toBe(full);
+    expect(groupErrorOf("Fatal error: Local: Fatal error: out of memory")).toBeUndefined();
+  });
 });

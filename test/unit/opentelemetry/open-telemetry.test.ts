@@ -125,10 +125,24 @@ function setUpMetrics() {
 test("the lag of a member is observed until it ends", async () => {
   const { telemetry, measured } = setUpMetrics();
   const lag = () => [{ topic: "t", partition: 0, lag: 5 }];
-  const ended = telemetry.onMember?.({ groupId: "g", lag }, client);
+  const ended = telemetry.onMember?.({ groupId: "g", lag, waiting: () => undefined }, client);
   expect(await measured("typed_kafka.consumer.lag")).toEqual([[5, undefined]]);
   ended?.();
   expect(await measured("typed_kafka.consumer.lag")).toEqual([]);
+});
+
+test("members that wait are counted by their group, while they wait", async () => {
+  const { telemetry, measured } = setUpMetrics();
+  let waits = true;
+  const waiting = () =>
+    waits ? { code: "GROUP_MAX_SIZE_REACHED" as const, reason: "it is full", since: 0 } : undefined;
+  for (const groupId of ["g", "g", "h"]) telemetry.onMember?.({ groupId, lag: () => [], waiting }, client);
+  expect(await measured("typed_kafka.consumer.waiting")).toEqual([
+    [2, undefined],
+    [1, undefined],
+  ]);
+  waits = false;
+  expect(await measured("typed_kafka.consumer.waiting")).toEqual([]);
 });
 
 test("of a send that failed half way, what was written counts without the error", async () => {
