@@ -16,6 +16,8 @@ const questionTimeoutMs = 5_000;
 const pauseMs = backoff(100, 1_000);
 /** How often to look whether what was taken before a move is finished and committed. */
 const settlePauseMs = 20;
+/** How late it may be told that an offset of a topic is lost that was made again. */
+const lateMs = 5_000;
 
 /** What resets need of their session. */
 export interface OffsetResetHost {
@@ -41,8 +43,11 @@ export interface OffsetResetHost {
 export class OffsetResets {
   readonly #host: OffsetResetHost;
   readonly #recreated = new Set<string>();
-  /** Partitions that are about to begin anew: an offset of the old topic is lost in the new one, and means nothing. */
-  readonly #beginning = new WeakSet<OwnedPartition>();
+  /**
+   * When partitions began anew, `Infinity` while they are about to: an offset of the old topic is lost in the new one,
+   * and means nothing.
+   */
+  readonly #begunAnewAt = new WeakMap<OwnedPartition, number>();
   /** Topics that were made again while nothing of them was assigned: what becomes of their partitions is not told yet. */
   readonly #untold = new Set<string>();
 
@@ -98,7 +103,7 @@ export class OffsetResets {
     const { moves: movesBefore } = partition;
     // What is amiss after another move is told anew.
     const isOver = (): boolean =>
-      partition.releasing || partition.moves !== movesBefore || this.#beginning.has(partition);
+      partition.releasing || partition.moves !== movesBefore || this.#mayBeOfOldTopic(partition);
     const range = await this.#rangeOf(partition, isOver);
     if (range === undefined || isOver()) return;
     const policy = options.onOffsetOutOfRange;
@@ -121,12 +126,17 @@ export class OffsetResets {
    * What is in flight of the old topic is not waited for: its offsets must not be committed for the new one.
    */
   async #beginAnew(partition: OwnedPartition): Promise<void> {
-    this.#beginning.add(partition);
+    this.#begunAnewAt.set(partition, Infinity);
     const range = await this.#rangeOf(partition, () => partition.releasing);
     if (range === undefined) return;
     const reason = "topic-recreated";
     await this.#restart(partition, { reason, expected: partition.position, offset: range.low, gone: 0 });
-    this.#beginning.delete(partition);
+    this.#begunAnewAt.set(partition, performance.now());
+  }
+
+  #mayBeOfOldTopic(partition: OwnedPartition): boolean {
+    const begunAt = this.#begunAnewAt.get(partition);
+    return begunAt !== undefined && performance.now() - begunAt < lateMs;
   }
 
   async #tellAnew(partition: OwnedPartition): Promise<void> {

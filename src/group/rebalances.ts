@@ -1,6 +1,5 @@
 import type { NativeConsumer } from "../driver/native-consumer.js";
-import { logEnd } from "../driver/log-times.js";
-import type { NativeOffset, NativePartition } from "../driver/native.js";
+import type { NativePartition } from "../driver/native.js";
 import type { Logger } from "../logger.js";
 import { topicPartitionOf } from "../offsets.js";
 import { settlesWithin } from "../waiting.js";
@@ -12,18 +11,15 @@ import type { Moves } from "./moves.js";
 import type { ResolvedConsumerOptions } from "./options.js";
 import { type Delay, OwnedPartition } from "./owned-partition.js";
 import type { RebalanceListener } from "./rebalance-listener.js";
-import { askEnds, startOffsetsOf } from "./start-offsets.js";
+import { askStartOffsets, type StartOffset, startOffsetsOf } from "./start-offsets.js";
 
 /** What rebalances need of their session. */
 export interface RebalanceHost {
   readonly native: Pick<
     NativeConsumer,
-    "assign" | "assignmentLost" | "committed" | "ends" | "leadersOf" | "resume" | "unassign"
+    "assign" | "assignmentLost" | "committed" | "ends" | "leadersOf" | "resume" | "unassign" | "watermarks"
   >;
-  readonly options: Pick<
-    ResolvedConsumerOptions,
-    "groupId" | "drainTimeoutMs" | "from" | "onOffsetOutOfRange"
-  >;
+  readonly options: Pick<ResolvedConsumerOptions, "groupId" | "drainTimeoutMs" | "from">;
   readonly assignment: Assignment<OwnedPartition>;
   readonly flow: FlowControl;
   readonly gate: FetchGate;
@@ -93,13 +89,18 @@ export class Rebalances {
     const taken: OwnedPartition[] = [];
     const late: OwnedPartition[] = [];
     await gate.exclusively(() => {
-      native.assign(partitions.map((partition) => startOf(partition, startOffsets) ?? partition));
+      native.assign(
+        partitions.map(({ topic, partition }) => {
+          const start = startOf({ topic, partition }, startOffsets);
+          return start === undefined ? { topic, partition } : { topic, partition, offset: start.offset };
+        }),
+      );
       for (const partition of partitions) {
         const start = startOf(partition, startOffsets);
         const owned = this.#take(partition, start);
         // Too late to begin: they are taken, because the group waits for it, and released at once.
         if (this.#host.isLeaving() || startOffsets === undefined) owned.release();
-        if (start?.offset === logEnd) {
+        if (start?.at === "unknown") {
           // What the native client gives until then may be from behind the end that will be found.
           owned.beginSeek();
           late.push(owned);
@@ -114,24 +115,21 @@ export class Rebalances {
     if (late.length > 0) void this.#beginLate(late).catch(onError);
   }
 
-  #take(partition: NativePartition, start: NativeOffset | undefined): OwnedPartition {
-    const known = start !== undefined && start.offset >= 0 ? start.offset : undefined;
-    const owned = new OwnedPartition(partition, this.#host.delayOf(partition.topic), known);
+  #take(partition: NativePartition, start: StartOffset | undefined): OwnedPartition {
+    const end = start?.at === "end" ? start.offset : undefined;
+    const owned = new OwnedPartition(partition, this.#host.delayOf(partition.topic), end);
+    if (start?.at === "committed") owned.committedAt(start.offset);
     this.#host.assignment.begin(partition.topic, partition.partition, owned);
     return owned;
   }
 
-  /** Where to begin in new partitions, if not as the native client would; `undefined` where none of them is to begin. */
-  async #startOffsets(partitions: readonly NativePartition[]): Promise<readonly NativeOffset[] | undefined> {
-    const { delayOf, isLeaving, isRecreated, native, onError, options } = this.#host;
-    // The native client begins at the first record by itself, unless an offset that is missing is to fail.
-    if (options.from === "earliest" && options.onOffsetOutOfRange !== "fail") return [];
+  /** Where to begin in new partitions; `undefined` where none of them is to begin. */
+  async #startOffsets(partitions: readonly NativePartition[]): Promise<readonly StartOffset[] | undefined> {
+    const { isLeaving, native, onError } = this.#host;
     const isOver = (): boolean => isLeaving() || native.assignmentLost();
+    if (isOver()) return undefined;
     try {
-      // In a retry topic, a record that was forwarded before would be passed over.
-      const beginsAtFirst = (topic: string): boolean =>
-        options.from === "earliest" || delayOf(topic) !== undefined || isRecreated(topic);
-      const startOffsets = await startOffsetsOf(native, partitions, beginsAtFirst, isOver);
+      const startOffsets = await startOffsetsOf(native, partitions, this.#beginsAtFirst, isOver);
       return isOver() ? undefined : startOffsets;
     } catch (error) {
       onError(error);
@@ -139,24 +137,32 @@ export class Rebalances {
     }
   }
 
-  /** These begin at their ends as soon as brokers tell where that is; nothing of them is delivered before. */
+  /** Where the group has committed nothing. In a retry topic, a record that was forwarded before would be passed over. */
+  readonly #beginsAtFirst = (topic: string): boolean => {
+    const { delayOf, isRecreated, options } = this.#host;
+    return options.from === "earliest" || delayOf(topic) !== undefined || isRecreated(topic);
+  };
+
+  /** These begin as soon as brokers tell where; nothing of them is delivered before. */
   async #beginLate(partitions: readonly OwnedPartition[]): Promise<void> {
     const { changes, logger, moves, native, onAssigned, options } = this.#host;
-    logger.warn("partitions wait until a broker tells their ends, where they begin", {
-      groupId: options.groupId,
-      partitions: partitions.map(topicPartitionOf),
-    });
+    logger.warn(
+      "partitions wait until brokers tell where they begin: a transaction with their offsets is open, or nobody leads them",
+      { groupId: options.groupId, partitions: partitions.map(topicPartitionOf) },
+    );
     const unknown = new Set(partitions);
-    await askEnds(
+    await askStartOffsets(
       native,
       () => [...unknown].filter(({ releasing }) => !releasing),
-      (partition, end) => {
+      this.#beginsAtFirst,
+      (partition, { offset, at }) => {
         unknown.delete(partition);
         void changes.run(async () => {
-          partition.beginAt(end);
+          if (at === "end") partition.beginAt(offset);
+          else if (at === "committed") partition.committedAt(offset);
           // If the user has moved it meanwhile, it stays there.
           const moved = partition.moves > 0 ? partition.position : undefined;
-          await moves.apply(partition, moved ?? end, "seek");
+          await moves.apply(partition, moved ?? offset, "seek");
           if (!partition.releasing) onAssigned([partition]);
         });
       },
@@ -216,7 +222,7 @@ export class Rebalances {
 
 function startOf(
   { topic, partition }: NativePartition,
-  startOffsets: readonly NativeOffset[] | undefined,
-): NativeOffset | undefined {
+  startOffsets: readonly StartOffset[] | undefined,
+): StartOffset | undefined {
   return startOffsets?.find((start) => start.topic === topic && start.partition === partition);
 }

@@ -6,55 +6,113 @@ import { KafkaError } from "../errors.js";
 import { backoff, limitConcurrency, sleep } from "../waiting.js";
 import { topicPartitionOf, type TopicPartition } from "../offsets.js";
 
-const committedTimeoutMs = 5_000;
-const endTimeoutMs = 2_000;
-/** How long the others wait for partitions whose ends are not told at once: just made, they have no leader yet. */
+/** How long partitions wait for those whose start is not told at once: a transaction with their offsets is open, or they have no leader yet. */
 const patienceMs = 1_000;
+const committedTimeoutMs = 2_000;
+const endTimeoutMs = 2_000;
 /** What is written while a leader is back and not asked again yet is passed over. */
 const pauseMs = backoff(100, 500);
 /** Each question holds one of libuv's four threads until it is answered. */
 const questionsAtATime = 2;
 
 /** What of the native consumer is asked. */
-export type OffsetSource = Pick<NativeConsumer, "committed" | "ends" | "leadersOf">;
+export type OffsetSource = Pick<NativeConsumer, "committed" | "ends" | "leadersOf" | "watermarks">;
+
+/** Where a partition begins: at the group's committed offset, or where it has none, at its first record or its end. */
+export interface StartOffset extends NativeOffset {
+  readonly at: "committed" | "first" | "end" | "unknown";
+}
+
+/** Whether a topic's partitions begin at their first record where the group has committed nothing, and else at their end. */
+type BeginsAtFirst = (topic: string) => boolean;
 
 /**
- * Where to begin in those of these partitions for which the group has committed nothing: at `logStart` those that
- * begin with their first record, and the others at their ends as of now, so that what comes from here on is not
- * passed over by whoever has them next; at `logEnd` where no broker tells the end, which is then for `askEnds`.
- * @throws `AuthorizationError` or `AuthenticationError`; everything else is asked again until `isOver`
+ * Where to begin in each of these partitions: at the group's committed offset; where it has none, at the first record
+ * or at the end as of now, so that what comes from here on is not passed over by whoever has the partition next.
+ * What is not told within a second is `unknown`, which is then for `askStartOffsets`.
+ *
+ * The native client would find this out by itself, but where a transaction with offsets of the group is open while the
+ * assignment changes, it takes the missing answer for "nothing was committed", and begins at the first record.
+ * @throws `AuthorizationError` or `AuthenticationError`
  */
 export async function startOffsetsOf(
   source: OffsetSource,
   partitions: readonly TopicPartition[],
-  beginsAtFirst: (topic: string) => boolean,
+  beginsAtFirst: BeginsAtFirst,
   isOver: () => boolean,
-): Promise<readonly NativeOffset[]> {
+): Promise<readonly StartOffset[]> {
   if (partitions.length === 0) return [];
-  const fresh = await uncommitted(source, partitions, isOver);
-  const unknown = new Set(fresh.filter(({ topic }) => !beginsAtFirst(topic)));
-  const startOffsets = at(
-    fresh.filter(({ topic }) => beginsAtFirst(topic)),
-    logStart,
-  );
-  if (unknown.size === 0) return startOffsets;
+  const known = new Map<TopicPartition, StartOffset>();
+  const committed = await committedOf(source, partitions, patienceMs);
+  const atEnd: TopicPartition[] = [];
+  partitions.forEach((partition, index) => {
+    const offset = committed?.[index];
+    if (offset === undefined) return;
+    if (offset >= 0) known.set(partition, { ...topicPartitionOf(partition), offset, at: "committed" });
+    else if (beginsAtFirst(partition.topic))
+      known.set(partition, { ...topicPartitionOf(partition), offset: logStart, at: "first" });
+    else atEnd.push(partition);
+  });
   await askEnds(
     source,
-    () => (isOver() ? [] : [...unknown]),
+    () => (isOver() ? [] : atEnd.filter((partition) => !known.has(partition))),
     (partition, offset) => {
-      unknown.delete(partition);
-      startOffsets.push({ ...partition, offset });
+      known.set(partition, { ...topicPartitionOf(partition), offset, at: "end" });
     },
     patienceMs,
   );
-  return [...startOffsets, ...at(unknown, logEnd)];
+  return partitions.map(
+    (partition) => known.get(partition) ?? { ...topicPartitionOf(partition), offset: logEnd, at: "unknown" },
+  );
+}
+
+/**
+ * Asks where to begin in what `wanted` gives, again and again, until it gives nothing more. No partition keeps the
+ * others: neither one whose committed offset is not told while a transaction is open, nor one without a leader.
+ * @throws as `startOffsetsOf`
+ */
+export async function askStartOffsets<Partition extends TopicPartition>(
+  source: OffsetSource,
+  wanted: () => readonly Partition[],
+  beginsAtFirst: BeginsAtFirst,
+  onStart: (partition: Partition, start: StartOffset) => void,
+): Promise<void> {
+  const atEnd = new Set<Partition>();
+  const limited = limitConcurrency(questionsAtATime);
+  const ask = async (partition: Partition): Promise<void> => {
+    if (!wanted().includes(partition)) return;
+    const asked = topicPartitionOf(partition);
+    const [offset] = (await committedOf(source, [partition], committedTimeoutMs)) ?? [];
+    if (offset === undefined) return;
+    if (offset >= 0) onStart(partition, { ...asked, offset, at: "committed" });
+    else if (!beginsAtFirst(partition.topic)) atEnd.add(partition);
+    else {
+      const first = await firstOf(source, partition);
+      if (first !== undefined) onStart(partition, { ...asked, offset: first, at: "first" });
+    }
+  };
+  for (let attempt = 0; ; attempt += 1) {
+    const unknown = wanted().filter((partition) => !atEnd.has(partition));
+    await Promise.all(unknown.map((partition) => limited(() => ask(partition))));
+    const isCommittedKnown = wanted().every((partition) => atEnd.has(partition));
+    await askEnds(
+      source,
+      () => wanted().filter((partition) => atEnd.has(partition)),
+      (partition, offset) => {
+        onStart(partition, { ...topicPartitionOf(partition), offset, at: "end" });
+      },
+      isCommittedKnown ? Infinity : patienceMs,
+    );
+    if (wanted().length === 0) return;
+    await sleep(pauseMs(attempt));
+  }
 }
 
 /**
  * Asks for the ends of what `wanted` gives, again and again, until it gives nothing more or `withinMs` are over.
  * A partition that cannot be asked, or whose leader says nothing, does not keep those of other leaders.
  */
-export async function askEnds<Partition extends TopicPartition>(
+async function askEnds<Partition extends TopicPartition>(
   source: OffsetSource,
   wanted: () => readonly Partition[],
   onEnd: (partition: Partition, offset: number) => void,
@@ -75,22 +133,32 @@ export async function askEnds<Partition extends TopicPartition>(
   }
 }
 
-/** Those of the partitions for which the group has committed nothing; none where it is over before anybody knows. */
-async function uncommitted(
+/** The group's committed offset of each partition, -1 where there is none; `undefined` where nobody tells them now. */
+async function committedOf(
   source: OffsetSource,
   partitions: readonly TopicPartition[],
-  isOver: () => boolean,
-): Promise<readonly TopicPartition[]> {
-  for (let attempt = 0; !isOver(); attempt += 1) {
-    try {
-      const committed = await source.committed(partitions.map(topicPartitionOf), committedTimeoutMs);
-      return committed.filter(({ offset }) => offset < 0).map(topicPartitionOf);
-    } catch (error) {
-      if (!isTransient(error)) throw error;
-      await sleep(pauseMs(attempt));
-    }
+  timeoutMs: number,
+): Promise<readonly number[] | undefined> {
+  try {
+    const committed = await source.committed(partitions.map(topicPartitionOf), timeoutMs);
+    return partitions.map(
+      ({ topic, partition }) =>
+        committed.find((each) => each.topic === topic && each.partition === partition)?.offset ?? -1,
+    );
+  } catch (error) {
+    throwUnlessTransient(error);
+    return undefined;
   }
-  return [];
+}
+
+/** The first offset of the log; `undefined` where nobody tells it now. */
+async function firstOf(source: OffsetSource, partition: TopicPartition): Promise<number | undefined> {
+  try {
+    return (await source.watermarks(topicPartitionOf(partition), endTimeoutMs)).low;
+  } catch (error) {
+    throwUnlessTransient(error);
+    return undefined;
+  }
 }
 
 /** One question for all: `false` where nobody knows more, because a single leader refused a partition or said nothing. */
@@ -135,10 +203,6 @@ async function byLeader<Partition extends TopicPartition>(
     }
   }
   return [...groups.values()];
-}
-
-function at(partitions: Iterable<TopicPartition>, offset: number): NativeOffset[] {
-  return Array.from(partitions, (partition) => ({ ...partition, offset }));
 }
 
 /** What is refused now is refused the next time too. */

@@ -147,6 +147,20 @@ test("an offset of the old topic that is lost in the new one does not move it to
   expect(told).toMatchObject([{ reason: "topic-recreated" }]);
 });
 
+test("nor one that is told when it has begun already", async () => {
+  const reset = resets();
+  answers = [
+    { low: 0, high: 3 },
+    { low: 0, high: 3 },
+  ];
+  reset.recreated("topic");
+  await ended();
+  reset.lost(lost(20));
+  await ended();
+  expect(moved).toEqual(["restart to 0"]);
+  expect(told).toMatchObject([{ reason: "topic-recreated" }]);
+});
+
 test("a topic that was made again while nothing of it was assigned is told when it is", async () => {
   const all = resets();
   const other = new OwnedPartition({ topic: "other", partition: 0 });

@@ -2,13 +2,12 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { beforeEach, expect, test } from "vitest";
 import { logEnd, logStart } from "../../../src/driver/log-times.js";
 import type { NativeOffset, NativePartition } from "../../../src/driver/native.js";
-import { ConnectionError, AuthorizationError } from "../../../src/errors.js";
+import { AuthorizationError, ConnectionError, TimeoutError } from "../../../src/errors.js";
 import { Assignment } from "../../../src/group/assignment.js";
 import { ChangeQueue } from "../../../src/group/change-queue.js";
 import { FetchGate } from "../../../src/group/fetch-gate.js";
 import { FlowControl } from "../../../src/group/flow-control.js";
 import { Moves } from "../../../src/group/moves.js";
-import type { OutOfRangePolicy } from "../../../src/group/offset-reset.js";
 import type { OwnedPartition } from "../../../src/group/owned-partition.js";
 import { Rebalances } from "../../../src/group/rebalances.js";
 import { deferred } from "../../../src/waiting.js";
@@ -25,7 +24,7 @@ let errors: unknown[];
 let isLost: boolean;
 let isLeaving: boolean;
 /** What brokers say of committed offsets and ends, by partition. */
-let committed: Map<number, number>;
+let committed: Map<number, number | Error>;
 let ends: Map<number, number | ConnectionError>;
 let onRelease: () => Promise<void>;
 let given: readonly (NativePartition | NativeOffset)[];
@@ -44,11 +43,7 @@ beforeEach(() => {
 const namesOf = (partitions: readonly NativePartition[]): string =>
   partitions.map(({ partition }) => partition).join(",");
 
-function member(
-  from: "earliest" | "latest" = "earliest",
-  onOffsetOutOfRange: OutOfRangePolicy = "earliest",
-  recreated: readonly string[] = [],
-) {
+function member(from: "earliest" | "latest" = "earliest", recreated: readonly string[] = []) {
   const assignment = new Assignment<OwnedPartition>();
   const gate = new FetchGate(() => undefined);
   const onError = (error: unknown): void => void errors.push(error);
@@ -64,7 +59,14 @@ function member(
       if (partitions.length > 0) order.push(`resume ${namesOf(partitions)}`);
     },
     committed: (partitions: readonly NativePartition[]) =>
-      Promise.resolve(partitions.map((each) => ({ ...each, offset: committed.get(each.partition) ?? -1 }))),
+      Promise.all(
+        partitions.map(async (each) => {
+          const offset = committed.get(each.partition) ?? -1;
+          if (offset instanceof Error) throw offset;
+          return Promise.resolve({ ...each, offset });
+        }),
+      ),
+    watermarks: () => Promise.resolve({ low: 3, high: 12 }),
     ends: (partitions: readonly NativePartition[]) =>
       Promise.resolve(partitions.map(({ partition }) => ends.get(partition) ?? 0)),
     leadersOf: () => Promise.resolve(new Map<number, number>()),
@@ -75,7 +77,7 @@ function member(
   };
   const rebalances = new Rebalances({
     native,
-    options: { groupId: "group", drainTimeoutMs: 50, from, onOffsetOutOfRange },
+    options: { groupId: "group", drainTimeoutMs: 50, from },
     assignment,
     flow: new FlowControl(2 ** 25),
     gate,
@@ -172,27 +174,47 @@ test("a pause ends with the assignment, or nobody would end it when the partitio
   expect(order).toContain("resume 0,1");
 });
 
-test("with latest, a partition without a committed offset begins at its end", async () => {
-  const { assignment, changes, rebalances } = member("latest");
+test("begins at the committed offset, and else at the end or at the first record", async () => {
   committed.set(1, 5);
   ends.set(0, 30);
-  rebalances.begin("assign", [zero, one]);
-  await changes.idle;
-  expect(given).toEqual([{ ...zero, offset: 30 }, one]);
-  expect(assignment.get("topic", 0)?.committable).toBe(30);
-  expect(assignment.get("topic", 1)?.committable).toBeUndefined();
+  const latest = member("latest");
+  latest.rebalances.begin("assign", [zero, one]);
+  await latest.changes.idle;
+  expect(given).toEqual([
+    { ...zero, offset: 30 },
+    { ...one, offset: 5 },
+  ]);
+  expect(latest.assignment.get("topic", 0)?.committable).toBe(30);
+  expect(latest.assignment.get("topic", 1)?.committable).toBeUndefined();
+  expect(latest.assignment.get("topic", 1)?.committed).toBe(5);
+  for (const first of [member("earliest"), member("latest", ["topic"])]) {
+    first.rebalances.begin("assign", [zero, one]);
+    await first.changes.idle;
+    expect(given).toEqual([
+      { ...zero, offset: logStart },
+      { ...one, offset: 5 },
+    ]);
+    expect(first.assignment.get("topic", 0)?.committable).toBeUndefined();
+  }
 });
 
-test("the first record is named to the native client where a missing offset is to fail, and after a topic was made again", async () => {
-  const failing = member("earliest", "fail");
-  committed.set(1, 5);
-  failing.rebalances.begin("assign", [zero, one]);
-  await failing.changes.idle;
-  expect(given).toEqual([{ ...zero, offset: logStart }, one]);
-  const recreated = member("latest", "earliest", ["topic"]);
-  recreated.rebalances.begin("assign", [zero, one]);
-  await recreated.changes.idle;
-  expect(given).toEqual([{ ...zero, offset: logStart }, one]);
+test.each([
+  ["committed", 7],
+  ["first", 3],
+])("a partition whose committed offset nobody tells waits, and begins at the %s one", async (_, start) => {
+  const { assignment, changes, rebalances } = member("earliest");
+  committed.set(0, new TimeoutError("committed offsets: timed out"));
+  rebalances.begin("assign", [zero]);
+  await changes.idle;
+  const partition = assignment.get("topic", 0);
+  expect(given).toEqual([{ ...zero, offset: logEnd }]);
+  expect(partition?.seeking).toBe(true);
+  if (start === 7) committed.set(0, 7);
+  else committed.delete(0);
+  await expect.poll(() => partition?.position, { timeout: 5_000 }).toBe(start);
+  expect(order).toContain(`seek 0 to ${String(start)}`);
+  expect(partition?.seeking).toBe(false);
+  expect(partition?.committed).toBe(start === 7 ? 7 : undefined);
 });
 
 test("with latest, a partition whose end nobody tells begins there as soon as someone does", async () => {
@@ -222,9 +244,7 @@ test("while leaving, what is assigned is taken and released at once", async () =
 test("a refusal to tell where to begin is told, and nothing is delivered", async () => {
   const { assignment, changes, rebalances } = member("latest");
   const denied = new AuthorizationError("committed offsets: group authorization failed");
-  committed.get = () => {
-    throw denied;
-  };
+  committed.set(0, denied);
   rebalances.begin("assign", [zero]);
   await changes.idle;
   expect(errors).toEqual([denied]);

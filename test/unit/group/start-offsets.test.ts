@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { askEnds, startOffsetsOf, type OffsetSource } from "../../../src/group/start-offsets.js";
+import { askStartOffsets, startOffsetsOf, type OffsetSource } from "../../../src/group/start-offsets.js";
+import { logStart } from "../../../src/driver/log-times.js";
 import { AuthorizationError, ConnectionError, TimeoutError } from "../../../src/errors.js";
 
 const partitions = [0, 1, 2, 3].map((partition) => ({ topic: "topic", partition }));
@@ -30,6 +31,9 @@ function cluster() {
         leaderless.has(partition) ? new ConnectionError("leader not available") : 10 + partition,
       );
     }),
+    watermarks: vi.fn<OffsetSource["watermarks"]>(({ partition }) =>
+      Promise.resolve({ low: partition, high: 10 + partition }),
+    ),
     leadersOf: vi.fn<OffsetSource["leadersOf"]>(() =>
       Promise.resolve(new Map(partitions.map(({ partition }) => [partition, partition % 2]))),
     ),
@@ -91,27 +95,16 @@ describe("where a group begins that has committed nothing", () => {
     expect(performance.now() - begin).toBeLessThan(5_000);
   });
 
-  test("is asked for as long as the group's coordinator is away", async () => {
-    const { source } = cluster();
-    for (let time = 0; time < 20; time += 1) source.committed.mockRejectedValueOnce(new TimeoutError("away"));
-    expect(offsets(await passing(startOffsetsOf(source, partitions, never, never)))[3]).toBe(13);
-  });
-
   test("nobody is asked any more once it is over", async () => {
-    const { source } = cluster();
-    source.committed.mockRejectedValue(new TimeoutError("away"));
-    let isOver = false;
-    setTimeout(() => (isOver = true), 10_000);
-    expect(await passing(startOffsetsOf(source, partitions, never, () => isOver))).toEqual([]);
-    const { leaderless, source: other } = cluster();
+    const { leaderless, source } = cluster();
     leaderless.add(0);
-    isOver = false;
-    other.ends.mockImplementationOnce((partitions) => {
+    let isOver = false;
+    source.ends.mockImplementationOnce((asked) => {
       isOver = true;
-      return Promise.resolve(partitions.map(() => new ConnectionError("leader not available")));
+      return Promise.resolve(asked.map(() => new ConnectionError("leader not available")));
     });
-    await passing(startOffsetsOf(other, partitions, never, () => isOver));
-    expect(other.ends).toHaveBeenCalledOnce();
+    await passing(startOffsetsOf(source, partitions, never, () => isOver));
+    expect(source.ends).toHaveBeenCalledOnce();
   });
 
   test.each(["committed", "ends"] as const)("a refusal of %s is told at once", async (name) => {
@@ -120,6 +113,39 @@ describe("where a group begins that has committed nothing", () => {
     source[name].mockRejectedValue(refusal);
     await expect(startOffsetsOf(source, partitions, never, never)).rejects.toBe(refusal);
     expect(source[name]).toHaveBeenCalledOnce();
+  });
+
+  test("is the first record where the topic begins at it", async () => {
+    const { source } = cluster();
+    const starts = await startOffsetsOf(source, partitions, () => true, never);
+    expect(new Set(starts.map(({ offset, at }) => `${at} ${String(offset)}`))).toEqual(
+      new Set([`first ${String(logStart)}`]),
+    );
+    expect(source.ends).not.toHaveBeenCalled();
+  });
+
+  test("is the committed offset where there is one", async () => {
+    const { source } = cluster();
+    source.committed.mockResolvedValueOnce(
+      partitions.map((each) => ({ ...each, offset: each.partition - 1 })),
+    );
+    const starts = await startOffsetsOf(source, partitions, () => true, never);
+    expect(starts.map(({ at, offset }) => [at, offset])).toEqual([
+      ["first", logStart],
+      ["committed", 0],
+      ["committed", 1],
+      ["committed", 2],
+    ]);
+  });
+
+  test("is not known while the committed offsets are not told, whatever a topic begins at", async () => {
+    for (const beginsAtFirst of [() => true, never]) {
+      const { source } = cluster();
+      source.committed.mockRejectedValueOnce(new TimeoutError("a transaction is open"));
+      const starts = await startOffsetsOf(source, partitions, beginsAtFirst, never);
+      expect(new Set(starts.map(({ at }) => at))).toEqual(new Set(["unknown"]));
+      expect(source.ends).not.toHaveBeenCalled();
+    }
   });
 
   test("a refusal of one partition is told at once", async () => {
@@ -140,12 +166,14 @@ describe("what could not be asked at first", () => {
     setTimeout(() => wanted.clear(), 600_000);
     const known: [number, number][] = [];
     await passing(
-      askEnds(
+      askStartOffsets(
         source,
         () => [...wanted],
-        (partition, end) => {
+        never,
+        (partition, { offset, at }) => {
           wanted.delete(partition);
-          known.push([partition.partition, end]);
+          known.push([partition.partition, offset]);
+          expect(at).toBe("end");
         },
       ),
     );
@@ -153,6 +181,38 @@ describe("what could not be asked at first", () => {
       [3, 13],
       [1, 11],
       [2, 12],
+    ]);
+  });
+
+  test("is asked partition by partition: an open transaction with the offsets of one does not keep the others", async () => {
+    const { source } = cluster();
+    let isOpen = true;
+    source.committed.mockImplementation(async (asked, timeoutMs) => {
+      if (isOpen && asked.some(({ partition }) => partition === 2)) {
+        await vi.advanceTimersByTimeAsync(timeoutMs);
+        throw new TimeoutError("committed offsets: timed out");
+      }
+      return asked.map((each) => ({ ...each, offset: [-1, 5, 7, -1][each.partition] ?? -1 }));
+    });
+    setTimeout(() => (isOpen = false), 30_000);
+    const wanted = new Set(partitions);
+    const known: unknown[] = [];
+    await passing(
+      askStartOffsets(
+        source,
+        () => [...wanted],
+        (topic) => topic === "topic",
+        (partition, { offset, at }) => {
+          wanted.delete(partition);
+          known.push([partition.partition, at, offset, isOpen]);
+        },
+      ),
+    );
+    expect(known).toEqual([
+      [1, "committed", 5, true],
+      [0, "first", 0, true],
+      [3, "first", 3, true],
+      [2, "committed", 7, false],
     ]);
   });
 
@@ -165,9 +225,10 @@ describe("what could not be asked at first", () => {
       silence();
     }, 10_000);
     await passing(
-      askEnds(
+      askStartOffsets(
         source,
         () => [...wanted],
+        never,
         (partition) => void wanted.delete(partition),
       ),
     );
