@@ -39,7 +39,7 @@ export class Worker {
     );
     this.#process.stderr?.setEncoding("utf8").on("data", (text: string) => {
       this.log.push(text);
-      if (this.log.length > 500) this.log.shift();
+      if (this.log.length > 5_000) this.log.shift();
     });
     this.#process.on("message", (message: { phase?: Phase; stoppedWith?: string }) => {
       if (message.stoppedWith !== undefined) this.stoppedWith = message.stoppedWith;
@@ -58,7 +58,7 @@ export class Worker {
   }
 
   /** Sends the signal at the moment when the worker says that it has come to this phase. */
-  async signalAt(phase: Phase, signal: NodeJS.Signals, withinMs = 20_000): Promise<void> {
+  async signalAt(phase: Phase, signal: NodeJS.Signals, withinMs = 60_000): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#onPhase.delete(tell);
@@ -308,6 +308,8 @@ export async function run(scenario: Scenario): Promise<Verdict> {
     for (let index = 0; index < (scenario.workers ?? 3); index += 1) run.start(index);
     let isOver = false;
     const sending = sendInput(kafka, input, scenario, () => isOver);
+    // Where the faults fail, that is the error of the run.
+    sending.catch(() => undefined);
     try {
       await scenario.faults(run);
     } finally {
@@ -345,8 +347,8 @@ export async function run(scenario: Scenario): Promise<Verdict> {
     };
     console.log(JSON.stringify(verdict));
     if (verdict.lost > 0 || (scenario.worker === undefined && verdict.doubled > 0)) {
-      for (const [index, worker] of run.workers.entries())
-        console.log(`--- worker ${index}\n${worker.log.slice(-60).join("")}`);
+      for (const [index, worker] of run.all.entries())
+        console.log(`--- worker ${index}\n${worker.log.join("")}`);
     }
     return verdict;
   } finally {
