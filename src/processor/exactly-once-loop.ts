@@ -1,31 +1,33 @@
 import type { BatchPart, Delivery } from "../delivery/delivery.js";
 import { drainHandlers } from "../delivery/drain-handlers.js";
-import { GroupSession } from "../group/group-session.js";
+import type { GroupSession } from "../group/group-session.js";
 import type { OwnedPartition } from "../group/owned-partition.js";
 import type { ClientConfig } from "../driver/client-config.js";
 import { ClosedError, type KafkaError } from "../errors.js";
+import { partitionId } from "../offsets.js";
 import { TransactionFailure } from "../transactions/transaction-failure.js";
 import { TransactionRunner } from "../transactions/transaction-runner.js";
 import { backoff, settlesWithin, sleep } from "../waiting.js";
 import type { Tasks } from "../state/tasks.js";
-import type { TaskChanges } from "../state/task.js";
-import type { TransactionRecord } from "../transactions/transaction-records.js";
+import type { CallResult } from "./finished.js";
 import { Intake } from "./intake.js";
 import { commitActivity, observedCommit } from "./observed-commit.js";
 import type { ResolvedProcessorOptions } from "./options.js";
 import type { ProcessorFailures } from "./processor-failures.js";
+import { processorSession, type ProcessorSessionEvents } from "./processor-session.js";
 import { reasonToStop } from "./reason-to-stop.js";
 import { failsAgain, ReplaceableSession } from "./replaceable-session.js";
 import { Rewinds } from "./rewinds.js";
 import { TransactionClock } from "./transaction-clock.js";
 
+/** The least time for the last transaction, however long the handlers took to finish, in milliseconds. */
+const minStopMs = 1_000;
 /** How long an aborted call may take to notice. */
 const graceMs = 250;
 const pauseMs = backoff(25, 1_000);
 const stuckTimeoutMs = 30_000;
 const producerCloseMs = 5_000;
 const startTimeoutMs = 60_000;
-const patiently = { deadline: Infinity, isPatient: true } as const;
 
 /**
  * The exactly-once loop: one transaction after the other, each with what handlers sent and the offsets of
@@ -73,45 +75,28 @@ export class ExactlyOnceLoop {
     this.#onFailure = onFailure;
     this.#runner = new TransactionRunner(config, options.transaction);
     this.#clock = new TransactionClock(options.commitIntervalMs);
-    this.#intake = new Intake(
-      this.#runner,
-      new Rewinds(config.logger),
-      this.#clock,
-      options.maxTransactionRecords,
-      {
-        partitions: () => this.sessions.current.partitions,
-        onReady: (partition) => this.#delivery?.offer(partition),
-        onReadAgain: (partition) => tasks?.readAgain(partition) ?? [],
-        callLimit: failures && (() => failures.outputs.callLimit),
+    const rewinds = new Rewinds(config.logger);
+    this.#intake = new Intake(this.#runner, rewinds, this.#clock, options.maxTransactionRecords, {
+      partitions: () => this.sessions.current.partitions,
+      onReady: (partition) => this.#delivery?.offer(partition),
+      onReadAgain: (partition) => tasks?.readAgain(partition) ?? [],
+      callLimit: failures && (() => failures.outputs.callLimit),
+    });
+    const events: ProcessorSessionEvents = {
+      onRecords: (partition) => {
+        this.#intake.fetched(partition);
+        tasks?.look(partition);
+        this.#delivery?.offer(partition);
       },
-    );
+      onRelease: (partitions) => this.#release(partitions),
+      onAssigned: (partitions) => this.#assigned(partitions),
+      onGone: this.#gone,
+      isBusy: () => this.#delivery?.isBusy() ?? false,
+    };
     this.sessions = new ReplaceableSession(config.logger, options.consumer.groupId, {
       make: (onFailure) =>
-        new GroupSession(config, options.consumer, topics, {
-          onRecords: (partition) => {
-            this.#intake.fetched(partition);
-            tasks?.look(partition);
-            this.#delivery?.offer(partition);
-          },
-          onRelease: (partitions) => this.#release(partitions),
-          onAssigned: (partitions) => {
-            this.#assigned(partitions);
-          },
-          onGone: this.#gone,
-          isTogether: tasks !== undefined,
-          beforeSubscribing: async (native, signal) => {
-            const more = (await failures?.prepare(native, signal)) ?? [];
-            await tasks?.prepare([...topics, ...more], native, signal);
-            return more;
-          },
-          dueAt: failures?.policy.dueAtOf,
-          isBusy: () => this.#delivery?.isBusy() ?? false,
-          onCommit: () => undefined,
-          onFailure,
-        }),
-      onFailure: (error) => {
-        this.#sessionFailed(error);
-      },
+        processorSession(config, options.consumer, topics, { failures, tasks }, events, onFailure),
+      onFailure: (error) => this.#sessionFailed(error),
       onLost: this.#gone,
       isOver: () => this.#isOver(),
       whenUnused: () => this.#runner.whenUnstuck(stuckTimeoutMs),
@@ -125,7 +110,7 @@ export class ExactlyOnceLoop {
   }
 
   /** A handler, or other work of a task, has finished. Never waits. */
-  finished(parts: readonly BatchPart[], sends: readonly TransactionRecord[], changes?: TaskChanges): void {
+  finished(parts: readonly BatchPart[], { sends, changes }: CallResult): void {
     this.#intake.take({ parts, sends, changes });
     if (this.#tasks !== undefined) for (const { partition } of parts) this.#tasks.look(partition);
   }
@@ -135,8 +120,9 @@ export class ExactlyOnceLoop {
     this.#intake.readAgain(partition);
   }
 
-  /** Commits what is finished and leaves the group; no handler may be in flight. Takes about `budgetMs` at most, and never rejects. */
-  async stop(budgetMs: number): Promise<void> {
+  /** Commits what is finished, until about `deadline`, and leaves the group. No handler may be in flight. Never rejects. */
+  async stop(deadline: number): Promise<void> {
+    const budgetMs = Math.max(minStopMs, deadline - Date.now());
     if (this.#state === "running") this.#state = "ending";
     this.#clock.ring();
     if (!(await settlesWithin(this.#running, budgetMs))) {
@@ -225,11 +211,9 @@ export class ExactlyOnceLoop {
   /** Rolls back, or prepares for a new producer. */
   async #recover(failure: TransactionFailure): Promise<void> {
     const { transactionalId } = this.#options.transaction;
+    const { remedy, message } = failure;
     this.#failures += 1;
-    this.#config.logger.info(`a transaction is rolled back: ${failure.message}`, {
-      transactionalId,
-      remedy: failure.remedy,
-    });
+    this.#config.logger.info(`a transaction is rolled back: ${message}`, { transactionalId, remedy });
     const { calls } = this.#intake;
     this.#tasks?.rolledBack(this.#intake.transaction, failure.call === "commit");
     this.#intake.rollBack();
@@ -245,7 +229,7 @@ export class ExactlyOnceLoop {
     const { signal } = this.#giveUp;
     if (this.#failures > 1) await sleep(pauseMs(this.#failures), signal);
     // A new producer first: its start ends the transaction that the committed offsets may depend on.
-    if (!this.#runner.isOpen) await this.#runner.open(signal, patiently);
+    if (!this.#runner.isOpen) await this.#runner.open(signal, { deadline: Infinity, isPatient: true });
     const { failure } = this.sessions;
     if (failure !== undefined) await this.sessions.replace(failure, signal);
     else if (this.#intake.rewinds.areWanted) {
@@ -289,7 +273,7 @@ export class ExactlyOnceLoop {
   /** What of the transaction may not be assigned to this member any more, if there is anything. */
   #lost(): string | undefined {
     const lost = this.#intake.transaction.broken();
-    if (lost !== undefined) return `${lost.topic}[${lost.partition}]`;
+    if (lost !== undefined) return partitionId(lost.topic, lost.partition);
     const { current, failure } = this.sessions;
     const isAssigned = failure === undefined && this.#state !== "dead" && !current.native.assignmentLost();
     return isAssigned ? undefined : "the assignment";

@@ -20,9 +20,6 @@ import { ExactlyOnceLoop } from "./exactly-once-loop.js";
 import { type ProcessorOptions, type ResolvedProcessorOptions, resolveProcessorOptions } from "./options.js";
 import { ProcessorFailures } from "./processor-failures.js";
 
-/** The least time for the last transaction, however long the handlers took to finish, in milliseconds. */
-const minStopMs = 1_000;
-
 /**
  * Reads topics as a member of a consumer group and writes to others, exactly once, made by
  * {@link Kafka.processor}: what a handler sends and the offset of its record are committed in one
@@ -68,24 +65,13 @@ export class Processor<T extends AnyTopic, Stores extends AnyStore = never> {
       failures,
       session: () => this.#stores?.session ?? this.#loop.sessions.current,
       member: () => this.#loop.sessions.current,
-      prepareFor: (maxRecords) => {
-        this.#loop.sessions.prepareFor(maxRecords);
-      },
-      start: (delivery) => {
-        this.#loop.start(delivery);
-      },
+      prepareFor: (maxRecords) => this.#loop.sessions.prepareFor(maxRecords),
+      start: (delivery) => this.#loop.start(delivery),
       stop: (hasBegun) => (hasBegun ? this.#stop() : Promise.resolve()),
-      finished: (partition, offset, result) => {
-        const { sends, changes } = result as CallResult;
-        this.#loop.finished([{ partition, offsets: [offset] }], sends, changes);
-      },
-      batchFinished: (parts, result) => {
-        const { sends, changes } = result as CallResult;
-        this.#loop.finished(parts, sends, changes);
-      },
-      rewind: (partition) => {
-        this.#loop.readAgain(partition);
-      },
+      finished: (partition, offset, result) =>
+        this.#loop.finished([{ partition, offsets: [offset] }], result as CallResult),
+      batchFinished: (parts, result) => this.#loop.finished(parts, result as CallResult),
+      rewind: (partition) => this.#loop.readAgain(partition),
       onClosed,
     });
     if (this.#options.stores.length > 0)
@@ -93,19 +79,11 @@ export class Processor<T extends AnyTopic, Stores extends AnyStore = never> {
         session: () => this.#loop.sessions.current,
         encoders: this.#encoders,
         offer: this.#run.offer,
-        finished: ({ parts, sends, changes }) => {
-          this.#loop.finished(parts, sends, changes);
-        },
+        finished: ({ parts, ...result }) => this.#loop.finished(parts, result),
         fail: this.#run.fail,
       });
-    this.#loop = new ExactlyOnceLoop(
-      config,
-      this.#options,
-      subscriptions,
-      failures,
-      this.#run.fail,
-      this.#stores?.tasks,
-    );
+    const tasks = this.#stores?.tasks;
+    this.#loop = new ExactlyOnceLoop(config, this.#options, subscriptions, failures, this.#run.fail, tasks);
     this.#partitions = new AssignedPartitions(groupId, () => this.#loop.sessions.current);
   }
 
@@ -128,14 +106,7 @@ export class Processor<T extends AnyTopic, Stores extends AnyStore = never> {
     checkHandler(handler);
     const resolved = resolveRunOptions(options, this.#options.stores);
     const calls = this.#stores?.start(resolved);
-    await this.#run.run(
-      collectingSends(
-        handler,
-        this.#encoders,
-        this.#config.telemetry,
-        calls && ((record, context) => calls.begin(record, context)),
-      ),
-    );
+    await this.#run.run(collectingSends(handler, this.#encoders, this.#config.telemetry, calls?.begin));
   }
 
   /**
@@ -157,15 +128,8 @@ export class Processor<T extends AnyTopic, Stores extends AnyStore = never> {
     if (this.#stores !== undefined && options.acrossPartitions === true)
       throw new ConfigError("acrossPartitions", "is not for stores: a handler has those of one partition");
     const calls = this.#stores?.start(resolveRunOptions({}, this.#options.stores));
-    await this.#run.runBatch(
-      collectingSends(
-        handler,
-        this.#encoders,
-        this.#config.telemetry,
-        calls && ((records, context) => calls.begin(lastOf(records), context)),
-      ),
-      options,
-    );
+    const call = collectingSends(handler, this.#encoders, this.#config.telemetry, calls?.beginBatch);
+    await this.#run.runBatch(call, options);
   }
 
   /** The partitions assigned to this member now. */
@@ -222,20 +186,13 @@ export class Processor<T extends AnyTopic, Stores extends AnyStore = never> {
 
   async #stop(): Promise<void> {
     const { consumer } = this.#options;
-    const began = Date.now();
+    const deadline = Date.now() + consumer.drainTimeoutMs;
     this.#stores?.stop();
     const { current: session } = this.#loop.sessions;
     if (session.partitions.length === 0) this.#loop.giveUp();
     else session.quiesce();
     await drainHandlers(session.partitions, consumer, this.#config.logger);
-    await this.#loop.stop(Math.max(minStopMs, consumer.drainTimeoutMs - (Date.now() - began)));
+    await this.#loop.stop(deadline);
     await this.#stores?.close();
   }
-}
-
-/** The last record of a batch, by whose time its task goes. */
-function lastOf<Record>(records: readonly Record[]): Record {
-  const last = records.at(-1);
-  if (last === undefined) throw new RangeError("a batch has records");
-  return last;
 }

@@ -103,12 +103,22 @@ export class TaskCalls {
   }
 
   /** Begins a handler's call. Gives a promise only where the task is in use, or something is due first. */
-  begin(record: CalledRecord, { attempt }: HandlerContext): TaskCall | Promise<TaskCall> {
+  readonly begin = (record: CalledRecord, { attempt }: HandlerContext): TaskCall | Promise<TaskCall> => {
     const task = this.#tasks.get(record.partition);
     if (task === undefined) throw new ConfigError("stores", `no task for partition ${record.partition}`);
     if (!task.isFree) return task.whenFree().then((leave) => this.#begin(task, leave, record, attempt));
     return this.#begin(task, task.enter(), record, attempt);
-  }
+  };
+
+  /** As `begin`, for a batch: its task goes by the time of its last record. */
+  readonly beginBatch = (
+    records: readonly CalledRecord[],
+    context: HandlerContext,
+  ): TaskCall | Promise<TaskCall> => {
+    const last = records.at(-1);
+    if (last === undefined) throw new RangeError("a batch has records");
+    return this.begin(last, context);
+  };
 
   #begin(task: Task, leave: () => void, record: CalledRecord, attempt: number): TaskCall | Promise<TaskCall> {
     // The records of retry topics come later than their time.

@@ -70,10 +70,10 @@ async function callsWhere(happens: (partition: OwnedPartition) => void): Promise
   await vi.waitUntil(() => played.calls.includes("begin"));
   partition.queue.push(rawRecords(1), 0, 1);
   partition.take();
-  loop.finished([{ partition, offsets: [0] }], [{ topic: "out", record: {} as EncodedRecord }]);
+  loop.finished([{ partition, offsets: [0] }], { sends: [{ topic: "out", record: {} as EncodedRecord }] });
   happens(partition);
   const end = await vi.waitUntil(() => played.calls.find((call) => call === "commit" || call === "abort"));
-  await loop.stop(1_000);
+  await loop.stop(Date.now() + 1_000);
   expect(errors).toEqual([]);
   return played.calls.slice(1, played.calls.indexOf(end) + 1);
 }
