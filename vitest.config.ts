@@ -24,6 +24,8 @@ export default defineConfig({
             only: true,
             include: ["test/types/**/*.test-d.ts"],
             tsconfig: "tsconfig.json",
+            // Other versions are installed beside it, and `tsc` alone may be any of them.
+            checker: "node_modules/typescript/bin/tsc",
             // `npm run typecheck` reports those.
             ignoreSourceErrors: true,
           },

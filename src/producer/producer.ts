@@ -86,14 +86,20 @@ export class Producer {
    */
   send<T extends AnyTopic>(
     topic: T,
-    record: ProducerRecord<NoInfer<T>>,
-    options?: CallOptions,
-  ): Promise<RecordMetadata>;
-  send<T extends AnyTopic>(
-    topic: T,
     records: readonly ProducerRecord<NoInfer<T>>[],
     options?: CallOptions,
   ): Promise<RecordMetadata[]>;
+  send<T extends AnyTopic>(
+    topic: T,
+    record: ProducerRecord<NoInfer<T>>,
+    options?: CallOptions,
+  ): Promise<RecordMetadata>;
+  /** What takes both comes last: TypeScript 7 tells of the last overload alone, and so it names the field that is wrong. */
+  send<T extends AnyTopic>(
+    topic: T,
+    records: ProducerRecord<NoInfer<T>> | readonly ProducerRecord<NoInfer<T>>[],
+    options?: CallOptions,
+  ): Promise<RecordMetadata | RecordMetadata[]>;
   send(
     topic: AnyTopic,
     input: ProducerRecord<AnyTopic> | readonly ProducerRecord<AnyTopic>[],
@@ -158,7 +164,10 @@ export class Producer {
    */
   async sendAll<T extends AnyTopic>(
     topic: T,
-    records: Iterable<ProducerRecord<NoInfer<T>>> | AsyncIterable<ProducerRecord<NoInfer<T>>>,
+    records:
+      | readonly ProducerRecord<NoInfer<T>>[]
+      | Iterable<ProducerRecord<NoInfer<T>>>
+      | AsyncIterable<ProducerRecord<NoInfer<T>>>,
     options: Pick<CallOptions, "signal"> = {},
   ): Promise<SendAllResult> {
     this.#checkOpen("sendAll", topic);

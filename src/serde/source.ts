@@ -22,10 +22,10 @@ export type CheckSource<S, Field extends string> = S extends StandardSchemaV1
     ? unknown
     : `${Field}: serialize takes another type than deserialize gives`;
 
-/** {@link CheckSource} for schemas, whose wire side is JSON. */
-export type CheckSchema<S extends StandardSchemaV1, Field extends string> = Message<
-  OneWay<S, Field> | NotJson<StandardSchemaV1.InferInput<S>, Field, "value", []>
->;
+/** {@link CheckSource} for schemas, whose wire side is JSON. Most are done with the first question. */
+export type CheckSchema<S extends StandardSchemaV1, Field extends string> = S extends JsonSchema
+  ? unknown
+  : Message<OneWay<S, Field> | NotJson<StandardSchemaV1.InferInput<S>, Field, "value", []>>;
 
 /** {@link CheckSource} for schemas of which the wire side may be anything. */
 export type CheckOneWay<S extends StandardSchemaV1, Field extends string> = Message<OneWay<S, Field>>;
@@ -61,41 +61,85 @@ interface ZodShape {
 }
 
 /**
- * The path of each transform that is no codec, as far as the types show the structure. Whether there
- * is one is asked first: that answer does not depend on the path, so the compiler has it once for
- * each schema, however often it is used. A recursive schema ends at some depth; `defineTopic` looks
- * at the rest.
+ * The path of each transform that is no codec, as far as the types show the structure. A schema or a part that fits
+ * {@link TwoWay} is passed over. A recursive schema ends at some depth; `defineTopic` looks at the rest.
  */
-type ZodOneWay<S, Path extends string, Depth extends readonly 0[]> = [HasOneWay<S, Depth>] extends [never]
+type ZodOneWay<S, Path extends string, Depth extends readonly 0[]> = [S] extends [TwoWay]
   ? never
-  : ZodPart<S> extends infer Part
-    ? Part extends "one way"
-      ? `${Path}: a transform goes one way only, so what is sent could not be read: use z.codec(...)`
-      : Part extends { readonly same: infer Inner }
-        ? ZodOneWay<Inner, Path, Deeper<Depth>>
-        : Part extends { readonly items: infer Inner }
-          ? ZodOneWay<Inner, `${Path}[]`, Deeper<Depth>>
-          : Part extends { readonly properties: infer Shape }
-            ? {
-                [K in keyof Shape & string]: ZodOneWay<Shape[K], `${Path}.${K}`, Deeper<Depth>>;
-              }[keyof Shape & string]
-            : never
-    : never;
+  : Depth["length"] extends 6
+    ? never
+    : ZodPart<S> extends infer Part
+      ? Part extends "one way"
+        ? `${Path}: a transform goes one way only, so what is sent could not be read: use z.codec(...)`
+        : Part extends { readonly same: infer Inner }
+          ? ZodOneWay<Inner, Path, Deeper<Depth>>
+          : Part extends { readonly items: infer Inner }
+            ? ZodOneWay<Inner, `${Path}[]`, Deeper<Depth>>
+            : Part extends { readonly properties: infer Shape }
+              ? {
+                  [K in keyof Shape & string]: ZodOneWay<Shape[K], `${Path}.${K}`, Deeper<Depth>>;
+                }[keyof Shape & string]
+              : never
+      : never;
 
-/** `true` where a schema holds a transform that is no codec, else `never`. */
-type HasOneWay<S, Depth extends readonly 0[]> = Depth["length"] extends 6
-  ? never
-  : ZodPart<S> extends infer Part
-    ? Part extends "one way"
-      ? true
-      : Part extends { readonly same: infer Inner }
-        ? HasOneWay<Inner, Deeper<Depth>>
-        : Part extends { readonly items: infer Inner }
-          ? HasOneWay<Inner, Deeper<Depth>>
-          : Part extends { readonly properties: infer Shape }
-            ? { [K in keyof Shape]: HasOneWay<Shape[K], Deeper<Depth>> }[keyof Shape]
-            : never
-    : never;
+/**
+ * A zod schema in which there is no transform but in codecs. Whether a schema is one costs the compiler a comparison,
+ * which it remembers; conditional types over each part of each schema would cost it thousands of instantiations. So
+ * this type and those below have no parameters.
+ */
+interface TwoWay {
+  readonly _zod: { readonly def: TwoWayDef };
+}
+
+/** What {@link ZodPart} takes apart, and the kinds without parts. A kind that is not here is looked at there. */
+type TwoWayDef =
+  | {
+      readonly type:
+        JsonKind | "any" | "unknown" | "bigint" | "date" | "undefined" | "void" | "custom" | "lazy";
+    }
+  | { readonly type: "literal" }
+  | { readonly type: Transparent | Optional | "nonoptional" | "catch"; readonly innerType: TwoWay }
+  | { readonly type: "pipe"; readonly in: TwoWay; readonly out: TwoWay }
+  | { readonly type: "object"; readonly shape: { readonly [name: string]: TwoWay } }
+  | { readonly type: "array"; readonly element: TwoWay }
+  | { readonly type: "tuple"; readonly items: readonly TwoWay[] }
+  | { readonly type: "record"; readonly valueType: TwoWay }
+  | { readonly type: "union"; readonly options: readonly TwoWay[] }
+  | { readonly type: "intersection"; readonly left: TwoWay; readonly right: TwoWay };
+
+/** A {@link TwoWay} schema whose wire side is JSON, as its structure alone shows: its input type need not be made. */
+interface JsonSchema {
+  readonly _zod: JsonInternals;
+}
+
+/** The same of a property, which may vanish. */
+interface JsonProperty {
+  readonly _zod:
+    | JsonInternals
+    | { readonly def: { readonly type: Transparent | Optional; readonly innerType: JsonProperty } };
+}
+
+type JsonInternals =
+  | { readonly def: JsonDef }
+  | {
+      readonly def: { readonly type: "object"; readonly shape: { readonly [name: string]: JsonProperty } };
+      /** What properties beyond those of the shape have. */
+      readonly config: { readonly in: { readonly [name: string]: PlainJson | undefined } };
+    };
+
+type JsonDef =
+  | { readonly type: JsonKind }
+  | { readonly type: "literal"; readonly values: readonly Json[] }
+  | { readonly type: Transparent; readonly innerType: JsonSchema }
+  | { readonly type: "pipe"; readonly in: JsonSchema; readonly out: TwoWay }
+  | { readonly type: "array"; readonly element: JsonSchema }
+  | { readonly type: "tuple"; readonly items: readonly JsonSchema[]; readonly rest: JsonSchema | null }
+  | { readonly type: "record"; readonly valueType: JsonSchema }
+  | { readonly type: "union"; readonly options: readonly JsonSchema[] };
+
+type JsonKind = "string" | "number" | "boolean" | "null" | "enum" | "template_literal" | "never";
+type Transparent = "nullable" | "readonly";
+type Optional = "optional" | "default" | "prefault";
 
 type Deeper<Depth extends readonly 0[]> = [...Depth, 0];
 
@@ -134,24 +178,30 @@ type ZodPart<S> = S extends { readonly _zod: { readonly def: infer Def } }
 /** Where a type stands: `undefined` may vanish from a property, not from anywhere else. */
 type Slot = "value" | "property";
 
-/** The path of each part of a type that is not JSON; found in two steps as {@link ZodOneWay} is. */
-type NotJson<T, Path extends string, Where extends Slot, Depth extends readonly 0[]> = [
-  HasNotJson<T, Where, Depth>,
-] extends [never]
+/**
+ * The path of each part of a type that is not JSON. A type that fits {@link PlainJson} is passed over, as most do. For
+ * others, whether there is such a part is asked first: that answer does not depend on the path, so the compiler has it
+ * once for each type.
+ */
+type NotJson<T, Path extends string, Where extends Slot, Depth extends readonly 0[]> = [T] extends [PlainJson]
   ? never
-  : T extends Json
+  : [HasNotJson<T, Where, Depth>] extends [never]
     ? never
-    : T extends undefined
-      ? Where extends "property"
-        ? never
-        : `${Path}: undefined is not JSON: use null`
-      : T extends Lost
-        ? `${Path}: ${NameOf<T>} is not JSON, it would be sent and never read: use ${CureOf<T>} or a Serde`
-        : T extends readonly unknown[]
-          ? NotJson<Element<T>, `${Path}[]`, "value", Deeper<Depth>>
-          : T extends object
-            ? { [K in keyof T]-?: NotJson<T[K], `${Path}.${K & string}`, "property", Deeper<Depth>> }[keyof T]
-            : never;
+    : T extends Json
+      ? never
+      : T extends undefined
+        ? Where extends "property"
+          ? never
+          : `${Path}: undefined is not JSON: use null`
+        : T extends Lost
+          ? `${Path}: ${NameOf<T>} is not JSON, it would be sent and never read: use ${CureOf<T>} or a Serde`
+          : T extends readonly unknown[]
+            ? NotJson<Element<T>, `${Path}[]`, "value", Deeper<Depth>>
+            : T extends object
+              ? {
+                  [K in keyof T]-?: NotJson<T[K], `${Path}.${K & string}`, "property", Deeper<Depth>>;
+                }[keyof T]
+              : never;
 
 /** `true` where a type holds something that is not JSON, else `never`. */
 type HasNotJson<T, Where extends Slot, Depth extends readonly 0[]> =
@@ -174,6 +224,9 @@ type HasNotJson<T, Where extends Slot, Depth extends readonly 0[]> =
                 : never;
 
 type Json = string | number | boolean | null;
+
+/** What JSON has, nested; no interfaces, which may have more than they declare. Without parameters, as {@link TwoWay}. */
+type PlainJson = Json | readonly PlainJson[] | { readonly [name: string]: PlainJson | undefined };
 
 /** What JSON does not have. Objects with methods are told by their shape. */
 type Lost = bigint | symbol | Date | ((...parameters: never[]) => unknown) | WithMethods;

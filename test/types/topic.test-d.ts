@@ -180,6 +180,16 @@ describe("what does not compile", () => {
     defineTopic("t", { value: v.object({ at: v.date() }) });
     // @ts-expect-error value.at: a Date is not JSON
     defineTopic("t", { value: type({ at: "Date" }) });
+    // @ts-expect-error value: a Date is not JSON, in properties beyond those of the shape too
+    defineTopic("t", { value: z.object({ id: z.string() }).catchall(z.date()) });
+    // @ts-expect-error value.range[]: a Date is not JSON, in what a tuple ends with too
+    defineTopic("t", { value: z.object({ range: z.tuple([z.string()], z.date()) }) });
+    // @ts-expect-error value.n: a bigint is not JSON, as a literal too
+    defineTopic("t", { value: z.object({ n: z.literal(1n) }) });
+    // @ts-expect-error value.at: a Date is not JSON, in one option of a union too
+    defineTopic("t", { value: z.object({ at: z.union([z.string(), z.date()]).nullable() }) });
+    // @ts-expect-error value.list[]: undefined is not JSON, and what has a default may be that
+    defineTopic("t", { value: z.object({ list: z.array(z.string().default("a")) }) });
     // @ts-expect-error value.list[]: undefined is not JSON
     defineTopic("t", { value: z.object({ list: z.array(z.string().optional()) }) });
     // @ts-expect-error value.at: an object with methods is not JSON
