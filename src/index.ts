@@ -106,6 +106,7 @@ export type { SeekTarget } from "./consumer/seek-target.js";
 export type { PartitionLag } from "./delivery/assigned-partitions.js";
 export type { BatchOptions } from "./delivery/batch-delivery.js";
 export type { HandlerContext } from "./delivery/delivery.js";
+export type { Assignor } from "./group/assignors.js";
 export type { ConsumerOptions, RebalanceEvent } from "./group/options.js";
 export type { TopicPartition } from "./offsets.js";
 

@@ -1,5 +1,6 @@
 import type { NativeProperties } from "../driver/native.js";
 import { ConfigError } from "../errors.js";
+import { type Assignor, assignorSpec } from "./assignors.js";
 import type { TopicPartition } from "../offsets.js";
 import type { OutOfRangePolicy } from "./offset-reset.js";
 import { failureSpecs, type FailureOptions } from "../failure/options.js";
@@ -52,10 +53,12 @@ export interface ConsumerOptions extends FailureOptions {
   readonly groupProtocol?: "classic" | "consumer" | undefined;
   /**
    * How partitions are shared out under `groupProtocol: "classic"`. `cooperative-sticky` moves only the
-   * partitions that must move. Kafka: `partition.assignment.strategy`.
+   * partitions that must move. All members of a group need one in common: a list, such as `["roundrobin", "range"]`, is
+   * what this member knows, by preference, so that a running group can change from one to the other.
+   * `cooperative-sticky` cannot be in a list with others. Kafka: `partition.assignment.strategy`.
    * @default "cooperative-sticky"
    */
-  readonly assignor?: "cooperative-sticky" | "range" | "roundrobin" | undefined;
+  readonly assignor?: Assignor | readonly Assignor[] | undefined;
   /**
    * How long the group waits for a member that says nothing, in milliseconds, before it gives the
    * member's partitions to others; 1,000 to 3,600,000, and within the broker's limits. Not with
@@ -149,11 +152,7 @@ export const consumerSpecs = {
   }),
   groupInstanceId: text({ property: "group.instance.id" }),
   groupProtocol: choice(["classic", "consumer"], { default: "classic", property: "group.protocol" }),
-  assignor: choice(["cooperative-sticky", "range", "roundrobin"], {
-    absent: "`cooperative-sticky`",
-    property: "partition.assignment.strategy",
-    kafkajs: "partitionAssigners",
-  }),
+  assignor: assignorSpec,
   sessionTimeoutMs: integer({
     min: 1_000,
     max: hourMs,

@@ -40,10 +40,26 @@ test.each<[string, object]>([
   ["maxPollIntervalMs", { groupId: "g", sessionTimeoutMs: 20_000, maxPollIntervalMs: 10_000 }],
   ["sessionTimeoutMs", { groupId: "g", groupProtocol: "consumer", sessionTimeoutMs: 10_000 }],
   ["assignor", { groupId: "g", groupProtocol: "consumer", assignor: "range" }],
+  ["assignor", { groupId: "g", assignor: "RoundRobinAssigner" }],
+  ["assignor", { groupId: "g", assignor: [] }],
+  ["assignor", { groupId: "g", assignor: ["range", "range"] }],
+  ["assignor", { groupId: "g", assignor: ["cooperative-sticky", "range"] }],
+  ["assignor", { groupId: "g", assignor: ["range", 1] }],
   ["maxBufferBytes", { groupId: "g", maxBufferBytes: 1 }],
   ["onRebalance", { groupId: "g", onRebalance: true }],
 ])("names the wrong field: %s of %o", (field, options) => {
   expect(() => resolveConsumerOptions(options as ConsumerOptions)).toThrow(
     expect.objectContaining({ code: "CONFIG", field }),
   );
+});
+
+test.each([
+  [undefined, "cooperative-sticky"],
+  ["range", "range"],
+  [["cooperative-sticky"], "cooperative-sticky"],
+  [["roundrobin", "range"], "roundrobin,range"],
+] as const)("the assignor %o is the property %s", (assignor, property) => {
+  expect(resolveConsumerOptions({ groupId: "g", assignor }).properties).toMatchObject({
+    "partition.assignment.strategy": property,
+  });
 });
