@@ -52,7 +52,7 @@ function refusalOf({ name, partitions }: NeededTopic, { message }: KafkaError): 
  * How many partitions the topics have, which is the same number for all.
  * @throws `ConfigError` that says the numbers
  */
-export async function commonPartitions(topics: readonly string[], native: SizeSource): Promise<number> {
+async function commonPartitions(topics: readonly string[], native: SizeSource): Promise<number> {
   const sizes = await Promise.all(topics.map(async (topic) => (await sizeOfTopic(topic, native)).partitions));
   const [first] = sizes;
   if (first === undefined || sizes.some((size) => size !== first)) {

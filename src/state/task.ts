@@ -26,8 +26,7 @@ export class Task {
   /** Aborts when its partitions are no longer assigned. */
   #ended = new AbortController();
   #isRestored = false;
-  /** Somebody is restoring it. */
-  isRestoring = false;
+  #isRestoring = false;
   /** Handlers in flight, or -1 while work runs that needs the task alone. */
   #users = 0;
   readonly #waiting: { readonly users: 1 | -1; readonly resolve: () => void }[] = [];
@@ -67,6 +66,18 @@ export class Task {
     this.#users = 0;
     this.#next();
     return true;
+  }
+
+  /** Somebody is going to restore it. `false` where somebody does already. */
+  beginRestoring(): boolean {
+    if (this.#isRestoring) return false;
+    this.#isRestoring = true;
+    return true;
+  }
+
+  /** Nobody restores it any more, whether its stores are current or not. */
+  endRestoring(): void {
+    this.#isRestoring = false;
   }
 
   /** Its stores are to be read again before anything else of it is delivered. */

@@ -1,14 +1,15 @@
 import type { ClientConfig } from "../driver/client-config.js";
 import type { NativeConsumer } from "../driver/native-consumer.js";
 import type { NativeOffset } from "../driver/native.js";
+import { type SizeSource, sizeOfTopic } from "../driver/topic-maker.js";
 import { ConfigError } from "../errors.js";
 import type { OwnedPartition } from "../group/owned-partition.js";
 import type { RawRecord } from "../record.js";
 import { encodedRecord } from "../serde/encoded-record.js";
 import { noHeaders } from "../serde/headers.js";
-import { ignoreRejection } from "../waiting.js";
+import { sleep } from "../waiting.js";
 import type { TransactionRecord } from "../transactions/transaction-records.js";
-import { commonPartitions, prepareChangelogs } from "./changelogs.js";
+import { prepareChangelogs } from "./changelogs.js";
 import { MemoryPiece } from "./memory-piece.js";
 import { metadataOf } from "./offset-metadata.js";
 import { type RestoreProgress, Restorer } from "./restorer.js";
@@ -50,6 +51,7 @@ export class Tasks {
   readonly #restorer: Restorer;
   readonly #turns: TaskTurns;
   readonly #closing = new AbortController();
+  #watching: Promise<void> | undefined;
   #topics: readonly string[] = [];
   /** How many partitions every topic has. */
   #partitions = 0;
@@ -69,11 +71,12 @@ export class Tasks {
     });
   }
 
-  /** Before subscribing: checks the topics and makes the changelogs. */
-  async prepare(topics: readonly string[], native: NativeConsumer, signal: AbortSignal): Promise<void> {
+  /** Before subscribing: checks the topics and creates the changelogs. */
+  async prepare(topics: readonly string[], native: SizeSource, signal: AbortSignal): Promise<void> {
     const { config, groupId, stores } = this.#host;
     this.#topics = topics;
     this.#partitions = await prepareChangelogs(config, { groupId, stores, topics }, native, signal);
+    this.#watching ??= this.#watchPartitions();
   }
 
   /** The tasks assigned now. */
@@ -96,12 +99,7 @@ export class Tasks {
   assigned(partitions: readonly OwnedPartition[]): void {
     const grown = partitions.find(({ partition }) => partition >= this.#partitions);
     if (grown !== undefined) {
-      this.#host.onFailure(
-        new ConfigError(
-          "topics",
-          `${grown.topic} has got more than the ${String(this.#partitions)} partitions that the stores are made for: keys are in other partitions now. Process into stores of new names, over topics of equal numbers of partitions`,
-        ),
-      );
+      this.#host.onFailure(this.#hasGrown(grown.topic, grown.partition + 1));
       for (const partition of partitions) partition.hold();
       return;
     }
@@ -198,17 +196,6 @@ export class Tasks {
     return [...task.partitions].filter((other) => other !== partition);
   }
 
-  /** Looks whether the topics still have as many partitions as each other. */
-  async checkPartitions(): Promise<void> {
-    if (this.#partitions === 0) return;
-    const found = await commonPartitions(this.#topics, this.#host.native());
-    if (found !== this.#partitions)
-      throw new ConfigError(
-        "topics",
-        `the topics have got ${String(found)} partitions, and the stores are made for ${String(this.#partitions)}: keys are in other partitions now. Process into stores of new names`,
-      );
-  }
-
   async close(): Promise<void> {
     this.#closing.abort();
     await this.#restorer.close();
@@ -217,29 +204,60 @@ export class Tasks {
   }
 
   #restore(stale: readonly Task[]): void {
-    const tasks = stale.filter(({ isRestoring }) => !isRestoring);
+    const tasks = stale.filter((task) => task.beginRestoring());
     if (tasks.length === 0) return;
-    for (const task of tasks) task.isRestoring = true;
     const began = performance.now();
     const { config, groupId, onFailure, onReady } = this.#host;
-    const restoring = this.#restorer.restore(tasks, this.#closing.signal, (task) => {
-      this.#turns.look(task);
-      for (const partition of task.partitions) onReady(partition);
-    });
+    const restoring = this.#restorer
+      .restore(tasks, this.#closing.signal, (task) => {
+        this.#turns.look(task);
+        for (const partition of task.partitions) onReady(partition);
+      })
+      .finally(() => {
+        for (const task of tasks) task.endRestoring();
+      });
     restoring.then(
       () => {
-        for (const task of tasks) task.isRestoring = false;
         config.logger.info("stores are restored", {
           groupId,
           tasks: tasks.map(({ number }) => number),
           ms: Math.round(performance.now() - began),
         });
+        // One may have been revoked and assigned again just when nobody looked any more.
+        this.renew();
       },
       (error: unknown) => {
         if (!this.#closing.signal.aborted) onFailure(error);
       },
     );
-    ignoreRejection(restoring);
+  }
+
+  /** Looks at all topics from time to time: only the first is subscribed to, so the others may grow without a rebalance. */
+  async #watchPartitions(): Promise<void> {
+    const { config, groupId, native, onFailure } = this.#host;
+    const { signal } = this.#closing;
+    for (;;) {
+      await sleep(config.metadataMaxAgeMs, signal);
+      if (signal.aborted) return;
+      try {
+        for (const topic of this.#topics) {
+          // Brokers that have just started know of fewer.
+          const { partitions } = await sizeOfTopic(topic, native());
+          if (partitions <= this.#partitions) continue;
+          onFailure(this.#hasGrown(topic, partitions));
+          return;
+        }
+      } catch (error) {
+        config.logger.debug("looking for new partitions failed and is repeated", { groupId, error });
+      }
+    }
+  }
+
+  #hasGrown(topic: string, partitions: number): ConfigError {
+    return new ConfigError(
+      "topics",
+      `${topic} has ${String(partitions)} partitions now, and the stores are made for ${String(this.#partitions)}: keys are in other partitions. Process into stores of new names, over topics of equal numbers of partitions`,
+    );
   }
 
   *#of(partitions: Iterable<OwnedPartition>): IterableIterator<Task> {

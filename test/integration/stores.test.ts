@@ -213,6 +213,25 @@ describe("bad use of stores is refused by name", () => {
     await expect(other.running).rejects.toThrow(/changelog.*5 partitions.*2/);
   });
 
+  test.each(["first", "second"])(
+    "the %s of two topics, where it alone gets more partitions",
+    async (which) => {
+      const growing = new Kafka({ brokers: inject("brokers"), logger: silent, metadataMaxAgeMs: 1_000 });
+      onTestFinished(() => growing.close());
+      const [grown, other] = [await textTopic(2), await textTopic(2)];
+      const topics = which === "first" ? [grown, other] : [other, grown];
+      const processor = growing.processor(topics, { ...names(), stores: [counts] });
+      const running = processor.run(() => undefined);
+      running.catch(() => undefined);
+      await vi.waitFor(() => expect(processor.assignment).toHaveLength(4), 20_000);
+      await growing.admin().createPartitions(grown, 5);
+      await expect(running).rejects.toThrow(
+        new RegExp(`${grown.name} has \\d partitions now.*made for 2.*new names`),
+      );
+      await expect(running).rejects.toMatchObject({ name: "ConfigError" });
+    },
+  );
+
   test("a store that is not listed, and a handler that goes on with it after its end", async () => {
     const topicOfOne = await textTopic(1);
     await producer.send(topicOfOne, { value: "x", key: "k" });

@@ -1,0 +1,93 @@
+// Answers of brokers that no broker gives on demand: the native consumer is played here.
+import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
+import { z } from "zod";
+import { AuthorizationError, ConfigError, KafkaError } from "../../../src/errors.js";
+import { OwnedPartition } from "../../../src/group/owned-partition.js";
+import { resolveKafkaOptions } from "../../../src/kafka-options.js";
+import { defineStore } from "../../../src/state/store-definition.js";
+import { Tasks, type TasksHost } from "../../../src/state/tasks.js";
+import { silent } from "../../support/silent.js";
+
+type Native = ReturnType<TasksHost["native"]>;
+
+/** How many partitions each topic has. */
+let sizes: Map<string, number>;
+let failures: unknown[];
+const committed = vi.fn<Native["committed"]>();
+const sizeOf = vi.fn<Native["sizeOf"]>();
+
+async function prepared(): Promise<Tasks> {
+  const native: Native = { committed, sizeOf, knownEnd: () => undefined };
+  const tasks = new Tasks({
+    config: resolveKafkaOptions({ brokers: "nowhere:9092", logger: silent, metadataMaxAgeMs: 1_000 }),
+    groupId: "g",
+    stores: [defineStore("counts", { value: z.number() })],
+    maxTaskIdleMs: 0,
+    native: () => native,
+    dueAt: () => undefined,
+    onReady: () => undefined,
+    onRestore: undefined,
+    onLate: () => undefined,
+    onFailure: (error) => failures.push(error),
+  });
+  onTestFinished(() => tasks.close());
+  await tasks.prepare(["orders", "payments"], native, new AbortController().signal);
+  return tasks;
+}
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  failures = [];
+  sizes = new Map([
+    ["orders", 4],
+    ["payments", 4],
+    ["g.counts.changelog", 4],
+  ]);
+  sizeOf.mockReset();
+  sizeOf.mockImplementation((topic) =>
+    Promise.resolve({ partitions: sizes.get(topic) ?? 0, replicationFactor: 1 }),
+  );
+});
+
+test("a task whose stores could not be restored is restored when it is asked for again", async () => {
+  const refused = new AuthorizationError("no");
+  committed.mockRejectedValue(refused);
+  const tasks = await prepared();
+  tasks.assigned([new OwnedPartition({ topic: "orders", partition: 0 })]);
+  await vi.waitFor(() => expect(failures).toEqual([refused]));
+  tasks.renew();
+  await vi.waitFor(() => expect(failures).toEqual([refused, refused]));
+  expect(tasks.restoring).toBe(1);
+});
+
+test("a topic that grows alone is noticed within metadataMaxAgeMs", async () => {
+  await prepared();
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(failures).toEqual([]);
+  sizes.set("payments", 6);
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(failures).toEqual([expect.any(ConfigError)]);
+  expect((failures[0] as Error).message).toMatch(/payments has 6 partitions now.*made for 4.*new names/);
+});
+
+test("brokers that do not answer, or know of fewer partitions, are asked again", async () => {
+  await prepared();
+  sizeOf.mockRejectedValueOnce(new KafkaError("TIMEOUT", "away", { retriable: true }));
+  await vi.advanceTimersByTimeAsync(1_000);
+  sizes.set("payments", 0);
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(failures).toEqual([]);
+  sizes.set("payments", 5);
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(failures).toHaveLength(1);
+});
+
+test("nothing is looked for any more after the end", async () => {
+  const tasks = await prepared();
+  await tasks.close();
+  sizes.set("payments", 6);
+  sizeOf.mockClear();
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(sizeOf).not.toHaveBeenCalled();
+});
