@@ -1,6 +1,7 @@
 import type { Schema, Type, types } from "avsc";
+import { AvroInput } from "./avro-input.js";
+import { shapeOf, typesIn } from "./avro-shapes.js";
 import { loadPeer } from "./peer.js";
-import type { RegistrySchema } from "./registry.js";
 
 interface Avsc {
   readonly Type: typeof Type;
@@ -9,6 +10,14 @@ interface Avsc {
 
 /** What avsc passes to the types that it makes. */
 type Parsing = ConstructorParameters<typeof types.LogicalType>;
+
+/** One of the logical types that are made here. */
+export interface OwnLogicalType extends types.LogicalType {
+  /** Whether a value of another logical type means the same here. */
+  readonly isLike: (writer: Type) => boolean;
+  /** The value of what is written. */
+  readonly fromWire: (value: unknown) => unknown;
+}
 
 const dayMs = 86_400_000;
 
@@ -29,15 +38,42 @@ export class AvroTypes {
    *
    * @param referenced - the schemas whose names it uses, those that others use first
    */
-  typeOf(schema: unknown, referenced: readonly RegistrySchema[] = []): Type {
+  typeOf(schema: unknown, referenced: readonly unknown[] = []): Type {
     const logicalTypes = this.#logicalTypes;
-    const typeHook = this.#bigint
-      ? longsAs(bigintType(this.#avsc.types), logicalTypes)
-      : (): undefined => undefined;
-    const options = { registry: {}, logicalTypes, typeHook };
-    for (const each of referenced) this.#avsc.Type.forSchema(JSON.parse(each.schema) as Schema, options);
-    return this.#avsc.Type.forSchema(schema as Schema, options);
+    const long = this.#bigint ? bigintType(this.#avsc.types) : numberType(this.#avsc.types);
+    const typeHook = longsAs(long, logicalTypes);
+    const registry = Object.create(null) as Record<string, Type>;
+    const options = { registry, logicalTypes, typeHook };
+    for (const each of referenced) this.#avsc.Type.forSchema(each as Schema, options);
+    const type = this.#avsc.Type.forSchema(schema as Schema, options);
+    forgetInheritedNames(type);
+    return type;
   }
+}
+
+/**
+ * Makes avsc know only the names that a schema has: it looks them up in objects that inherit others, such as
+ * `constructor`, and gives records methods that are none of their fields.
+ */
+function forgetInheritedNames(whole: Type): void {
+  for (const type of typesIn(whole)) {
+    const { _fieldsByName: fields, _indices, _branchIndices } = type as Type & LookUps;
+    for (const names of [fields, _indices, _branchIndices])
+      if (names !== undefined) Object.setPrototypeOf(names, null);
+    const shape = shapeOf(type);
+    if (shape.kind !== "record") continue;
+    shape.make.prototype = Object.prototype;
+    // It has become the prototype.
+    const unsafe = shape.fields.find(({ name }) => name === "__proto__");
+    if (fields !== undefined && unsafe !== undefined) fields[unsafe.name] = unsafe;
+  }
+}
+
+/** Where avsc looks names up. */
+interface LookUps {
+  readonly _fieldsByName?: Record<string, unknown>;
+  readonly _indices?: object;
+  readonly _branchIndices?: object;
 }
 
 /** Puts a type of our own in the place of `long`, under logical types too. */
@@ -55,6 +91,39 @@ function longsAs(type: Type, logicalTypes: object): (schema: unknown) => Type | 
     asked.add(schema);
     return undefined;
   };
+}
+
+/** What avsc's types read from and write to. */
+interface Tap {
+  readonly buf: Buffer;
+  pos: number;
+  readonly readLong: () => number;
+  readonly writeLong: (value: number) => void;
+}
+
+/** A `long` that is a number. avsc's own loses the last bit of those that need all 53 bits, and with it the sign. */
+function numberType({ LongType }: typeof types): Type {
+  const isSmall = (value: number): boolean => Math.abs(value) < 2 ** 52;
+  return new (class extends LongType {
+    _check(value: unknown, _: unknown, hook?: (value: unknown, type: Type) => void): boolean {
+      const isValid = Number.isSafeInteger(value);
+      if (!isValid) hook?.(value, this);
+      return isValid;
+    }
+
+    _read(tap: Tap): number {
+      const start = tap.pos;
+      const value = tap.readLong();
+      return isSmall(value) ? value : new AvroInput(tap.buf, start).safeLong();
+    }
+
+    _write(tap: Tap, value: number): void {
+      if (isSmall(value) || value > 0) return tap.writeLong(value);
+      let zigzag = -2n * BigInt(value) - 1n;
+      for (; zigzag > 0x7fn; zigzag >>= 7n) tap.buf[tap.pos++] = Number(zigzag & 0x7fn) | 0x80;
+      tap.buf[tap.pos++] = Number(zigzag);
+    }
+  })();
 }
 
 /** A `long` of 64 bits, all of them. */
@@ -75,18 +144,13 @@ function bigintType({ LongType }: typeof types): Type {
 
 /** The logical types whose values are another thing here than what is written; others are what is written. */
 function logicalTypes({ LogicalType }: typeof types, isBigint: boolean) {
-  /** One that resolves from itself, and from what it is written as. */
-  abstract class Logical extends LogicalType {
-    protected override _resolve(writer: Type): ((value: unknown) => unknown) | undefined {
-      if (writer.typeName === this.typeName) return this.isLike(writer) ? (value) => value : undefined;
-      const isPlain =
-        !writer.typeName.startsWith("logical:") && writer.typeName === this.underlyingType.typeName;
-      return isPlain ? (value): unknown => this._fromValue(value) : undefined;
+  abstract class Logical extends LogicalType implements OwnLogicalType {
+    isLike(writer: Type): boolean {
+      return writer.typeName === this.typeName;
     }
 
-    /** Whether a value of the writer's is the same value here. */
-    protected isLike(_: Type): boolean {
-      return true;
+    fromWire(value: unknown): unknown {
+      return this._fromValue(value);
     }
   }
 
@@ -143,7 +207,7 @@ function logicalTypes({ LogicalType }: typeof types, isBigint: boolean) {
       const size = "size" in underlyingType ? (underlyingType.size as number) : undefined;
       return decimalBytes(value, this.precision, this.scale, size);
     }
-    protected override isLike(writer: Type): boolean {
+    override isLike(writer: Type): boolean {
       return "scale" in writer && writer.scale === this.scale;
     }
   }

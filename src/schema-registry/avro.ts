@@ -1,14 +1,17 @@
-import { isDeepStrictEqual } from "node:util";
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { Type } from "avsc";
 import { ConfigError, type Issue } from "../errors.js";
 import { checkOptions } from "../options/check-options.js";
 import { choice } from "../options/kinds.js";
 import type { OptionSpecs } from "../options/spec.js";
+import { isData } from "../serde/difference.js";
 import { describeValue, SerdeFailure } from "../serde/failure.js";
 import { schemaSerde } from "../serde/schema-serde.js";
 import type { Serde } from "../serde/serde.js";
 import type { CheckOneWay } from "../serde/source.js";
+import { AvroInput, CutOff } from "./avro-input.js";
+import { type Resolution, resolve } from "./avro-resolution.js";
+import { isLaidOutAlike, type Shape, shapeOf, typesIn } from "./avro-shapes.js";
 import { AvroTypes } from "./avro-types.js";
 import { type Reader, reading } from "./reading.js";
 import type { RegistrySchema, SchemaRegistry } from "./registry.js";
@@ -37,7 +40,8 @@ export const avroSpecs = {
 /**
  * Avro in the wire format of Confluent's `KafkaAvroSerializer`. The Avro schema is what is on the wire, and what
  * is registered; the other schema gives the type, and checks. What was written with another version of the Avro
- * schema is resolved to this one, by Avro's rules: defaults, promotions, aliases.
+ * schema is resolved to this one, by Avro's rules and value by value: defaults, promotions, aliases, and of unions
+ * and enums what the value has.
  *
  * `int`, `float`, `double` are numbers, `long` see {@link AvroOptions.longs}; `bytes` and `fixed` Buffers,
  * `enum` strings, `map` objects. A union is its value; where values do not tell its branches apart, as for two
@@ -82,50 +86,50 @@ export function avro<Schema extends StandardSchemaV1>(
     references: [],
   };
 
-  const typeOf = async (given: RegistrySchema, what: string): Promise<Type> => {
+  const typeOf = async (given: RegistrySchema, what: string, parse: Parse): Promise<Type> => {
     if (given.schemaType !== "AVRO")
       throw new SerdeFailure(`${what} is a schema of ${given.schemaType}, not of Avro`);
-    return types.typeOf(JSON.parse(given.schema), await registry.referencesOf(given));
+    const referenced = await registry.referencesOf(given);
+    return types.typeOf(
+      parse(given.schema),
+      referenced.map(({ schema }) => parse(schema)),
+    );
   };
-  /** The resolver of what was written as another type; absent where that is the own one. */
-  const resolverFrom = (writer: Type, what: string) => {
-    try {
-      return own.createResolver(writer);
-    } catch (error) {
-      throw new SerdeFailure(
-        `${what} cannot be read as the topic's Avro schema: ${error instanceof Error ? error.message : String(error)}`,
-        [],
-        { cause: error },
-      );
-    }
-  };
-
   const format = {
     schema: () => registered,
     writer: async (id: number, latest?: RegistrySchema): Promise<Writer> => {
       if (latest === undefined) return writerOf(own, id);
-      const type = await typeOf(latest, `the subject's latest schema (id ${id})`);
+      const what = `the subject's latest schema (id ${id})`;
+      const type = await typeOf(latest, what, (text) => JSON.parse(text) as unknown);
+      const write = writerOf(type, id, what);
+      const resolution = resolve(type, own);
+      if (resolution.isTotal) return write;
       // What this serde could not read again it does not write.
-      resolverFrom(type, `what the subject's latest schema (id ${id}) writes`);
-      return writerOf(type, id);
+      const read = resolvingReader(resolution, `what ${what} writes`);
+      return (wire) => {
+        const bytes = write(wire);
+        read(bytes);
+        return bytes;
+      };
     },
-    copy: (wire: unknown): unknown => {
-      checkValue(own, wire);
-      return own.clone(wire);
-    },
+    copy: (wire: unknown): unknown => readerOf(own, "a copy")(writerOf(own, 0)(wire)),
   };
   const readerFor = async (given: RegistrySchema, id: number): Promise<Reader> => {
     const what = `what was written with schema id ${id}`;
-    if (given.references.length === 0 && isDeepStrictEqual(JSON.parse(given.schema), document))
-      return readerOf(own, undefined, what);
-    const writer = await typeOf(given, `schema id ${id}`);
-    return readerOf(own, resolverFrom(writer, what), what);
+    const writer = await typeOf(given, `schema id ${id}`, withoutDefaults);
+    return isLaidOutAlike(writer, own) ? readerOf(own, what) : resolvingReader(resolve(writer, own), what);
   };
   return schemaSerde(schema, "schema", "application", {
     write: writing(registry, format, resolved),
     read: reading(registry, readerFor),
   });
 }
+
+type Parse = (text: string) => unknown;
+
+/** The defaults of a writer's schema are for writing. Not all of those that are allowed are known to avsc. */
+const withoutDefaults: Parse = (text) =>
+  JSON.parse(text, (name, value: unknown) => (name === "default" ? undefined : value)) as unknown;
 
 function ownType(types: AvroTypes, given: AvroSchema): { readonly own: Type; readonly document: unknown } {
   try {
@@ -143,9 +147,11 @@ function ownType(types: AvroTypes, given: AvroSchema): { readonly own: Type; rea
 /** Where values are written before it is known how long they are. */
 const scratch = Buffer.allocUnsafeSlow(16_384);
 
-function writerOf(type: Type, id: number): Writer {
-  return (wire) => {
-    checkValue(type, wire);
+function writerOf(type: Type, id: number, what = "the Avro schema"): (wire: unknown) => Buffer {
+  const inherits = [...typesIn(type)].some((part) => hasInheritedDefault(shapeOf(part)));
+  return (given) => {
+    const wire = inherits ? withoutPrototypes(given) : given;
+    checkValue(type, wire, what);
     let bytes: Buffer;
     const end = type.encode(wire, scratch, headerSize);
     if (end < 0) {
@@ -161,29 +167,94 @@ function writerOf(type: Type, id: number): Writer {
   };
 }
 
-function readerOf(
-  type: Type,
-  resolver: ReturnType<Type["createResolver"]> | undefined,
-  what: string,
-): Reader {
+/** Whether a field that is left out would be taken for what every object inherits, and not for the default. */
+function hasInheritedDefault(shape: Shape): boolean {
+  return (
+    shape.kind === "record" &&
+    shape.fields.some((field) => field.name in Object.prototype && field.defaultValue() !== undefined)
+  );
+}
+
+/** A copy of data that has only the names of its own. */
+function withoutPrototypes(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutPrototypes);
+  if (!isData(value)) return value;
+  const copy = Object.create(null) as Record<string, unknown>;
+  for (const [name, property] of Object.entries(value)) copy[name] = withoutPrototypes(property);
+  return copy;
+}
+
+/** Reads what was written as the same type: by avsc, which is faster, where no name is lost by that. */
+function readerOf(type: Type, what: string): Reader {
+  const shapes = [...typesIn(type)].map(shapeOf);
+  const resolving = resolvingReader(resolve(type, type), what);
+  if (shapes.some((shape) => shape.kind === "record" && shape.fields.some(({ name }) => name === unsafeName)))
+    return resolving;
+  const fast = avscReader(type, what);
+  if (shapes.every(({ kind }) => kind !== "map")) return fast;
+  return (bytes) => (mayHoldUnsafeName(bytes) ? resolving(bytes) : fast(bytes));
+}
+
+/** The name that sets an object's prototype, where it is set as other names are. */
+const unsafeName = "__proto__";
+
+/** Whether there is a `__p` in bytes. To look for single bytes is several times as fast as for all of the name. */
+function mayHoldUnsafeName(bytes: Buffer): boolean {
+  for (let at = bytes.indexOf(underscore); at >= 0; at = bytes.indexOf(underscore, at + 1))
+    if (bytes[at + 1] === underscore && bytes[at + 2] === letterP) return true;
+  return false;
+}
+
+const underscore = 0x5f;
+const letterP = 0x70;
+
+function avscReader(type: Type, what: string): Reader {
   return (bytes) => {
-    const decoded: { readonly value: unknown; readonly offset: number } = type.decode(
-      bytes,
-      headerSize,
-      resolver,
-    );
-    const { value, offset } = decoded;
-    if (offset === bytes.length) return value;
-    throw new SerdeFailure(`${what}: ${offset < 0 ? "the bytes are cut off" : "there are bytes left over"}`);
+    let decoded: { readonly value: unknown; readonly offset: number };
+    try {
+      decoded = type.decode(bytes, headerSize);
+    } catch (error) {
+      throw cannotBeRead(error, what);
+    }
+    if (decoded.offset === bytes.length) return decoded.value;
+    throw new SerdeFailure(`${what}: ${decoded.offset < 0 ? cutOff : leftOver}`);
   };
 }
+
+/** Reads what was written as another type. */
+function resolvingReader({ read }: Resolution, what: string): Reader {
+  return (bytes) => {
+    try {
+      const input = new AvroInput(bytes, headerSize);
+      const value = read(input);
+      if (input.left === 0) return value;
+    } catch (error) {
+      throw cannotBeRead(error, what);
+    }
+    throw new SerdeFailure(`${what}: ${leftOver}`);
+  };
+}
+
+function cannotBeRead(error: unknown, what: string): unknown {
+  if (error instanceof CutOff) return new SerdeFailure(`${what}: ${cutOff}`);
+  if (!(error instanceof SerdeFailure)) return error;
+  return SerdeFailure.ofIssues(
+    error.issues.map(({ message, path }) => ({
+      path,
+      message: `${what} cannot be read as the topic's Avro schema: ${message}`,
+    })),
+  );
+}
+
+const cutOff = "the bytes are cut off";
+const leftOver = "there are bytes left over";
 
 /**
  * Refuses what is not of the type, and what has fields that the type lacks, which nobody would read again. (avsc
  * would leave them out, and names no path. Asking it takes a tenth of a microsecond.)
  * @throws `SerdeFailure`
  */
-function checkValue(type: Type, wire: unknown): void {
+function checkValue(type: Type, wire: unknown, what: string): void {
   if (type.isValid(wire, { noUndeclaredFields: true })) return;
   const issues: Issue[] = [];
   type.isValid(wire, {
@@ -191,17 +262,17 @@ function checkValue(type: Type, wire: unknown): void {
     errorHook: (path: string[], value: unknown, expected: Type) =>
       issues.push({
         path: path.map((name) => (/^\d+$/.test(name) ? Number(name) : name)),
-        message: whatIsWrong(value, expected),
+        message: whatIsWrong(value, expected, what),
       }),
   });
   throw SerdeFailure.ofIssues(issues);
 }
 
-function whatIsWrong(value: unknown, expected: Type): string {
-  const fields = "fields" in expected ? (expected.fields as readonly { readonly name: string }[]) : [];
-  if (fields.length > 0 && typeof value === "object" && value !== null) {
-    const unknown = Object.keys(value).filter((name) => fields.every((field) => field.name !== name));
-    if (unknown.length > 0) return `${unknown.join(", ")}: no such field in the Avro schema`;
+function whatIsWrong(value: unknown, expected: Type, what: string): string {
+  const shape = shapeOf(expected);
+  if (shape.kind === "record" && typeof value === "object" && value !== null) {
+    const unknown = Object.keys(value).filter((name) => shape.fields.every((field) => field.name !== name));
+    if (unknown.length > 0) return `${unknown.join(", ")}: no such field in ${what}`;
   }
   return `expected Avro's ${expected.name ?? expected.typeName}, got ${describeValue(value)}`;
 }
