@@ -27,11 +27,11 @@ export interface SslOptions {
 /** How to authenticate; a union on `mechanism`. */
 export type SaslOptions =
   | {
-      /** User name and password; use TLS with `plain`. Kafka: `sasl.mechanisms`. */
+      /** How to log in: here with user name and password. Use TLS with `plain`. Kafka: `sasl.mechanisms`. */
       readonly mechanism: "plain" | "scram-sha-256" | "scram-sha-512";
-      /** Kafka: `sasl.username`. */
+      /** The name of the user. Kafka: `sasl.username`. */
       readonly username: string;
-      /** Kafka: `sasl.password`. */
+      /** The password. Kafka: `sasl.password`. */
       readonly password: string;
     }
   | {
@@ -43,9 +43,9 @@ export type SaslOptions =
   | {
       /** Kerberos. librdkafka must have been built with it. */
       readonly mechanism: "gssapi";
-      /** Kafka: `sasl.kerberos.service.name`. @default "kafka" */
+      /** The name under which the brokers are known to Kerberos. Kafka: `sasl.kerberos.service.name`. @default "kafka" */
       readonly serviceName?: string | undefined;
-      /** Kafka: `sasl.kerberos.principal`. */
+      /** The principal of this client. Kafka: `sasl.kerberos.principal`. */
       readonly principal?: string | undefined;
       /** Path of the keytab. Kafka: `sasl.kerberos.keytab`. */
       readonly keytab?: string | undefined;
