@@ -19,7 +19,7 @@ const history = kafka.read(students, {
   from,
   follow: true,
   order: "timestamp",
-  // About once a second, and when everything that was there at the start has been handed over.
+  // About once a second, and when everything that was there at the start has been delivered.
   onProgress: ({ done, total, recordsPerSecond }) => {
     if (complete) return;
     complete = done === total;

@@ -83,8 +83,8 @@ class Consumer {
 
   const std::shared_ptr<Client> client_;
   std::string problem_;
-  rd_kafka_queue_t* records_ = nullptr;  // a reference of ours, given back by `close`
-  rd_kafka_queue_t* commits_ = nullptr;  // ours, destroyed by `close`
+  rd_kafka_queue_t* records_ = nullptr;  // a reference of this object, given back by `close`
+  rd_kafka_queue_t* commits_ = nullptr;  // owned, destroyed by `close`
   std::unique_ptr<Wake> fetchedWake_;
   std::unique_ptr<Wake> committedWake_;
 

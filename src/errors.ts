@@ -115,7 +115,7 @@ export class KafkaError extends Error {
   }
 }
 
-/** An option, a topic definition or a policy is wrong: a bug to mend, thrown before anything is done. */
+/** An option, a topic definition or a policy is wrong: a bug to fix, thrown before anything is done. */
 export class ConfigError extends KafkaError {
   /** The name of the class. */
   override readonly name = "ConfigError";

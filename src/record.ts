@@ -50,7 +50,7 @@ export interface ConsumerRecord<Value, Key = string, Headers = DefaultHeaders, N
   readonly rawHeaders: RawHeaders;
 }
 
-/** A record as the native client hands it over. */
+/** A record as the native client gives it. */
 export interface RawRecord {
   readonly topic: string;
   readonly partition: number;

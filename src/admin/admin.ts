@@ -290,7 +290,7 @@ export class Admin {
 
   /**
    * Deletes the records before an offset, for good: all of them (`latest`), those before a time, or those
-   * before an offset for each partition named. Gives the new beginning of each log.
+   * before an offset for each partition named. Gives the new first offset of each log.
    *
    * @throws `ConfigError` where `before` is absent
    * @throws `KafkaError` with code `OFFSET_OUT_OF_RANGE`, `UNKNOWN_TOPIC`, `AuthorizationError`

@@ -253,7 +253,7 @@ export class BatchDelivery implements Delivery {
       }
       // While an asynchronous serde worked, a seek or a rebalance may have emptied the queue, or a pause closed it.
       if (partition.queue.peek() !== next || partition.take() === undefined) return;
-      this.#host.session().madeRoom(partition);
+      this.#host.session().freedMemory(partition);
       offsets.push(next.offset);
       records.push(record);
     }
@@ -275,7 +275,7 @@ export class BatchDelivery implements Delivery {
       return true;
     }
     if (partition.queue.peek() !== raw || partition.take() === undefined) return false;
-    this.#host.session().madeRoom(partition);
+    this.#host.session().freedMemory(partition);
     const settled = await failed.settle(verdict, error);
     if (settled === undefined) return false;
     this.#host.finished(partition, raw.offset, settled.result);

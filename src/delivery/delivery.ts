@@ -38,7 +38,7 @@ export interface BatchPart {
 }
 
 /** The membership in the group, as deliveries see it. */
-export type DeliverySession = Pick<GroupSession, "concurrency" | "isFull" | "madeRoom">;
+export type DeliverySession = Pick<GroupSession, "concurrency" | "isFull" | "freedMemory">;
 
 /** What a delivery needs of its client. */
 export interface DeliveryHost {

@@ -274,7 +274,7 @@ export class RecordDelivery implements Delivery {
 
   #take(partition: OwnedPartition): RawRecord | undefined {
     const record = partition.take();
-    if (record !== undefined) this.#host.session().madeRoom(partition);
+    if (record !== undefined) this.#host.session().freedMemory(partition);
     return record;
   }
 

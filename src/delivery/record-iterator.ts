@@ -113,7 +113,7 @@ export class RecordIterator<Record> implements Delivery, AsyncIterableIterator<R
         this.#waiting = undefined;
         continue;
       }
-      this.#host.session().madeRoom(partition);
+      this.#host.session().freedMemory(partition);
       partition.enter();
       const inHand = { partition, record, second: this.#second() };
       this.#inHand = inHand;

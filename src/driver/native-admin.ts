@@ -288,7 +288,7 @@ export class NativeAdmin {
     return results.map((result) => outcomeOf("offsets", result, result.offset));
   }
 
-  /** Deletes what is before the offsets; gives the new beginning of each log. */
+  /** Deletes what is before the offsets; gives the new first offset of each log. */
   async deleteRecords(
     offsets: readonly NativeOffset[],
     timeoutMs: number,

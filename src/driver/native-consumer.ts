@@ -372,7 +372,7 @@ export class NativeConsumer {
     return new Map(partitions.map(({ id, leader }) => [id, leader]));
   }
 
-  /** Leaves nothing behind. The group's partitions must have been given up before, or it can wait for them for ever. */
+  /** Leaves nothing behind. The group's partitions must have been released before, or it can wait for them for ever. */
   async disconnect(): Promise<void> {
     this.#dead = true;
     this.#closing = true;

@@ -137,7 +137,7 @@ export class NativeProducer {
     return this.#path.takeReports();
   }
 
-  /** Whether everything handed over has been written or reported within `timeoutMs`, which occupies one of libuv's threads. */
+  /** Whether everything passed on has been written or reported within `timeoutMs`, which occupies one of libuv's threads. */
   async flush(timeoutMs: number): Promise<boolean> {
     try {
       await this.#call("flush", (native, callback) => {

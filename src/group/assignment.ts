@@ -1,7 +1,7 @@
 import { partitionId } from "../offsets.js";
 
 /**
- * Which partitions are ours, and since when. Every assignment of a partition, and every seek in it,
+ * Which partitions are assigned to this member, and since when. Every assignment of a partition, and every seek in it,
  * begins a new epoch: what was fetched or begun in an older one no longer counts.
  */
 export class Assignment<Owned> {
@@ -17,14 +17,14 @@ export class Assignment<Owned> {
     return this.#owned.size;
   }
 
-  /** Begins a new epoch for the partition, which becomes ours if it was not. */
+  /** Begins a new epoch for the partition, which is assigned from now on if it was not. */
   begin(topic: string, partition: number, value: Owned): number {
     this.#epoch += 1;
     this.#owned.set(partitionId(topic, partition), { epoch: this.#epoch, value });
     return this.#epoch;
   }
 
-  /** Gives the partition up; `undefined` where it was not ours. */
+  /** Ends the assignment of the partition; `undefined` where it was not assigned. */
   end(topic: string, partition: number): Owned | undefined {
     const id = partitionId(topic, partition);
     const entry = this.#owned.get(id);
@@ -37,8 +37,8 @@ export class Assignment<Owned> {
   }
 
   /**
-   * What owns records that a fetch brought which started at `fetchEpoch`: `undefined` where the
-   * partition is not ours, or became ours (or was moved by a seek) only after the fetch started.
+   * What owns the records of a fetch that started at `fetchEpoch`: `undefined` where the
+   * partition is not assigned, or was assigned (or moved by a seek) only after the fetch started.
    */
   ownerAt(topic: string, partition: number, fetchEpoch: number): Owned | undefined {
     const entry = this.#owned.get(partitionId(topic, partition));

@@ -4,25 +4,26 @@ import type { FetchedRecords } from "./record-queue.js";
 
 const maxFetch = 1_000;
 const maxFetchBytes = 4 * 2 ** 20;
-/** A partition with this many records waiting is full; with a quarter of it there is room again. */
+/** A partition with this many records waiting is full. */
 const defaultMaxWaiting = 2_000;
-const roomAt = 0.25;
+/** A partition this full, in parts of its share, takes more records again. */
+const capacityAt = 0.25;
 /** Polling while full brings a few records more: a partition this full is paused natively, lest they add up. */
 const overfullAt = 1.25;
-/** While every handler is at work, this many records wait for them at most, of all partitions together, */
+/** How many records wait at most while every handler is at work, of all partitions together. */
 const enoughForBusy = 1_000;
-/** and what was taken is fetched again so many at a time: building a thousand would hold all of them up for milliseconds, */
+/** How many records are fetched at a time while every handler is at work: building a thousand would hold all of them up for milliseconds. */
 const busyFetch = 100;
-/** or when a partition has had none for so long although its log goes on. */
+/** How long a partition whose log goes on may have no records until it is fetched for although others wait, in milliseconds. */
 const patienceMs = 2_000;
-/** Then it has so long to give what it has. */
+/** How long such a partition has to give what it has, in milliseconds. */
 const turnMs = 2_000;
-/** How long after an assignment an error of a partition is looked out for, whatever the others bring. */
+/** How long after an assignment an error of a partition is looked out for, whatever the others bring, in milliseconds. */
 const firstAnswerMs = 5_000;
-/** After so long the partitions that have answered make room for the answers of the others, */
+/** After so long the partitions that have answered are held back for the answers of the others, in milliseconds. */
 const lateAnswerMs = 100;
-/** for so long at most: the others' broker may be away. */
-const makeRoomMs = 900;
+/** How long the partitions that have answered are held back at most, in milliseconds: the others' broker may be away. */
+const heldBackMs = 900;
 
 /** What of the native consumer the flow depends on. */
 export type FlowSource = Pick<NativeConsumer, "knownEnd" | "pause" | "resume"> &
@@ -103,7 +104,7 @@ export class FlowControl {
   /** A record of this partition was taken: whether the loop has waited for that. */
   waitsFor(partition: OwnedPartition): boolean {
     if (!this.#full) return false;
-    if (this.#untilFew === undefined) return this.#hasRoom(partition);
+    if (this.#untilFew === undefined) return this.#hasCapacity(partition);
     this.#untilFew -= 1;
     return this.#untilFew <= 0 || partition.queue.length === 0;
   }
@@ -119,7 +120,7 @@ export class FlowControl {
     const full: OwnedPartition[] = [];
     const answered: OwnedPartition[] = [];
     const isLate =
-      now >= this.#lateFrom && now < this.#lateFrom + makeRoomMs && this.#isLookingOut(source, now);
+      now >= this.#lateFrom && now < this.#lateFrom + heldBackMs && this.#isLookingOut(source, now);
     let waiting = 0;
     for (const partition of wanted) {
       if (partition.open) waiting += partition.queue.length;
@@ -127,7 +128,7 @@ export class FlowControl {
         answered.push(partition);
         continue;
       }
-      if (partition.pausedNatively && this.#hasRoom(partition)) {
+      if (partition.pausedNatively && this.#hasCapacity(partition)) {
         partition.resumeFetching();
         source.resume([partition]);
       }
@@ -183,7 +184,7 @@ export class FlowControl {
     let isStarving = false;
     let isHungry = false;
     for (const partition of partitions) {
-      if (partition.held || !this.#hasRoom(partition)) continue;
+      if (partition.held || !this.#hasCapacity(partition)) continue;
       const progress = { position: partition.position, end: source.knownEnd(partition) };
       if (!this.#hasMore(partition, progress)) continue;
       isStarving = true;
@@ -192,7 +193,7 @@ export class FlowControl {
       const since = seen?.position === progress.position ? (seen?.since ?? now) : now;
       this.#emptyAt.set(partition, { position: progress.position, since });
       if (now - since >= patienceMs) isHungry = true;
-      // It has had its time, and nothing came: what its log ends with is no record for us.
+      // It has had its time, and nothing came: what its log ends with is no record to deliver.
       if (now - since >= patienceMs + turnMs) this.#barren.set(partition, progress);
     }
     return { isStarving, isHungry };
@@ -205,8 +206,8 @@ export class FlowControl {
     return position === undefined || end === undefined || end > position;
   }
 
-  #hasRoom({ queue }: OwnedPartition): boolean {
-    return queue.length <= this.#maxWaiting * roomAt && queue.bytes <= this.#partitionBytes * roomAt;
+  #hasCapacity({ queue }: OwnedPartition): boolean {
+    return queue.length <= this.#maxWaiting * capacityAt && queue.bytes <= this.#partitionBytes * capacityAt;
   }
 
   #isLookingOut(source: FlowSource, now: number): boolean {

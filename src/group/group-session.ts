@@ -204,7 +204,7 @@ export class GroupSession {
   }
 
   /** A partition's queue got shorter: there may be memory to fetch into. */
-  madeRoom(partition: OwnedPartition): void {
+  freedMemory(partition: OwnedPartition): void {
     if (this.#flow.waitsFor(partition)) this.#fetches.lookAgain();
   }
 

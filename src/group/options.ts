@@ -9,7 +9,7 @@ import { callback, choice, integer, required, text } from "../options/kinds.js";
 import type { Checked, OptionSpecs } from "../options/spec.js";
 
 /**
- * What happened to the partitions of a consumer: `assigned` to it, `revoked` politely (its handlers have
+ * What happened to the partitions of a consumer: `assigned` to it, `revoked` gracefully (its handlers have
  * finished and their offsets are committed), or `lost` (others have them already; nothing was committed).
  */
 export interface RebalanceEvent {
@@ -42,7 +42,7 @@ export interface ConsumerOptions extends FailureOptions {
   readonly onOffsetOutOfRange?: "earliest" | "latest" | "fail" | undefined;
   /**
    * A name for this member that survives restarts: a restart within `sessionTimeoutMs` moves no
-   * partitions, and closing gives none up before that time is over. Kafka: `group.instance.id` (KIP-345).
+   * partitions, and closing releases none before that time is over. Kafka: `group.instance.id` (KIP-345).
    */
   readonly groupInstanceId?: string | undefined;
   /**
@@ -89,7 +89,7 @@ export interface ConsumerOptions extends FailureOptions {
   readonly concurrency?: number | undefined;
   /**
    * How often offsets are committed in the background, in milliseconds; 10 to 600,000, and after 10,000 records
-   * at the latest. After a crash the records finished since the last commit come again: more than these while
+   * at the latest. After a crash the records finished since the last commit are redelivered: more than these while
    * commits do not reach the brokers, with `runBatch` all of a batch, and with `order: "key"` or `"none"` up to
    * 10,000 of each partition that finished behind a slow one.
    * @default 1_000
@@ -97,7 +97,7 @@ export interface ConsumerOptions extends FailureOptions {
   readonly commitIntervalMs?: number | undefined;
   /**
    * How long a rebalance or `close` waits for handlers in flight, in milliseconds; 0 to 3,600,000 and
-   * below `maxPollIntervalMs`. After it their `signal` aborts and their records come again.
+   * below `maxPollIntervalMs`. After it their `signal` aborts and their records are redelivered.
    * @default 30_000, or half of `maxPollIntervalMs` where that is less
    */
   readonly drainTimeoutMs?: number | undefined;
@@ -114,7 +114,7 @@ export interface ConsumerOptions extends FailureOptions {
   readonly maxBufferBytes?: number | undefined;
   /**
    * Called when partitions come and go, one call after the other. For `revoked` a promise is awaited, within
-   * `drainTimeoutMs`, before the partitions are given up; `seek` may be called for `assigned` ones, whose
+   * `drainTimeoutMs`, before the partitions are released; `seek` may be called for `assigned` ones, whose
    * records are handled meanwhile. What it throws is logged.
    */
   readonly onRebalance?: ((event: RebalanceEvent) => void | Promise<void>) | undefined;

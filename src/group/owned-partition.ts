@@ -7,9 +7,9 @@ import { type FetchedRecords, RecordQueue } from "./record-queue.js";
 
 /** Keeps the records of a partition back until their time comes: those of a retry topic. */
 export interface Delay {
-  /** When the record may be handed over, in milliseconds since the epoch. */
+  /** When the record may be delivered, in milliseconds since the epoch. */
   readonly dueAt: (record: RawRecord) => number;
-  /** The next record may be handed over. */
+  /** The next record may be delivered. */
   readonly onDue: (partition: OwnedPartition) => void;
 }
 
@@ -21,7 +21,7 @@ export class OwnedPartition implements TopicPartition {
   readonly topic: string;
   readonly partition: number;
   readonly queue = new RecordQueue();
-  /** Aborts when the partition is lost, or when the time to finish politely is over. */
+  /** Aborts when the partition is lost, or when the time to finish gracefully is over. */
   readonly #abort = new AbortController();
   #tracker = new OffsetTracker();
   #active = 0;
@@ -161,17 +161,17 @@ export class OwnedPartition implements TopicPartition {
     return this.#seeks > 0;
   }
 
-  /** How many records were handed over from the first unfinished one on, finished ones among them included. */
+  /** How many records were delivered from the first unfinished one on, finished ones among them included. */
   get pending(): number {
     return this.#tracker.pending;
   }
 
-  /** Whether its records may be handed over. */
+  /** Whether its records may be delivered. */
   get open(): boolean {
     return this.goesOn && this.#early === undefined;
   }
 
-  /** Whether records that were taken may be handed over. */
+  /** Whether records that were taken may be delivered. */
   get goesOn(): boolean {
     return this.wanted && !this.held;
   }
@@ -181,7 +181,7 @@ export class OwnedPartition implements TopicPartition {
     return this.queue.length > 0 && !this.#throttled;
   }
 
-  /** Whether more of it is to be fetched, as far as there is room. */
+  /** Whether more of it is to be fetched, as far as there is memory for it. */
   get wanted(): boolean {
     return !this.#releasing && !this.seeking && !this.#paused;
   }
@@ -193,7 +193,7 @@ export class OwnedPartition implements TopicPartition {
     if (last !== undefined) this.#position = last.offset + 1;
   }
 
-  /** The next record, which counts as started; `undefined` where there is none to hand over. */
+  /** The next record, which counts as started; `undefined` where there is none to deliver. */
   take(): RawRecord | undefined {
     if (!this.open || this.#throttled) return undefined;
     if (this.#delay !== undefined && this.#isEarly(this.#delay)) return undefined;
@@ -213,7 +213,7 @@ export class OwnedPartition implements TopicPartition {
     if (this.#queueing.size > 0) this.#queueing.get(this.#tracker.first ?? -1)?.();
   }
 
-  /** Waits `ms` milliseconds with a record in hand; less where the partition is given up or moves. */
+  /** Waits `ms` milliseconds with a record in hand; less where the partition is released or moves. */
   async wait(ms: number): Promise<void> {
     if (this.#releasing || this.seeking) return;
     await new Promise<void>((resolve) => {
@@ -227,7 +227,7 @@ export class OwnedPartition implements TopicPartition {
     });
   }
 
-  /** Waits with a record in hand until the user resumes the partition, or it is given up or moves. */
+  /** Waits with a record in hand until the user resumes the partition, or it is released or moves. */
   async untilResumed(): Promise<void> {
     while (this.#paused && !this.#releasing && !this.seeking) {
       const { promise, resolve } = deferred();
@@ -237,7 +237,7 @@ export class OwnedPartition implements TopicPartition {
     }
   }
 
-  /** Has `end` called when the partition is given up or moves, until the function that it gives is called. */
+  /** Has `end` called when the partition is released or moves, until the function that it gives is called. */
   onEnd(end: () => void): () => void {
     this.#sleeping.add(end);
     return () => {
@@ -250,7 +250,7 @@ export class OwnedPartition implements TopicPartition {
     return this.#tracker.first === offset;
   }
 
-  /** Waits until every record before this one is finished: `false` where the partition is given up or moves before that. */
+  /** Waits until every record before this one is finished: `false` where the partition is released or moves before that. */
   async untilFirst(offset: number): Promise<boolean> {
     if (this.#tracker.first === offset) return true;
     if (this.#releasing || this.seeking) return false;
@@ -355,7 +355,7 @@ export class OwnedPartition implements TopicPartition {
   }
 
   /**
-   * Stops handing over until the `moveTo` that belongs to it. Several may be under way: none of them lets
+   * Stops delivering until the `moveTo` that belongs to it. Several may be under way: none of them lets
    * records start before the last has moved, so that what is in flight is always of the tracker in use.
    */
   beginSeek(): void {
@@ -420,7 +420,7 @@ export class OwnedPartition implements TopicPartition {
     return true;
   }
 
-  /** Ends all waiting: the partition is given up, or moves. */
+  /** Ends all waiting: the partition is released, or moves. */
   #wake(): void {
     for (const end of this.#sleeping) end();
     for (const end of this.#pausing) end();

@@ -16,7 +16,7 @@ interface RecordSlice {
 /** What a record takes in memory beside its value and key: objects, buffers, headers. */
 const overheadBytes = 600;
 
-/** The records of one partition that were fetched and not yet handed over, in the order of the log. */
+/** The records of one partition that were fetched and not yet delivered, in the order of the log. */
 export class RecordQueue {
   #slices: RecordSlice[] = [];
   #length = 0;

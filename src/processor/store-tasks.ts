@@ -71,8 +71,8 @@ export class StoreTasks {
         return host.session().concurrency;
       },
       isFull: (partition) => host.session().isFull(partition),
-      madeRoom: (partition) => {
-        host.session().madeRoom(partition);
+      freedMemory: (partition) => {
+        host.session().freedMemory(partition);
         this.tasks.taken(partition);
       },
     };

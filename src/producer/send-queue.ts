@@ -124,7 +124,7 @@ export class SendQueue {
     return overdue;
   }
 
-  /** Forgets the calls that were given up while they waited. */
+  /** Forgets the calls that failed while they waited. */
   sweep(): void {
     let call = this.#first;
     if (call?.isSettled === true) this.#turnCount = 0;

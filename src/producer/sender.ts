@@ -157,7 +157,7 @@ export class Sender {
     if (this.#isBlocked) this.#watchWaiting();
   }
 
-  /** While calls wait for their turn: those that have waited too long are given up. */
+  /** While calls wait for their turn: those that have waited too long fail. */
   #watchWaiting(): void {
     const { deliveryTimeoutMs } = this.#options;
     this.#watch ??= setTimeout(
@@ -205,7 +205,7 @@ export class Sender {
     return this.#fatal ?? recordError(code, topic, partition, this.#options.deliveryTimeoutMs, this.trouble);
   }
 
-  /** Whether the call may wait with those that do; if not, it is given up. */
+  /** Whether the call may wait with those that do; if not, it fails. */
   #mayWait(call: SendCall): boolean {
     const waiting = this.#queue.waiting + this.#gate.records;
     const { maxWaitingRecords } = this.#options;

@@ -29,7 +29,7 @@ const disconnectTimeoutMs = 10_000;
 /**
  * Fetches a range of the log with a native consumer that has its partitions assigned by hand: it joins
  * no group and commits nothing. The next fetch is always asked for before the records of the last are
- * handed over.
+ * delivered.
  */
 export class LogSource {
   readonly #config: ClientConfig;
@@ -287,7 +287,7 @@ export class LogSource {
       failure instanceof AuthenticationError
     )
       throw this.#native.fatal ?? failure;
-    // Everything else (brokers down, a leader that moves) librdkafka mends by itself.
+    // Everything else (brokers down, a leader that moves) librdkafka recovers from by itself.
     else this.#config.logger.info(`read: ${failure.message}`, { topics: this.#topics });
     await this.#checkStalled();
   }

@@ -48,13 +48,13 @@ class PartitionHead {
  * partition that has more in its log, so that one which arrives late is not passed.
  */
 export class TimestampOrder implements ReadOrder {
-  readonly #lanes = new Map<ReadPartition, PartitionHead>();
-  /** A binary heap of the lanes that have records, the oldest head first. */
+  readonly #queues = new Map<ReadPartition, PartitionHead>();
+  /** A binary heap of the queues that have records, the oldest head first. */
   readonly #heap: PartitionHead[] = [];
   #waiting = 0;
 
   constructor(partitions: readonly ReadPartition[]) {
-    for (const partition of partitions) this.#lanes.set(partition, new PartitionHead(partition));
+    for (const partition of partitions) this.#queues.set(partition, new PartitionHead(partition));
   }
 
   get waiting(): number {
@@ -62,53 +62,53 @@ export class TimestampOrder implements ReadOrder {
   }
 
   add = (partition: ReadPartition, slice: RecordSlice): void => {
-    let lane = this.#lanes.get(partition);
-    if (lane === undefined) {
-      lane = new PartitionHead(partition);
-      this.#lanes.set(partition, lane);
+    let queue = this.#queues.get(partition);
+    if (queue === undefined) {
+      queue = new PartitionHead(partition);
+      this.#queues.set(partition, queue);
     }
-    const wasEmpty = lane.head === undefined;
-    lane.push(slice);
+    const wasEmpty = queue.head === undefined;
+    queue.push(slice);
     this.#waiting += slice.to - slice.from;
     if (wasEmpty) {
-      this.#heap.push(lane);
+      this.#heap.push(queue);
       this.#up(this.#heap.length - 1);
     }
   };
 
   take = (): RawRecord | undefined => {
-    if (this.#heap.length < this.#lanes.size && this.#mustWait()) return undefined;
-    const lane = this.#heap[0];
-    const record = lane?.head;
-    if (lane === undefined || record === undefined) return undefined;
-    lane.shift();
+    if (this.#heap.length < this.#queues.size && this.#mustWait()) return undefined;
+    const queue = this.#heap[0];
+    const record = queue?.head;
+    if (queue === undefined || record === undefined) return undefined;
+    queue.shift();
     this.#waiting -= 1;
-    if (lane.head === undefined) {
+    if (queue.head === undefined) {
       const last = this.#heap.pop();
-      if (last !== undefined && last !== lane) this.#heap[0] = last;
+      if (last !== undefined && last !== queue) this.#heap[0] = last;
       // A partition that is read to its end is waited for no longer.
-      if (lane.partition.done) this.#lanes.delete(lane.partition);
+      if (queue.partition.done) this.#queues.delete(queue.partition);
     }
     this.#down(0);
     return record;
   };
 
   full = (partition: ReadPartition): boolean => {
-    const lane = this.#lanes.get(partition);
-    if (lane === undefined) return false;
-    const count = Math.max(1, this.#lanes.size);
+    const queue = this.#queues.get(partition);
+    if (queue === undefined) return false;
+    const count = Math.max(1, this.#queues.size);
     // One that was held is taken up again when a quarter is left.
     const share = partition.held ? 0.25 : 1;
     return (
-      lane.length >= share * Math.max(minOfOne, maxWaiting / count) ||
-      lane.bytes >= share * Math.max(minBytesOfOne, maxWaitingBytes / count)
+      queue.length >= share * Math.max(minOfOne, maxWaiting / count) ||
+      queue.bytes >= share * Math.max(minBytesOfOne, maxWaitingBytes / count)
     );
   };
 
   #mustWait(): boolean {
-    for (const [partition, lane] of this.#lanes) {
-      if (lane.head !== undefined) continue;
-      if (partition.done) this.#lanes.delete(partition);
+    for (const [partition, queue] of this.#queues) {
+      if (queue.head !== undefined) continue;
+      if (partition.done) this.#queues.delete(partition);
       else if (!partition.atEnd) return true;
     }
     return false;

@@ -15,7 +15,7 @@ import type { OptionSpecs } from "../options/spec.js";
 
 /** How far a read has come, as `onProgress` is told. */
 export interface ReadProgress {
-  /** Records handed over so far. */
+  /** Records delivered so far. */
   readonly records: number;
   /**
    * How much of the range is done, in offsets: those that hold no record (compacted, of aborted
@@ -24,7 +24,7 @@ export interface ReadProgress {
   readonly done: number;
   /** How many offsets the range had as of the start; where `follow` went past it, as many as `done`. */
   readonly total: number;
-  /** Records handed over per second since the last call. */
+  /** Records delivered per second since the last call. */
   readonly recordsPerSecond: number;
 }
 
@@ -81,7 +81,7 @@ export interface ReadOptions {
    */
   readonly stallTimeoutMs?: number | undefined;
   /**
-   * Called about once a second while records are handed over, and when everything that was there at the
+   * Called about once a second while records are delivered, and when everything that was there at the
    * start has been (`done` is `total`): at the end, or where the read `follow`s before it waits for more.
    * What it throws ends the read.
    */

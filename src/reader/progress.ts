@@ -3,7 +3,7 @@ import type { ReadPartition } from "./read-partition.js";
 
 const intervalMs = 1_000;
 
-/** Counts what is handed over, and says when it is time to tell. */
+/** Counts what is delivered, and says when it is time to tell. */
 export class Progress {
   readonly #now: () => number;
   #records = 0;
@@ -15,7 +15,7 @@ export class Progress {
     this.#toldAt = now();
   }
 
-  /** One more record was handed over. */
+  /** One more record was delivered. */
   count(): void {
     this.#records += 1;
   }
@@ -24,7 +24,7 @@ export class Progress {
     return this.#records > this.#toldRecords && this.#now() - this.#toldAt >= intervalMs;
   }
 
-  /** What there is to tell now; `waiting` records are fetched and not handed over yet. */
+  /** What there is to tell now; `waiting` records are fetched and not delivered yet. */
   report(partitions: readonly ReadPartition[], waiting: number): ReadProgress {
     let done = -waiting;
     let total = 0;

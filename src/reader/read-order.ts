@@ -1,7 +1,7 @@
 import type { RawRecord } from "../record.js";
 import type { ReadPartition, RecordSlice } from "./read-partition.js";
 
-/** Decides which of the fetched records is handed over next. */
+/** Decides which of the fetched records is delivered next. */
 export interface ReadOrder {
   /** How many records wait. */
   readonly waiting: number;
@@ -42,6 +42,6 @@ export class ArrivalOrder implements ReadOrder {
     return record;
   };
 
-  /** One fetch is handed over before the next is taken in, so nothing piles up. */
+  /** One fetch is delivered before the next is taken in, so nothing piles up. */
   full = (): boolean => false;
 }

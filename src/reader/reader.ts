@@ -22,7 +22,7 @@ export class Reader<T extends AnyTopic> implements AsyncIterableIterator<RecordO
   #source: LogSource | undefined;
   #order: ReadOrder = new ArrivalOrder();
   #progress: Progress | undefined;
-  /** Everything that was there at the start has been handed over, and that was told. */
+  /** Everything that was there at the start has been delivered, and that was told. */
   #arrived = false;
   /** Calls of `next` under way, and the last of them. */
   #turns = 0;

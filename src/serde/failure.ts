@@ -2,7 +2,7 @@ import { identifyAcrossCopies } from "../class-identity.js";
 import type { Issue } from "../errors.js";
 
 /**
- * What a serde of ours throws: the encoder makes a `SerializationError` of it, the decoder an
+ * What one of the library's serdes throws: the encoder makes a `SerializationError` of it, the decoder an
  * `InvalidRecordError`, both of which know the topic and the record.
  */
 export class SerdeFailure extends Error {

@@ -43,7 +43,7 @@ export interface ProcessActivity {
   readonly groupId: string;
   /** At least one record. One that came through a retry topic is as it was in the source topic. */
   readonly records: readonly ProcessedRecord[];
-  /** Whether they are handed over as a batch, however many they are. */
+  /** Whether they are delivered as a batch, however many they are. */
   readonly isBatch: boolean;
   /** Which call for these records it is, from 1. */
   readonly attempt: number;

@@ -20,7 +20,7 @@ export interface RecordParts<Value, Key> {
 }
 
 /**
- * A record as a consumer hands it over, for calling a handler in a test. The value and the headers are taken as they
+ * A record as a consumer delivers it, for calling a handler in a test. The value and the headers are taken as they
  * are, and are not checked against the topic's schema; `rawHeaders` has those headers whose value is a string.
  *
  * @throws `ConfigError` for a field that there is not, or a number that is not whole or below 0

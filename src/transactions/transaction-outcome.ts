@@ -22,7 +22,7 @@ export interface CallFailure {
   readonly isStuck: boolean;
   /**
    * The broker may have ended the transaction itself because it took longer than its timeout, or a
-   * producer of ours was given up: then being fenced is our own doing.
+   * native producer of this client was abandoned: then this client itself has fenced it.
    */
   readonly isOutlived: boolean;
 }

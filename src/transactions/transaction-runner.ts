@@ -156,7 +156,7 @@ export class TransactionRunner {
   }
 
   /**
-   * Rolls back. After a record was refused the native producer is given up too: run, it then numbered the
+   * Rolls back. After a record was refused the native producer is abandoned too: run, it then numbered the
    * records of its next transaction wrongly in two cases of five, and the broker refused them (code 45).
    * Once it has resolved no report of this transaction comes in the next one.
    * @throws TransactionFailure
@@ -174,7 +174,7 @@ export class TransactionRunner {
   }
 
   /**
-   * Ends a transaction that could not be committed: rolls it back, or gives the native producer up where only the
+   * Ends a transaction that could not be committed: rolls it back, or abandons the native producer where only the
    * next one can.
    */
   async rollBack(failure: TransactionFailure): Promise<RolledBack> {

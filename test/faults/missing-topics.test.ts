@@ -1,6 +1,6 @@
 // A broker with Kafka's own default, auto.create.topics.enable=true: a name that is spelt wrong makes no topic.
 import kafkaJavascript from "@confluentinc/kafka-javascript";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { defineTopic, Kafka, string, type TransactionAbortedError } from "typed-kafka";
 import { type KafkaCluster, startKafka } from "../support/kafka-cluster.js";
 import { errorOf } from "../support/outcomes.js";
@@ -30,7 +30,7 @@ async function inputOfOne(): Promise<Texts> {
 }
 
 describe("a topic that does not exist", () => {
-  it.each<[string, (topic: Texts) => Promise<unknown>]>([
+  test.each<[string, (topic: Texts) => Promise<unknown>]>([
     ["send", (topic) => kafka.producer().send(topic, { value: "x" })],
     ["send of several", (topic) => kafka.producer().send(topic, [{ value: "x" }, { value: "y" }])],
     ["send to a partition", (topic) => kafka.producer().send(topic, { value: "x", partition: 0 })],
@@ -68,7 +68,7 @@ describe("a topic that does not exist", () => {
     expect(await topicNames()).not.toContain(topic.name);
   });
 
-  it("is not made by looking at it", async () => {
+  test("is not made by looking at it", async () => {
     const topic = textsOf(uniqueName("typo"));
     const admin = kafka.admin();
     await Promise.allSettled([
@@ -80,7 +80,7 @@ describe("a topic that does not exist", () => {
     expect(await topicNames()).not.toContain(topic.name);
   });
 
-  it("is made by a producer whose native property says so", async () => {
+  test("is made by a producer whose native property says so", async () => {
     const topic = textsOf(uniqueName("made"));
     const generous = new Kafka({
       brokers: cluster.brokers,

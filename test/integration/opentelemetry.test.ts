@@ -270,7 +270,7 @@ describe("a trace", () => {
     ]);
   });
 
-  test("of a loop has each record from its handing over to the next one", async () => {
+  test("of a loop has each record from its delivery to the next one", async () => {
     const { kafka, spans } = setUp();
     const topic = await newTopic();
     await kafka.producer().send(topic, [{ value: "a" }, { value: "b" }, { value: "c" }]);

@@ -1,5 +1,5 @@
 // Records that a real broker refuses by its own rules, through every way to write.
-import { afterAll, describe, expect, inject, it } from "vitest";
+import { afterAll, describe, expect, inject, test } from "vitest";
 import { bytes, defineTopic, DeliveryError, Kafka, string, TransactionAbortedError } from "typed-kafka";
 import { errorOf } from "../support/outcomes.js";
 import { silent } from "../support/silent.js";
@@ -19,7 +19,7 @@ async function* once<Item>(item: Item): AsyncGenerator<Item> {
 describe("a timestamp that the broker does not take", () => {
   const refused = { code: "RECORD_REFUSED", nativeCode: 32, retriable: false };
 
-  it("fails `send`, which has written nothing", async () => {
+  test("fails `send`, which has written nothing", async () => {
     const texts = textsOf(await createTopic());
     const error = await errorOf(kafka.producer().send(texts, { value: "x", timestamp: refusedTimestamp() }));
     expect(error).toBeInstanceOf(DeliveryError);
@@ -27,7 +27,7 @@ describe("a timestamp that the broker does not take", () => {
     expect((error as Error).message).toContain("message.timestamp.after.max.ms");
   });
 
-  it("says which record of a call it was; those of the same batch have failed and may be sent again", async () => {
+  test("says which record of a call it was; those of the same batch have failed and may be sent again", async () => {
     const texts = textsOf(await createTopic());
     const records = [{ value: "a" }, { value: "b", timestamp: refusedTimestamp() }, { value: "c" }];
     const producer = kafka.producer({ lingerMs: 100 });
@@ -43,7 +43,7 @@ describe("a timestamp that the broker does not take", () => {
     expect(values).toEqual(["a", "c"]);
   });
 
-  it("fails `sendAll`", async () => {
+  test("fails `sendAll`", async () => {
     const texts = textsOf(await createTopic());
     const error = await errorOf(
       kafka.producer().sendAll(texts, once({ value: "x", timestamp: refusedTimestamp() })),
@@ -51,7 +51,7 @@ describe("a timestamp that the broker does not take", () => {
     expect(error).toMatchObject({ code: "RECORD_REFUSED", nativeCode: 32, acknowledged: 0, cause: refused });
   });
 
-  it("rolls a transaction back, which is not worth another try", async () => {
+  test("rolls a transaction back, which is not worth another try", async () => {
     const texts = textsOf(await createTopic());
     await using producer = kafka.transactionalProducer({ transactionalId: uniqueName() });
     const error = await errorOf(
@@ -69,7 +69,7 @@ describe("a timestamp that the broker does not take", () => {
 });
 
 describe("a compacted topic", () => {
-  it("refuses a record without a key for good", async () => {
+  test("refuses a record without a key for good", async () => {
     const name = await createTopic({ config: { "cleanup.policy": "compact" } });
     const topic = defineTopic(name, { key: bytes(), value: string() });
     const error = await errorOf(kafka.producer().send(topic, { value: "x", key: null }));

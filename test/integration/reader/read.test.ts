@@ -110,7 +110,7 @@ describe("a read", () => {
     const partitions = [0, 1, 2, 3].map((partition) =>
       producer.sendAll(
         topic,
-        // Of the same time, so one partition after the other is handed over, and the others have to wait.
+        // Of the same time, so one partition after the other is delivered, and the others have to wait.
         Array.from({ length: each }, () => ({ value: "x", partition, timestamp: 1_000 })),
       ),
     );
@@ -274,7 +274,7 @@ describe("a read", () => {
     expect(counts).toEqual([each, each]);
   });
 
-  test("hands over no more than is asked for, however large the records", async () => {
+  test("delivers no more than is asked for, however large the records", async () => {
     const topic = text(await createTopic({ partitions: 2 }));
     const big = "x".repeat(900_000);
     for (let count = 0; count < 60; count += 1)

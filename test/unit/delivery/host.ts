@@ -4,7 +4,7 @@ import type { DeliveryHost, DeliverySession } from "../../../src/delivery/delive
 export const unboundedSession: DeliverySession = {
   concurrency: 1,
   isFull: () => false,
-  madeRoom: () => undefined,
+  freedMemory: () => undefined,
 };
 
 /** A client of deliveries, which decodes records into themselves, finishes offsets and ignores everything else. */

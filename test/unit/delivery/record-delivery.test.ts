@@ -42,7 +42,7 @@ function setUp(
   const host: DeliveryHost = {
     ...tenSlots,
     decode: options.decode ?? ((raw) => raw),
-    session: () => ({ ...unboundedSession, madeRoom: options.taken ?? unboundedSession.madeRoom }),
+    session: () => ({ ...unboundedSession, freedMemory: options.taken ?? unboundedSession.freedMemory }),
     failed: (error) => {
       errors.push(error);
       delivery.stop();

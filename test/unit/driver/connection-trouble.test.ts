@@ -1,11 +1,11 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { ConnectionTrouble } from "../../../src/driver/connection-trouble.js";
 
 const refusedAt = (name: string) =>
   `${name}: Connect to ipv4#10.0.0.1:9093 failed: Connection refused (after 0ms in state CONNECT, 7 identical error(s) suppressed)`;
 
 describe("the last connection that failed", () => {
-  it("is told with its address and reason, for a minute", () => {
+  test("is told with its address and reason, for a minute", () => {
     let now = 0;
     const trouble = new ConnectionTrouble("kafka:9092", () => now);
     expect([trouble.reason, trouble.suffix]).toEqual([undefined, ""]);
@@ -20,7 +20,7 @@ describe("the last connection that failed", () => {
     expect(trouble.suffix).not.toBe("");
   });
 
-  it.each([
+  test.each([
     refusedAt("broker-1:9093/1"),
     refusedAt("GroupCoordinator: broker-1:9093"),
     "broker-1:9093/1: Failed to resolve 'broker-1:9093': Name or service not known (after 3ms in state CONNECT)",
@@ -32,7 +32,7 @@ describe("the last connection that failed", () => {
     expect(trouble.reason).not.toContain("in state CONNECT)");
   });
 
-  it.each([
+  test.each([
     ["an address that was given", "kafka:9092, broker-1:9093", refusedAt("broker-1:9093/1")],
     ["a connection that broke", "kafka:9092", "broker-1:9093/1: Disconnected (after 5000ms in state UP)"],
   ])("says nothing of that for %s", (_, brokers, reason) => {
@@ -41,7 +41,7 @@ describe("the last connection that failed", () => {
     expect(trouble.reason).not.toContain("advertise");
   });
 
-  it("asks for `sasl` where a port wants credentials, and for `ssl` where it speaks TLS", () => {
+  test("asks for `sasl` where a port wants credentials, and for `ssl` where it speaks TLS", () => {
     const trouble = new ConnectionTrouble("kafka:9092");
     trouble.note(
       "kafka:9092/bootstrap: Disconnected: verify that security.protocol is correctly configured, broker might require SASL authentication (after 3ms in state UP)",

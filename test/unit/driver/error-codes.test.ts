@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import {
   errorCodeOf,
   errorCodes,
@@ -30,13 +30,13 @@ const localErrors = [...header.matchAll(/RD_KAFKA_RESP_ERR_(_\w+) = (-\d+)/g)]
   .filter(({ name }) => name !== "_BEGIN" && name !== "_END");
 
 describe("the table of error codes", () => {
-  it("has every error of the protocol, by its name", () => {
+  test("has every error of the protocol, by its name", () => {
     expect(kafkaErrors.length).toBeGreaterThan(130);
     const ours = [...errorCodes].filter(([code]) => code >= -1).map(([code, { name }]) => [code, name]);
     expect(ours).toEqual(kafkaErrors.map(({ code, name }) => [code, name]));
   });
 
-  it("has every error of librdkafka's own, by its name", () => {
+  test("has every error of librdkafka's own, by its name", () => {
     expect(localErrors.length).toBeGreaterThan(60);
     const ours = [...errorCodes].filter(([code]) => code < -1 && code > -1_000);
     expect(ours.map(([code, { name }]) => [code, name])).toEqual(
@@ -44,11 +44,11 @@ describe("the table of error codes", () => {
     );
   });
 
-  it("has every code that the library names", () => {
+  test("has every code that the library names", () => {
     expect(Object.values(nativeCodes).filter((code) => !errorCodes.has(code))).toEqual([]);
   });
 
-  it("repeats what Kafka's own clients repeat, but for a topic that is missing and what may have been done", () => {
+  test("repeats what Kafka's own clients repeat, but for a topic that is missing and what may have been done", () => {
     const others = kafkaErrors.filter(
       ({ code, isRetriable }) => isRetriable && outcomeOf(code) !== "retriable",
     );
@@ -60,7 +60,7 @@ describe("the table of error codes", () => {
     ]);
   });
 
-  it("says of what Kafka's clients do not repeat that it may pass only where it says why", () => {
+  test("says of what Kafka's clients do not repeat that it may pass only where it says why", () => {
     const passing = kafkaErrors
       .filter(({ code, isRetriable }) => !isRetriable && outcomeOf(code) === "retriable")
       .map(({ name }) => name);
@@ -86,7 +86,7 @@ describe("the table of error codes", () => {
 });
 
 describe("what a code says of a record", () => {
-  it.each([
+  test.each([
     ["a timestamp that the broker does not take", 32],
     ["no key on a compacted topic", 87],
     ["too large", 10],
@@ -102,7 +102,7 @@ describe("what a code says of a record", () => {
     expect(fromNative("send", { code, message: "x" }).retriable).toBe(false);
   });
 
-  it.each([
+  test.each([
     ["the queue was full", -184],
     ["another record of its batch was refused", -138],
   ])("%s: it has failed, and may be sent again", (_, code) => {
@@ -111,7 +111,7 @@ describe("what a code says of a record", () => {
     expect(fromNative("send", { code, message: "x" }).retriable).toBe(true);
   });
 
-  it.each([
+  test.each([
     ["no acknowledgement in time", -192],
     ["a broken connection", -195],
     ["written, but not to enough replicas", 20],
@@ -124,7 +124,7 @@ describe("what a code says of a record", () => {
     expect(recordStatusOf(code)).toBe("unknown");
   });
 
-  it("a transaction may be run again after everything that is not refused for good", () => {
+  test("a transaction may be run again after everything that is not refused for good", () => {
     expect(
       [-192, -195, 20, 19, -152, -1, 31_000, 48, 120, 22, 82, -144, undefined].map(isRefusedForGood),
     ).toEqual(Array.from({ length: 13 }, () => false));

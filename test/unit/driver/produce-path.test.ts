@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { NativeProducerClient } from "../../../src/driver/native.js";
 import { plainProducePath } from "../../../src/driver/produce-path.js";
 import type { NativeHeader } from "../../../src/record.js";
@@ -17,7 +17,7 @@ function headersGivenFor(headers: NativeHeader[] | undefined): unknown {
 }
 
 describe("the binding's own way to produce", () => {
-  it("gets a null header as a buffer without memory, which is null on the wire: it throws for null itself", () => {
+  test("gets a null header as a buffer without memory, which is null on the wire: it throws for null itself", () => {
     const headers = headersGivenFor([{ a: null }, { b: "" }, { ["__proto__"]: null }]) as object[];
     expect(headers.map((header) => Object.entries(header))).toEqual([
       [["a", Buffer.alloc(0)]],
@@ -26,7 +26,7 @@ describe("the binding's own way to produce", () => {
     ]);
   });
 
-  it("gets headers without a null as they are", () => {
+  test("gets headers without a null as they are", () => {
     const headers: NativeHeader[] = [{ a: "1" }, { a: Buffer.from("2") }];
     expect(headersGivenFor(headers)).toBe(headers);
     expect(headersGivenFor(undefined)).toBeUndefined();

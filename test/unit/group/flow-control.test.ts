@@ -190,7 +190,7 @@ test("a partition whose log ends with markers, or that nothing is known of, is w
   expect(flow.wantsMore([full, other], source, 4_002)).toBe(true);
 });
 
-test("a partition from which nothing is handed over for now fills, and no further", () => {
+test("a partition from which nothing is delivered for now fills, and no further", () => {
   const flow = new FlowControl(2 ** 25);
   full.hold();
   expect(flow.wantsMore([full], source, 0)).toBe(false);

@@ -41,9 +41,9 @@ vi.mock("../../../src/group/group-session.js", () => ({
     }
     get = (_topic: string, partition: number) => partitions[partition];
     start = () => Promise.resolve();
-    // Leaving gives everything up.
+    // Leaving releases everything.
     stop = () => events.onRelease(partitions);
-    madeRoom = () => undefined;
+    freedMemory = () => undefined;
     seek = (partition: OwnedPartition, offset: number, rollback: boolean) => {
       calls.push(`seek ${partition.partition} to ${offset}`);
       partition.beginSeek();
@@ -222,7 +222,7 @@ test("a consumer that failed is replaced at once, whatever has finished meanwhil
   expect(errors).toEqual([]);
 });
 
-test("partitions that come while it closes are given up without waiting for a transaction", async () => {
+test("partitions that come while it closes are released without waiting for a transaction", async () => {
   const { loop } = start(1);
   await loop.stop(Date.now() + 1_000);
   const late = new OwnedPartition({ topic: "in", partition: 1 }, undefined, 7);

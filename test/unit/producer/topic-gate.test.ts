@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { NativeProducer } from "../../../src/driver/native-producer.js";
 import { KafkaError } from "../../../src/errors.js";
 import type { PartitionerFunction } from "../../../src/producer/options.js";
@@ -56,7 +56,7 @@ const turns = async (): Promise<void> => {
 };
 
 describe("a topic's gate", () => {
-  it("holds the first calls until the leaders have begun, and lets them go in their order", async () => {
+  test("holds the first calls until the leaders have begun, and lets them go in their order", async () => {
     const { gate, left, asked, enter } = gateOf();
     enter("first");
     enter("second");
@@ -70,7 +70,7 @@ describe("a topic's gate", () => {
     expect(asked).toHaveLength(1);
   });
 
-  it("lets no call overtake one that waits for the number of partitions", async () => {
+  test("lets no call overtake one that waits for the number of partitions", async () => {
     const { gate, left, asked, enter } = gateOf((_, count) => count - 1);
     enter("to know the leaders");
     await turns();
@@ -86,7 +86,7 @@ describe("a topic's gate", () => {
     expect(gate.records).toBe(0);
   });
 
-  it("looks a topic up once for all calls that come meanwhile, and lets those go first that came first", async () => {
+  test("looks a topic up once for all calls that come meanwhile, and lets those go first that came first", async () => {
     const { gate, left, asked, callOf } = gateOf();
     const [a, b, elsewhere] = [callOf("a"), callOf("b"), callOf("c", "other")];
     expect(gate.joins(a)).toBe(false);
@@ -103,7 +103,7 @@ describe("a topic's gate", () => {
     expect(gate.joins(b)).toBe(false);
   });
 
-  it("tells why a topic could not be looked up", async () => {
+  test("tells why a topic could not be looked up", async () => {
     const { gate, asked, callOf } = gateOf();
     const call = callOf("a");
     gate.lookUp(call, unknownTopic);
@@ -114,13 +114,13 @@ describe("a topic's gate", () => {
     expect(gate.lookUp(call, unknownTopic)).toBe(reason);
   });
 
-  it("looks nothing up for a record that was refused for another reason", () => {
+  test("looks nothing up for a record that was refused for another reason", () => {
     const { gate, callOf } = gateOf();
     expect(gate.lookUp(callOf("a"), -184)).toBeUndefined();
     expect(gate.records).toBe(0);
   });
 
-  it("forgets calls that were given up while it was looked up", async () => {
+  test("forgets calls that were given up while it was looked up", async () => {
     const { gate, left, asked, callOf } = gateOf();
     const call = callOf("a");
     gate.lookUp(call, unknownTopic);
@@ -131,7 +131,7 @@ describe("a topic's gate", () => {
     expect([left, gate.records]).toEqual([[], 0]);
   });
 
-  it("gives a call up whose records cannot be serialized", async () => {
+  test("gives a call up whose records cannot be serialized", async () => {
     const { gate, errors, callOf } = gateOf();
     const call = callOf("a");
     const reason = new Error("no schema");

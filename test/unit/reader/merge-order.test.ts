@@ -32,7 +32,7 @@ const drain = (order: TimestampOrder): string[] => {
 };
 
 describe("merging by timestamp", () => {
-  test("hands over the oldest next record, and waits for a partition that has more", () => {
+  test("delivers the oldest next record, and waits for a partition that has more", () => {
     const [a, b] = [make(0, 3), make(1, 2)];
     const order = new TimestampOrder([a, b]);
     give(order, a, 0, [1, 4, 9]);

@@ -98,7 +98,7 @@ describe("headers read", () => {
     ]);
   });
 
-  test("may have the name __proto__, whose value the native client hands over as a prototype", () => {
+  test("may have the name __proto__, whose value the native client gives as a prototype", () => {
     const native = Object.setPrototypeOf({}, Buffer.from("p")) as Record<string, Buffer>;
     const record = decode(students, { headers: [native, { a: Buffer.from("1") }] });
     expect(Object.entries(record.headers)).toEqual([
