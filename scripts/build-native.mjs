@@ -20,16 +20,16 @@ import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const source = join(root, "native");
+export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+export const source = join(root, "native");
 const compiler = process.env.CXX ?? "c++";
 const warnings = ["-Wall", "-Wextra", "-Werror=return-type"];
-const common = ["-std=c++17", "-fPIC", "-shared", "-fvisibility=hidden", "-pthread", ...warnings];
+export const common = ["-std=c++17", "-fPIC", "-shared", "-fvisibility=hidden", "-pthread", ...warnings];
 // macOS finds Node's functions in the process when it loads the addon.
 const linking = process.platform === "darwin" ? ["-undefined", "dynamic_lookup"] : [];
 
 /** What the addon of this machine is called, in native/build/ and in the package. */
-const target = `${process.platform}-${process.arch}${isMusl() ? "-musl" : ""}`;
+export const target = `${process.platform}-${process.arch}${isMusl() ? "-musl" : ""}`;
 
 /** Makes native/build/ ready, and says what it did. Never throws: without the addon the library works, slower. */
 export function buildNative(say) {
@@ -61,7 +61,7 @@ function make() {
 }
 
 /** Where native/all.cc and what it includes find their headers. */
-function includeFolders() {
+export function includeFolders() {
   const require = createRequire(join(root, "package.json"));
   const binding = dirname(require.resolve("@confluentinc/kafka-javascript/package.json"));
   return [require("node-api-headers").include_dir, join(binding, "deps", "librdkafka", "src")];
@@ -98,7 +98,7 @@ function put(file, cached) {
 }
 
 /** Everything that decides what is compiled, beside the machine. */
-function sourceHash() {
+export function sourceHash() {
   const hash = createHash("sha256").update(common.join(" "));
   for (const name of readdirSync(source)
     .filter((file) => /\.(cc|h)$/.test(file))

@@ -1,13 +1,23 @@
 // Packs the library, installs the tarball into an empty application, and uses it there as its users do:
 // compiled against the packed types, imported, and required. Needs `npm run build` before.
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
+import { root, sourceHash, target } from "./build-native.mjs";
 import { entryPoints } from "./entry-points.mjs";
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const app = mkdtempSync(join(tmpdir(), "typed-kafka-app-"));
 process.on("exit", () => rmSync(app, { recursive: true, force: true }));
 
@@ -168,6 +178,20 @@ const error = await import("typed-kafka/opentelemetry").catch((error) => error);
 if (error.code !== "ERR_MODULE_NOT_FOUND" || !error.message.includes("'@opentelemetry/api'")) throw error;
 `;
 
+const onFastPath = `
+import { Kafka } from "typed-kafka";
+import { startEmbeddedKafka } from "typed-kafka/testing";
+
+const embedded = await startEmbeddedKafka();
+const kafka = new Kafka({ brokers: embedded.brokers });
+const { fastPath } = await kafka.health();
+await kafka.close();
+await embedded.close();
+const wanted = process.argv[2] === "fast";
+if (fastPath.used !== wanted) throw new Error(JSON.stringify(fastPath));
+`;
+
+const brought = bringAddon();
 const tarball = JSON.parse(run(root, "npm", "pack", "--json", "--pack-destination", app))[0].filename;
 
 write("package.json", JSON.stringify({ name: "app", private: true, type: "module" }));
@@ -198,7 +222,18 @@ console.log("types:   the packed declarations compile in an application, and ref
 
 write("imports.mjs", imports);
 run(app, process.execPath, "imports.mjs");
+run(app, process.execPath, "--input-type=module", "--eval", imports, "some", "words");
 console.log("import:  a record goes through the installed package");
+
+write("on-fast-path.mjs", onFastPath);
+const addons = join(app, "node_modules", "typed-kafka", "prebuilt");
+checkSums(addons);
+run(app, process.execPath, "on-fast-path.mjs", "fast");
+renameSync(addons, `${addons}-away`);
+run(app, process.execPath, "on-fast-path.mjs", "plain");
+run(app, process.execPath, "imports.mjs");
+renameSync(`${addons}-away`, addons);
+console.log(`addon:   ${brought}; a package without works too, by the plain path`);
 
 write("without-peer.mjs", withoutPeer);
 run(app, process.execPath, "without-peer.mjs");
@@ -247,6 +282,43 @@ run(app, process.execPath, "both-copies.mjs");
 console.log(
   "both:    ES modules and CommonJS in one process share the native client, topics and error classes",
 );
+
+/**
+ * A release has the addons of all machines in prebuilt/. A clone has its own alone, which set-up compiled: it is packed in
+ * their place. Says what is packed.
+ */
+function bringAddon() {
+  const folder = join(root, "prebuilt");
+  if (existsSync(folder)) {
+    const made = readFileSync(join(folder, "source"), "utf8").trim();
+    if (made !== sourceHash())
+      throw new Error("prebuilt/ is of another source: node scripts/prebuild-native.mjs");
+    return "the addons of prebuilt/ are in the package, with their checksums, and this machine's is used";
+  }
+  const name = `${target}.node`;
+  const addon = readFileSync(join(root, "native", "build", name));
+  process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+  mkdirSync(folder);
+  writeFileSync(join(folder, name), addon);
+  const sum = createHash("sha256").update(addon).digest("hex");
+  writeFileSync(join(folder, "SHA256SUMS"), `${sum}  ${name}\n`);
+  return "this machine's addon is in the package and is used";
+}
+
+function checkSums(folder) {
+  const lines = readFileSync(join(folder, "SHA256SUMS"), "utf8").trim().split("\n");
+  const sums = lines.map((line) => line.split("  "));
+  const names = readdirSync(folder).filter((name) => name.endsWith(".node"));
+  if (names.sort().join() !== sums.map(([, name]) => name).join())
+    throw new Error(`addons without a sum: ${names}`);
+  for (const [sum, name] of sums)
+    if (
+      createHash("sha256")
+        .update(readFileSync(join(folder, name)))
+        .digest("hex") !== sum
+    )
+      throw new Error(`${name} is not what its checksum says`);
+}
 
 function write(name, text) {
   writeFileSync(join(app, name), text);

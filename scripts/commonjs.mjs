@@ -22,7 +22,7 @@ const { outputFiles } = await build({
   platform: "node",
   target: "node20",
   sourcemap: true,
-  // CommonJS has no `import.meta`; what asks for it takes `__filename` first.
+  // CommonJS has no `import.meta`; what asks for it takes `__filename` then.
   define: { "import.meta.url": "undefined" },
   write: false,
 });

@@ -1,5 +1,6 @@
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { isAbsolute, join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 /**
  * Loads a package that is installed beside this library, when it is needed and not before. A bundler does not see
@@ -26,11 +27,18 @@ export function requireInstalled(path: string): unknown {
   throw notFound;
 }
 
+/**
+ * Where this module is, as far as it knows: in CommonJS there is `__filename` and no `import.meta`, a bundler may have left
+ * either without a meaning, and `node --eval` has a `__filename` that is no path.
+ */
+export function ownFiles(): readonly string[] {
+  const url = import.meta.url as string | undefined;
+  const files = [url?.startsWith("file:") === true ? fileURLToPath(url) : undefined];
+  if (typeof __filename === "string") files.push(__filename);
+  return files.filter((file) => file !== undefined && isAbsolute(file)) as string[];
+}
+
 function bases(): string[] {
-  // In CommonJS there is `__filename`, and a bundler may have left `import.meta` without a URL.
-  const own: string | undefined = typeof __filename === "string" ? __filename : import.meta.url;
-  const program = process.argv[1];
-  return [own, program, join(process.cwd(), "package.json")].filter(
-    (base): base is string => base !== undefined && base !== "",
-  );
+  const program = process.argv[1] ?? "";
+  return [...ownFiles(), ...(isAbsolute(program) ? [program] : []), join(process.cwd(), "package.json")];
 }

@@ -48,8 +48,13 @@ export function text<const Default extends string | undefined = undefined>(
     required: false,
     ...about,
     check: (path, given) =>
-      checkText(path, given, about.secret === true ? (value) => `a ${typeof value}` : describe) ??
-      (about.default as Default),
+      checkText(
+        path,
+        given,
+        about.secret === true
+          ? (value) => (typeof value === "object" ? "an object" : `a ${typeof value}`)
+          : describe,
+      ) ?? (about.default as Default),
   };
 }
 

@@ -30,6 +30,13 @@ describe("a package that is installed", () => {
     expect(requireInstalled("beside-the-program")).toBe("found");
   });
 
+  test("is said to be missing where the program is a text, given with words that are no paths", () => {
+    process.argv[1] = "fast";
+    expect(() => requireInstalled("beside-the-program")).toThrow(
+      expect.objectContaining({ code: "MODULE_NOT_FOUND" }),
+    );
+  });
+
   test("is said to be missing where it is nowhere", () => {
     expect(() => requireInstalled("beside-the-program")).toThrow(
       expect.objectContaining({ code: "MODULE_NOT_FOUND" }),

@@ -2,8 +2,8 @@ import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { KafkaError } from "../../errors.js";
+import { ownFiles } from "../../installed-package.js";
 import { loadBinding } from "../binding.js";
 import type { NativeProperties } from "../native.js";
 
@@ -121,23 +121,15 @@ function load(given: string | undefined): FastPath {
 
 /** Where the addon may be: compiled by the set-up of a clone, or brought along by the package. */
 function files(): readonly string[] {
-  const folder = ownFolder();
-  if (folder === undefined) return [];
   const name = `${target()}.node`;
   // From src/driver/fast/ in a clone, from dist/ and dist/cjs/ in the package.
-  return [
-    join(folder, "..", "..", "..", "native", "build", name),
-    join(folder, "..", "prebuilt", name),
-    join(folder, "..", "..", "prebuilt", name),
-  ];
-}
-
-/** `undefined` where a bundler has left nothing of it. */
-function ownFolder(): string | undefined {
-  // In CommonJS there is `__filename`, and `import.meta` may have no URL.
-  if (typeof __filename === "string") return dirname(__filename);
-  const url = import.meta.url as string | undefined;
-  return url === undefined ? undefined : dirname(fileURLToPath(url));
+  return ownFiles()
+    .map((file) => dirname(file))
+    .flatMap((folder) => [
+      join(folder, "..", "..", "..", "native", "build", name),
+      join(folder, "..", "prebuilt", name),
+      join(folder, "..", "..", "prebuilt", name),
+    ]);
 }
 
 function target(): string {
