@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "clients.h"
+#include "configs.h"
 #include "consumer.h"
 #include "librdkafka.h"
 #include "node.h"
@@ -189,6 +190,19 @@ napi_value closeProducer(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+/// describeConfigs(token, resourceType, name, timeoutMs, onAnswer)
+napi_value describeConfigs(napi_env env, napi_callback_info info) {
+  Arguments arguments(env, info);
+  const auto token = arguments.text(0);
+  const auto type = rd_kafka_ResourceType_t(arguments.number(1));
+  const auto name = arguments.text(2);
+  const uint32_t timeoutMs = arguments.number(3);
+  const auto onAnswer = arguments.function(4);
+  auto client = arguments.ok() ? clientOf(env, token) : nullptr;
+  if (client != nullptr) ConfigQuestion::ask(env, std::move(client), type, name, int(timeoutMs), onAnswer);
+  return nullptr;
+}
+
 /// status(): the version of librdkafka, once a client was configured with this plugin; undefined before
 napi_value status(napi_env env, napi_callback_info) {
   return isFound() ? toText(env, rk.rd_kafka_version_str()) : undefined(env);
@@ -212,10 +226,10 @@ napi_value exportAll(napi_env env, napi_value exports) {
   const napi_property_descriptor ofProducer[] = {method("topic", topic), method("produce", produce),
                                                  method("takeReports", takeReports),
                                                  method("release", releaseProducer), method("close", closeProducer)};
-  const napi_property_descriptor functions[] = {method("status", status)};
+  const napi_property_descriptor functions[] = {method("status", status), method("describeConfigs", describeConfigs)};
   if (!exportClass(env, exports, "Consumer", newConsumer, ofConsumer) ||
       !exportClass(env, exports, "Producer", newProducer, ofProducer) ||
-      !check(env, napi_define_properties(env, exports, 1, functions)) ||
+      !check(env, napi_define_properties(env, exports, 2, functions)) ||
       !check(env, napi_set_named_property(env, exports, "interfaceVersion", toNumber(env, interfaceVersion))))
     return nullptr;
   return exports;

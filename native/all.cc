@@ -2,6 +2,7 @@
 #include "addon.cc"
 #include "block.cc"
 #include "clients.cc"
+#include "configs.cc"
 #include "consumer.cc"
 #include "librdkafka.cc"
 #include "node.cc"

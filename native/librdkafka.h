@@ -54,6 +54,20 @@ namespace typed_kafka {
   X(rd_kafka_commit_queue)                    \
   X(rd_kafka_produce_batch)                   \
   X(rd_kafka_produceva)                       \
+  X(rd_kafka_AdminOptions_new)                \
+  X(rd_kafka_AdminOptions_set_request_timeout) \
+  X(rd_kafka_AdminOptions_destroy)            \
+  X(rd_kafka_ConfigResource_new)              \
+  X(rd_kafka_ConfigResource_error)            \
+  X(rd_kafka_ConfigResource_error_string)     \
+  X(rd_kafka_ConfigResource_configs)          \
+  X(rd_kafka_ConfigResource_destroy)          \
+  X(rd_kafka_ConfigEntry_name)                \
+  X(rd_kafka_ConfigEntry_value)               \
+  X(rd_kafka_DescribeConfigs)                 \
+  X(rd_kafka_event_DescribeConfigs_result)    \
+  X(rd_kafka_DescribeConfigs_result_resources) \
+  X(rd_kafka_event_error_string)              \
   X(rd_kafka_error_code)                      \
   X(rd_kafka_error_destroy)
 

@@ -13,9 +13,10 @@ struct Wake::State {
   OnWake onWake;
 
   static void onCall(napi_env env, napi_value callback, void* context, void*) {
-    // A copy: what is called may close this.
+    // Copies: what is called may close this.
     const auto state = *static_cast<std::shared_ptr<State>*>(context);
-    if (env != nullptr && state->onWake) state->onWake(env, callback);
+    const auto onWake = state->onWake;
+    if (env != nullptr && onWake) onWake(env, callback);
   }
 
   static void onEnd(napi_env, void* data, void*) {

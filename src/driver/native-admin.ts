@@ -2,6 +2,7 @@ import { KafkaError } from "../errors.js";
 import { limitConcurrency } from "../waiting.js";
 import { loadBinding } from "./binding.js";
 import { Client } from "./client.js";
+import { fastPath, pluginProperties } from "./fast/addon.js";
 import type { ClientConfig } from "./client-config.js";
 import { fromNative } from "./native-errors.js";
 import type {
@@ -112,6 +113,9 @@ interface NativeAdminClient {
   ) => void;
 }
 
+/** rdkafka.h, `rd_kafka_ResourceType_t`. */
+const resourceTypes = { topic: 2, broker: 4 } as const;
+
 interface NativeAdminBinding extends NativeBinding {
   readonly AdminClient: new (
     properties: undefined,
@@ -129,14 +133,20 @@ export class NativeAdmin {
   /** Calls take a lock for as long as they last; waiting for it in here leaves libuv's threads to others. */
   readonly #oneAtATime = limitConcurrency(1);
   #admin: NativeAdminClient | undefined;
+  /** What the addon knows the connection by; `undefined` where there is none. */
+  readonly #token: string | undefined;
 
   constructor(config: ClientConfig, onFatal: (error: KafkaError) => void) {
     const { Producer } = loadBinding();
+    const path = fastPath();
+    const plugin = path.reason === undefined ? pluginProperties(path.file, config.properties) : undefined;
+    this.#token = plugin?.token;
     this.#client = new Client({
       config,
       what: "admin",
       create: (all) => new Producer(all, null),
       properties: {},
+      ...(plugin === undefined ? {} : { firstProperties: plugin.properties }),
       callbacks: { event: { delivery_cb: () => undefined } },
       onFatal,
     });
@@ -240,6 +250,37 @@ export class NativeAdmin {
     );
     const error = results[0]?.error;
     if (error !== undefined) throw fromNative(`delete group ${groupId}`, error, { groupId });
+  }
+
+  /**
+   * What a topic is configured with, or a broker, of which any does for settings that all have in common; by Kafka's
+   * names. `undefined` where the addon cannot be used: the binding cannot ask.
+   * @throws `AuthorizationError` where this principal may not DESCRIBE_CONFIGS
+   */
+  async settingsOf(
+    of: { readonly topic: string } | "brokers",
+    timeoutMs: number,
+  ): Promise<ReadonlyMap<string, string> | undefined> {
+    const describeConfigs = fastPath().addon?.describeConfigs;
+    const token = this.#token;
+    if (describeConfigs === undefined || token === undefined) return undefined;
+    const [type, name] =
+      of === "brokers"
+        ? [resourceTypes.broker, await this.#anyBroker(timeoutMs)]
+        : [resourceTypes.topic, of.topic];
+    const flat = await this.#client.call<readonly string[]>(`settings of ${name}`, (callback) => {
+      describeConfigs(token, type, name, timeoutMs, (code, message, settings) => {
+        callback(code === 0 ? null : { code, message }, settings);
+      });
+    });
+    const settings = new Map<string, string>();
+    for (let at = 0; at < flat.length; at += 2) settings.set(flat[at] ?? "", flat[at + 1] ?? "");
+    return settings;
+  }
+
+  async #anyBroker(timeoutMs: number): Promise<string> {
+    const { brokers } = await this.#client.metadata(undefined, timeoutMs);
+    return String(brokers[0]?.id);
   }
 
   /** How many brokers the one that answers knows of. */

@@ -5,11 +5,12 @@ import { custom } from "../options/kinds.js";
 /** How the members of a group with the protocol `classic` share its partitions out. Kafka: `partition.assignment.strategy`. */
 export type Assignor = "cooperative-sticky" | "range" | "roundrobin";
 
-const words: readonly Assignor[] = ["cooperative-sticky", "range", "roundrobin"];
+/** All that there are. */
+export const assignorNames: readonly string[] = ["cooperative-sticky", "range", "roundrobin"];
 
 /** The option `assignor`: one, or a list by preference. Checked, it is the native property. */
 export const assignorSpec = custom<Assignor | readonly Assignor[], string | undefined>("list", check, {
-  words,
+  words: assignorNames,
   absent: "`cooperative-sticky`",
   property: "partition.assignment.strategy",
   kafkajs: "partitionAssigners",
@@ -18,11 +19,11 @@ export const assignorSpec = custom<Assignor | readonly Assignor[], string | unde
 function check(path: string, given: unknown): string | undefined {
   if (given === undefined) return undefined;
   const names: readonly unknown[] = Array.isArray(given) ? given : [given];
-  const wrong = names.find((name) => !words.includes(name as Assignor));
+  const wrong = names.find((name) => !assignorNames.includes(name as string));
   if (names.length === 0 || wrong !== undefined)
     throw new ConfigError(
       path,
-      `expected ${words.join(", ")}, or a list of them, got ${names.length === 0 ? "an empty list" : describe(wrong)}${hintOf(wrong)}`,
+      `expected ${assignorNames.join(", ")}, or a list of them, got ${names.length === 0 ? "an empty list" : describe(wrong)}${hintOf(wrong)}`,
     );
   if (new Set(names).size < names.length) throw new ConfigError(path, "one of them is named twice");
   if (names.length > 1 && names.includes("cooperative-sticky"))

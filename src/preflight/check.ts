@@ -11,6 +11,7 @@ import {
 } from "../failure/options.js";
 import { retryTransactionalIdPrefix } from "../failure/topic-names.js";
 import type { AnyTopic } from "../topic.js";
+import { type BrokerSettings, type Membership, membershipFindings } from "./group-findings.js";
 import { type CheckOptions, checkSpecs } from "./options.js";
 import { CheckReport, type Finding } from "./report.js";
 import { checkTimeLimits } from "./time-limits.js";
@@ -34,21 +35,27 @@ export async function check(
   const transactionalId = checkSpecs.transactionalId.check("transactionalId", options.transactionalId);
   const failure = resolveFailure(options, groupId, topics);
   const uses = usesOf(topics, options, failure);
-  const findings: Finding[] = [...checkTimeLimits(options)];
+  const membership = membershipOf(options);
+  const findings: Finding[] = [];
   const admin = new NativeAdmin(config, () => undefined);
   try {
     const begin = performance.now();
     await admin.connect();
     const message = `${config.brokers} answered in ${Math.round(performance.now() - begin)} ms`;
-    findings.unshift({ level: "ok", subject: "brokers", message });
+    findings.push({ level: "ok", subject: "brokers", message });
+    const asked = groupId === undefined ? undefined : await askSettings(admin);
+    findings.push(...checkTimeLimits(options, asked?.settings));
     findings.push(...(await lookAtTopics(admin, uses)));
-    if (groupId !== undefined) findings.push(await lookAtGroup(admin, config, groupId));
+    if (groupId !== undefined)
+      findings.push(...(await lookAtGroup(admin, config, groupId, membership, asked?.settings)));
+    if (asked?.finding !== undefined) findings.push(asked.finding);
     if (transactionalId !== undefined) findings.push(transactionalIdFinding(transactionalId, "literal"));
     else if (options.retryTopics !== undefined)
       findings.push(transactionalIdFinding(retryTransactionalIdPrefix(groupId ?? ""), "prefixed"));
   } catch (error) {
     if (!(error instanceof KafkaError)) throw error;
     findings.unshift({ level: "error", subject: "brokers", message: error.message });
+    if (findings.length === 1) findings.push(...checkTimeLimits(options, undefined));
   } finally {
     await admin.disconnect();
   }
@@ -100,23 +107,61 @@ async function lookAtTopics(admin: NativeAdmin, uses: readonly TopicUse[]): Prom
   return uses.flatMap((use) => topicFindings(use, byName));
 }
 
-async function lookAtGroup(admin: NativeAdmin, config: ClientConfig, groupId: string): Promise<Finding> {
+/** How the client is going to join its group. */
+function membershipOf(options: CheckOptions): Membership {
+  const groupProtocol = checkSpecs.groupProtocol.check("groupProtocol", options.groupProtocol);
+  const assignors = checkSpecs.assignor.check("assignor", options.assignor) ?? "cooperative-sticky";
+  return { groupProtocol, assignors: assignors.split(",") };
+}
+
+/** What the brokers are configured with, or a finding of why that is not known. */
+async function askSettings(
+  admin: NativeAdmin,
+): Promise<{ readonly settings?: BrokerSettings; readonly finding?: Finding }> {
+  const subject = "settings of the brokers";
+  const compared = "so session timeout, group protocol and group size are not compared with them";
+  try {
+    const settings = await admin.settingsOf("brokers", queryTimeoutMs);
+    if (settings !== undefined) return { settings };
+    const message = `only the addon of the fast path can ask for them, and it is not used, ${compared}`;
+    return { finding: { level: "unknown", subject, message } };
+  } catch (error) {
+    if (!(error instanceof KafkaError)) throw error;
+    const why = error instanceof AuthorizationError ? "this principal may not ask for them" : error.message;
+    const remedy =
+      error instanceof AuthorizationError
+        ? "to be sure: kafka-acls.sh --add --allow-principal User:… --operation DescribeConfigs --cluster"
+        : undefined;
+    return { finding: { level: "unknown", subject, message: `${why}, ${compared}`, remedy } };
+  }
+}
+
+async function lookAtGroup(
+  admin: NativeAdmin,
+  config: ClientConfig,
+  groupId: string,
+  membership: Membership,
+  settings: BrokerSettings,
+): Promise<readonly Finding[]> {
   const subject = `group ${groupId}`;
   const remedy = `grant it: kafka-acls.sh --add --allow-principal User:… --operation Read --group ${groupId}`;
   const mayNot: Finding = { level: "error", subject, message: "this principal may not READ it", remedy };
   try {
     const call = { config, groupId, timeoutMs: queryTimeoutMs, signal: new AbortController().signal };
-    const { state, members, operations } = await describeGroup(admin, call);
-    if (!operations.includes("READ")) return mayNot;
+    const group = await describeGroup(admin, call);
+    const { state, members, operations } = group;
+    if (!operations.includes("READ")) return [mayNot];
+    const problems = membershipFindings(group, membership, settings);
+    if (problems.length > 0) return problems;
     const now =
       state === "dead"
         ? "is new"
         : `is ${state}, with ${members.length} ${members.length === 1 ? "member" : "members"}`;
-    return { level: "ok", subject, message: `${now}; this principal may join it` };
+    return [{ level: "ok", subject, message: `${now}; this principal may join it` }];
   } catch (error) {
-    if (error instanceof AuthorizationError) return mayNot;
+    if (error instanceof AuthorizationError) return [mayNot];
     if (!(error instanceof KafkaError)) throw error;
-    return { level: "error", subject, message: error.message };
+    return [{ level: "error", subject, message: error.message }];
   }
 }
 

@@ -1,7 +1,10 @@
 import type { ClientConfig } from "../driver/client-config.js";
 import { createTopics, type NeededTopic, type SizeSource, sizeOfTopic } from "../driver/topic-maker.js";
-import { ConfigError, type KafkaError } from "../errors.js";
+import { NativeAdmin } from "../driver/native-admin.js";
+import { ConfigError, KafkaError } from "../errors.js";
 import { type AnyStore, changelogName } from "./store-definition.js";
+
+const askTimeoutMs = 5_000;
 
 /** How a changelog is created: the last value of each key is kept, whatever the broker's defaults are. */
 const changelogConfig = {
@@ -11,7 +14,8 @@ const changelogConfig = {
 } as const;
 
 /**
- * Checks that all topics of the tasks have as many partitions, and creates the changelogs that are missing.
+ * Checks that all topics of the tasks have as many partitions and that changelogs are compacted, and creates the
+ * changelogs that are missing.
  *
  * @param topics - the input topics and their retry topics, which exist
  * @returns how many partitions they all have
@@ -35,6 +39,8 @@ export async function prepareChangelogs(
     if (size.partitions === 0) missing.push(name);
     else checkChangelog(name, size.partitions, partitions);
   }
+  const existing = names.filter((name) => !missing.includes(name));
+  if (existing.length > 0) await checkCompacted(config, existing, signal);
   if (missing.length === 0) return partitions;
   config.logger.info("changelogs are created", { topics: missing });
   const { replicationFactor } = await sizeOfTopic(topics[0] ?? "", native);
@@ -42,6 +48,40 @@ export async function prepareChangelogs(
   const created = await createTopics(config, needed, native, signal, refusalOf);
   for (const [name, found] of created) checkChangelog(name, found, partitions);
   return partitions;
+}
+
+/**
+ * Checks that changelogs keep the last value of each key, where brokers tell it.
+ * @throws `ConfigError` for one of which records are deleted
+ */
+async function checkCompacted(
+  config: ClientConfig,
+  names: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  const admin = new NativeAdmin(config, () => undefined);
+  try {
+    await admin.connect(signal);
+    for (const topic of names) {
+      const policy = (await admin.settingsOf({ topic }, askTimeoutMs))?.get("cleanup.policy");
+      if (policy !== undefined && policy !== "compact") throw notCompacted(topic, policy);
+    }
+  } catch (error) {
+    // What may not be asked, or not now, is no reason to stop.
+    if (error instanceof ConfigError || !(error instanceof KafkaError)) throw error;
+    signal.throwIfAborted();
+    config.logger.debug(`whether changelogs are compacted is not known: ${error.message}`, { topics: names });
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+function notCompacted(topic: string, policy: string): ConfigError {
+  return new ConfigError(
+    "stores",
+    `the changelog ${topic} has cleanup.policy=${policy}, so brokers delete what the store still has. Set it to compact: kafka-configs.sh --alter --topic ${topic} --add-config cleanup.policy=compact. If it has lost records already, delete it and process the topics anew`,
+    { topic },
+  );
 }
 
 function refusalOf({ name, partitions }: NeededTopic, { message }: KafkaError): string {

@@ -232,6 +232,18 @@ describe("bad use of stores is refused by name", () => {
     },
   );
 
+  test.each(["delete", "compact,delete"])("a changelog that is cleaned up by %s", async (policy) => {
+    const { groupId, ...rest } = names();
+    const name = `${groupId}.counts.changelog`;
+    await createTopic({ name, partitions: 2, config: { "cleanup.policy": policy } });
+    const { running } = counting(await textTopic(2), { groupId, ...rest });
+    await expect(running).rejects.toMatchObject({
+      code: "CONFIG",
+      field: "stores",
+      message: expect.stringContaining(`${name} has cleanup.policy=${policy}`),
+    });
+  });
+
   test("a store that is not listed, and a handler that goes on with it after its end", async () => {
     const topicOfOne = await textTopic(1);
     await producer.send(topicOfOne, { value: "x", key: "k" });

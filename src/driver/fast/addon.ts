@@ -12,6 +12,18 @@ export interface Addon {
   readonly interfaceVersion: number;
   /** The version of librdkafka, once a client was configured with the addon as a plugin. */
   readonly status: () => string | undefined;
+  /**
+   * Asks what a topic or a broker is configured with (`resourceTypes`), by the client with this token, which has to be
+   * connected until `onAnswer` is called: with 0, an empty text and `[name, value, …]`, or with an error's code and text. Addons that were
+   * compiled before it was written are without it, and do all else.
+   */
+  readonly describeConfigs?: (
+    token: string,
+    resourceType: number,
+    name: string,
+    timeoutMs: number,
+    onAnswer: (code: number, text: string, settings: readonly string[]) => void,
+  ) => void;
   readonly Consumer: new (
     token: string,
     onFetched: OnFetched,

@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, inject, test } from "vitest";
-import { type ConsumerOptions, defineTopic, Kafka, string } from "typed-kafka";
+import { type CheckOptions, type ConsumerOptions, defineTopic, Kafka, string } from "typed-kafka";
+import { textTopic, until } from "../../support/consuming.js";
 import { runProgram } from "../../support/run-example.js";
 import { accessOf, startSecureKafka } from "../../support/secure-kafka.js";
 import { silent } from "../../support/silent.js";
@@ -38,6 +39,28 @@ describe("kafka.check", () => {
     );
   });
 
+  test("compares how a member joins with its group and the brokers", async () => {
+    const topic = textTopic(await createTopic());
+    const groupId = uniqueName();
+    const member = kafka.consumer(topic, { groupId, assignor: "range" });
+    const ended = member.run(() => {});
+    await until("it has its partition", () => member.assignment.length > 0);
+    const found = async (options: CheckOptions) =>
+      (await kafka.check(topic, { groupId, ...options })).findings.filter(({ level }) => level !== "ok");
+    expect(await found({ assignor: "range" })).toEqual([]);
+    expect(await found({ groupProtocol: "consumer" })).toEqual([]);
+    expect(await found({})).toEqual([
+      expect.objectContaining({
+        subject: `group ${groupId}`,
+        message: expect.stringContaining("its members use assignor range, and this one cooperative-sticky"),
+      }),
+    ]);
+    const long = { assignor: "range", sessionTimeoutMs: 3_600_000, maxPollIntervalMs: 3_600_000 } as const;
+    expect(await found(long)).toEqual([expect.objectContaining({ level: "error", subject: "time limits" })]);
+    await member.close();
+    await ended;
+  });
+
   test("runs from the command line", async () => {
     const topic = await createTopic();
     const program = runProgram("test/support/programs/cli.ts", {
@@ -74,6 +97,7 @@ describe("on a cluster with authorization", () => {
       "error topic seen",
       "error topic hidden",
       "error group g",
+      "unknown settings of the brokers",
     ]);
 
     // A read needs no right on any group.

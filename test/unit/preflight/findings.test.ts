@@ -1,13 +1,92 @@
 import { describe, expect, test } from "vitest";
 import { defineTopic, string } from "typed-kafka";
+import type { GroupDescription } from "../../../src/admin/descriptions.js";
 import type { NativeTopicDescription } from "../../../src/driver/native-admin.js";
+import { membershipFindings } from "../../../src/preflight/group-findings.js";
 import type { CheckOptions } from "../../../src/preflight/options.js";
 import { CheckReport } from "../../../src/preflight/report.js";
 import { checkTimeLimits } from "../../../src/preflight/time-limits.js";
 import { topicFindings, type TopicUse } from "../../../src/preflight/topic-findings.js";
 
-const limits = (options: CheckOptions) =>
-  checkTimeLimits(options).map(({ level, message }) => `${level}: ${message}`);
+const limits = (options: CheckOptions, settings?: ReadonlyMap<string, string>) =>
+  checkTimeLimits(options, settings).map(({ level, message }) => `${level}: ${message}`);
+
+const brokerSettings = new Map([
+  ["group.min.session.timeout.ms", "50000"],
+  ["group.max.session.timeout.ms", "60000"],
+  ["group.max.size", "2"],
+  ["group.consumer.max.size", "3"],
+  ["group.coordinator.rebalance.protocols", "classic"],
+]);
+
+describe("what the brokers are configured with", () => {
+  test("bounds the session timeout, the default too", () => {
+    const group = { groupId: "g" };
+    expect(limits(group, brokerSettings)).toEqual([
+      "error: sessionTimeoutMs (45000) is outside 50000 to 60000, which is what these brokers take",
+    ]);
+    expect(limits({ ...group, sessionTimeoutMs: 50_000 }, brokerSettings)).toEqual([
+      "ok: do not contradict each other",
+    ]);
+    expect(limits({ ...group, sessionTimeoutMs: 60_001 }, brokerSettings)).toHaveLength(1);
+    expect(limits({ ...group, groupProtocol: "consumer" }, brokerSettings)).toEqual([
+      "ok: do not contradict each other",
+    ]);
+    expect(limits(group, new Map())).toEqual(["ok: do not contradict each other"]);
+  });
+});
+
+describe("a member that is going to join a group", () => {
+  const groupOf = (protocol: "classic" | "consumer", assignor: string, count: number): GroupDescription => ({
+    groupId: "g",
+    state: count === 0 ? "empty" : "stable",
+    protocol,
+    assignor,
+    coordinator: 1,
+    members: Array.from({ length: count }, (_, index) => ({
+      memberId: String(index),
+      clientId: "c",
+      host: "h",
+      groupInstanceId: undefined,
+      partitions: [],
+    })),
+    operations: ["READ"],
+  });
+  const classic = (...assignors: string[]) => ({ groupProtocol: "classic" as const, assignors });
+  const next = { groupProtocol: "consumer" as const, assignors: ["cooperative-sticky"] };
+
+  test.each([
+    [groupOf("classic", "range", 1), classic("range")],
+    [groupOf("classic", "range", 1), classic("roundrobin", "range")],
+    [groupOf("classic", "", 0), classic("range")],
+    [groupOf("classic", "range", 1), next],
+    [groupOf("classic", "RoundRobinAssigner", 1), next],
+    [groupOf("consumer", "uniform", 2), classic("range")],
+    [groupOf("consumer", "uniform", 2), next],
+  ])("is taken: %o by %o", (group, membership) => {
+    expect(membershipFindings(group, membership, undefined)).toEqual([]);
+  });
+
+  test.each([
+    [
+      groupOf("classic", "range", 1),
+      classic("cooperative-sticky"),
+      "warning",
+      /unless they all know that too/,
+    ],
+    [groupOf("classic", "RoundRobinAssigner", 1), classic("roundrobin"), "error", /the group refuses it$/],
+    [groupOf("classic", "sessioned", 1), classic("range"), "error", /the group refuses it$/],
+    [groupOf("classic", "cooperative-sticky", 1), next, "warning", /beside those of librdkafka/],
+    [groupOf("classic", "range", 2), classic("range"), "warning", /is full: it has 2 members/],
+    [groupOf("consumer", "uniform", 3), classic("range"), "warning", /group.consumer.max.size is 3/],
+    [groupOf("classic", "range", 1), next, "error", /is not known to these brokers/],
+  ])("is refused, or may be: %o by %o", (group, membership, level, message) => {
+    const settings = /known to these|is full|max.size/.test(message.source) ? brokerSettings : undefined;
+    const [finding, ...others] = membershipFindings(group, membership, settings);
+    expect(finding).toMatchObject({ level, subject: "group g", message: expect.stringMatching(message) });
+    expect(others).toEqual([]);
+  });
+});
 
 describe("time limits that contradict each other", () => {
   const group = { groupId: "g" };
