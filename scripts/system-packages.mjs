@@ -7,6 +7,7 @@
 //
 // Node's own modules only: it runs before anything is installed.
 import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { endOf, runWatched } from "./run-watched.mjs";
 
@@ -31,6 +32,13 @@ const runsJava = () => {
   return status === 0 && Number(/version "(\d+)/.exec(stderr)?.[1]) >= 17;
 };
 
+/** Debian keeps the programs of a PostgreSQL server out of the PATH, one folder a version. */
+const hasPostgres = () => {
+  const root = "/usr/lib/postgresql";
+  const versions = existsSync(root) ? readdirSync(root) : [];
+  return versions.some((version) => existsSync(`${root}/${version}/bin/initdb`)) || runs("initdb");
+};
+
 /** Each command and header: the packages of which one provides it, the first that the system has, and how to tell. */
 const providers = {
   make: { packages: ["build-essential"], works: () => runs("make") },
@@ -48,6 +56,7 @@ const providers = {
     works: runsJava,
   },
   mvn: { packages: ["maven"], works: () => runs("mvn") },
+  postgres: { packages: ["postgresql"], works: hasPostgres },
   openssl: { packages: ["openssl"], works: () => runs("openssl", "version") },
 };
 

@@ -27,6 +27,7 @@ import type { RecordMetadata } from "./record.js";
  * | `HANDLER_TIMEOUT` | a handler ran longer than `maxPollIntervalMs` |
  * | `RETRIES_EXHAUSTED` | every attempt of the retry policy failed |
  * | `OFFSET_OUT_OF_RANGE` | the offset asked for is not in the log any more |
+ * | `START_OFFSETS` | the consumer's `startOffsets` threw; that error is the `cause` |
  * | `CLOSED` | the client was closed |
  * | `BROKER` | any other refusal of a broker; `nativeCode` has Kafka's error code |
  * | `FATAL` | the native client cannot go on; make a new one |
@@ -52,6 +53,7 @@ export type KafkaErrorCode =
   | "HANDLER_TIMEOUT"
   | "RETRIES_EXHAUSTED"
   | "OFFSET_OUT_OF_RANGE"
+  | "START_OFFSETS"
   | "CLOSED"
   | "BROKER"
   | "FATAL";

@@ -48,9 +48,15 @@ export function resolveOffsets(
   topics: readonly string[],
 ): readonly PartitionOffset[] {
   const list = Array.isArray(offsets)
-    ? (offsets as readonly PartitionOffset[]).map(({ topic, partition, offset }, index) =>
-        resolveOne(`${path}[${index}]`, topic, partition, offset),
-      )
+    ? (offsets as readonly unknown[]).map((each, index) => {
+        if (typeof each !== "object" || each === null)
+          throw new ConfigError(
+            `${path}[${index}]`,
+            `expected { topic, partition, offset }, got ${describe(each)}`,
+          );
+        const { topic, partition, offset } = each as Partial<PartitionOffset>;
+        return resolveOne(`${path}[${index}]`, topic, partition, offset);
+      })
     : Object.entries(offsets as Readonly<Record<string, number>>).map(([partition, offset]) =>
         resolveOne(`${path}[${partition}]`, onlyTopic(path, topics), Number(partition), offset),
       );

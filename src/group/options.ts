@@ -1,7 +1,7 @@
 import type { NativeProperties } from "../driver/native.js";
 import { ConfigError } from "../errors.js";
 import { type Assignor, assignorSpec } from "./assignors.js";
-import type { TopicPartition } from "../offsets.js";
+import type { OffsetsByPartition, TopicPartition } from "../offsets.js";
 import type { OutOfRangePolicy } from "./offset-reset.js";
 import { failureSpecs, type FailureOptions } from "../failure/options.js";
 import { checkOptions } from "../options/check-options.js";
@@ -40,6 +40,21 @@ export interface ConsumerOptions extends FailureOptions {
    * @default "earliest", so that everything the log still has is delivered
    */
   readonly onOffsetOutOfRange?: "earliest" | "latest" | "fail" | undefined;
+  /**
+   * Where newly assigned partitions begin, in place of the group's committed offsets: for offsets that are kept in a
+   * database, in the transaction that writes what was made of the records. It is called at each assignment with the
+   * partitions that are new to this member, before their first record is delivered, and gives the offset of each
+   * one's next record: `[{ topic, partition, offset }]`, or `{ 0: 1_200 }` where there is one topic. A partition that
+   * it leaves out begins at the group's committed offset, or where `from` says; what it gives of others is ignored.
+   * The group waits for the answer, at most `drainTimeoutMs`. Retry topics are not asked for.
+   *
+   * `run` rejects with the code `START_OFFSETS` where it throws, with a `TimeoutError` where it takes too long, and
+   * with a `ConfigError` where what it gives are no offsets. For an offset that the log does not have,
+   * `onOffsetOutOfRange` says what happens: with offsets of a database, mostly `"fail"`.
+   * @default none: the group's committed offsets
+   */
+  readonly startOffsets?:
+    ((partitions: readonly TopicPartition[]) => OffsetsByPartition | Promise<OffsetsByPartition>) | undefined;
   /**
    * A name for this member that survives restarts: a restart within `sessionTimeoutMs` moves no
    * partitions, and closing releases none before that time is over. Kafka: `group.instance.id` (KIP-345).
@@ -133,6 +148,7 @@ export interface ResolvedConsumerOptions {
   readonly drainTimeoutMs: number;
   readonly maxBufferBytes: number;
   readonly onRebalance: ConsumerOptions["onRebalance"];
+  readonly startOffsets: ConsumerOptions["startOffsets"];
   readonly properties: NativeProperties;
 }
 
@@ -149,6 +165,9 @@ export const consumerSpecs = {
   onOffsetOutOfRange: choice(["earliest", "latest", "fail"], {
     default: "earliest",
     property: "auto.offset.reset",
+  }),
+  startOffsets: callback<NonNullable<ConsumerOptions["startOffsets"]>>({
+    absent: "the group's committed offsets",
   }),
   groupInstanceId: text({ property: "group.instance.id" }),
   groupProtocol: choice(["classic", "consumer"], { default: "classic", property: "group.protocol" }),
@@ -221,6 +240,7 @@ export function settleConsumerOptions(options: CheckedOptions): ResolvedConsumer
     commitIntervalMs: options.commitIntervalMs,
     maxBufferBytes: options.maxBufferBytes,
     onRebalance: options.onRebalance,
+    startOffsets: options.startOffsets,
     properties: {
       "group.id": groupId,
       // With `from: "latest"` the session says where to begin, and with `latest` here it moves on to the end.

@@ -28,7 +28,7 @@ export class OwnedPartition implements TopicPartition {
   #whenIdle: (() => void)[] = [];
   #seeks = 0;
   #paused = false;
-  /** Where it begins, if that was found out because the group had committed nothing. */
+  /** Where it begins, if the user says so, or it was found out because the group had committed nothing. */
   #begin: number | undefined;
   #movedTo: number | undefined;
   /** It has moved, and no record has finished since. */

@@ -8,6 +8,7 @@ import type { ChangeQueue } from "./change-queue.js";
 import type { FetchGate } from "./fetch-gate.js";
 import type { FlowControl } from "./flow-control.js";
 import type { Moves } from "./moves.js";
+import { givenStartOffsets } from "./given-start-offsets.js";
 import type { ResolvedConsumerOptions } from "./options.js";
 import { type Delay, OwnedPartition } from "./owned-partition.js";
 import type { RebalanceListener } from "./rebalance-listener.js";
@@ -19,7 +20,7 @@ export interface RebalanceHost {
     NativeConsumer,
     "assign" | "assignmentLost" | "committed" | "ends" | "leadersOf" | "resume" | "unassign" | "watermarks"
   >;
-  readonly options: Pick<ResolvedConsumerOptions, "groupId" | "drainTimeoutMs" | "from">;
+  readonly options: Pick<ResolvedConsumerOptions, "groupId" | "drainTimeoutMs" | "from" | "startOffsets">;
   readonly assignment: Assignment<OwnedPartition>;
   readonly flow: FlowControl;
   readonly gate: FetchGate;
@@ -116,8 +117,8 @@ export class Rebalances {
   }
 
   #take(partition: NativePartition, start: StartOffset | undefined): OwnedPartition {
-    const end = start?.at === "end" ? start.offset : undefined;
-    const owned = new OwnedPartition(partition, this.#host.delayOf(partition.topic), end);
+    const known = start?.at === "end" || start?.at === "given" ? start.offset : undefined;
+    const owned = new OwnedPartition(partition, this.#host.delayOf(partition.topic), known);
     if (start?.at === "committed") owned.committedAt(start.offset);
     this.#host.assignment.begin(partition.topic, partition.partition, owned);
     return owned;
@@ -125,14 +126,17 @@ export class Rebalances {
 
   /** Where to begin in new partitions; `undefined` where none of them is to begin. */
   async #startOffsets(partitions: readonly NativePartition[]): Promise<readonly StartOffset[] | undefined> {
-    const { isLeaving, native, onError } = this.#host;
+    const { delayOf, isLeaving, native, onError, options } = this.#host;
     const isOver = (): boolean => isLeaving() || native.assignmentLost();
     if (isOver()) return undefined;
     try {
-      const startOffsets = await startOffsetsOf(native, partitions, this.#beginsAtFirst, isOver);
-      return isOver() ? undefined : startOffsets;
+      const asked = partitions.filter(({ topic }) => delayOf(topic) === undefined);
+      const given = await givenStartOffsets(asked, options);
+      const others = partitions.filter((partition) => startOf(partition, given) === undefined);
+      const startOffsets = await startOffsetsOf(native, others, this.#beginsAtFirst, isOver);
+      return isOver() ? undefined : [...given, ...startOffsets];
     } catch (error) {
-      onError(error);
+      if (!isOver()) onError(error);
       return undefined;
     }
   }

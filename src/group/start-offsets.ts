@@ -18,9 +18,9 @@ const questionsAtATime = 2;
 /** What of the native consumer is asked. */
 export type OffsetSource = Pick<NativeConsumer, "committed" | "ends" | "leadersOf" | "watermarks">;
 
-/** Where a partition begins: at the group's committed offset, or where it has none, at its first record or its end. */
+/** Where a partition begins: where the user says, at the group's committed offset, or where it has none, at its first record or its end. */
 export interface StartOffset extends NativeOffset {
-  readonly at: "committed" | "first" | "end" | "unknown";
+  readonly at: "given" | "committed" | "first" | "end" | "unknown";
 }
 
 /** Whether a topic's partitions begin at their first record where the group has committed nothing, and else at their end. */

@@ -24,7 +24,7 @@ import {
  * is always `read_committed`.
  */
 export interface ProcessorOptions<Stores extends AnyStore = AnyStore>
-  extends TransactionOptions, Omit<ConsumerOptions, "isolationLevel" | "commitIntervalMs"> {
+  extends TransactionOptions, Omit<ConsumerOptions, "isolationLevel" | "commitIntervalMs" | "startOffsets"> {
   /**
    * How long a transaction stays open for more records, in milliseconds from its first one; 1 to 60,000
    * and below `transactionTimeoutMs`. A longer one is more records a second and more time until readers see them.
@@ -90,7 +90,7 @@ export interface ResolvedProcessorOptions {
   readonly onRestore: ((progress: RestoreProgress) => void) | undefined;
 }
 
-const { isolationLevel: _, ...readingSpecs } = consumerSpecs;
+const { isolationLevel: _level, startOffsets: _offsets, ...readingSpecs } = consumerSpecs;
 
 /** The options of a processor. */
 export const processorSpecs = {
@@ -134,7 +134,11 @@ export function resolveProcessorOptions(
   );
   return {
     transaction,
-    consumer: settleConsumerOptions({ ...given, isolationLevel: "read_committed" }),
+    consumer: settleConsumerOptions({
+      ...given,
+      isolationLevel: "read_committed",
+      startOffsets: undefined,
+    }),
     // It must end before the transaction does.
     commitIntervalMs: checkInteger("commitIntervalMs", given.commitIntervalMs, {
       min: 1,

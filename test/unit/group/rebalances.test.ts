@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { beforeEach, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { logEnd, logStart } from "../../../src/driver/log-times.js";
 import type { NativeOffset, NativePartition } from "../../../src/driver/native.js";
 import { AuthorizationError, ConnectionError, TimeoutError } from "../../../src/errors.js";
@@ -8,6 +8,7 @@ import { ChangeQueue } from "../../../src/group/change-queue.js";
 import { FetchGate } from "../../../src/group/fetch-gate.js";
 import { FlowControl } from "../../../src/group/flow-control.js";
 import { Moves } from "../../../src/group/moves.js";
+import type { ConsumerOptions } from "../../../src/group/options.js";
 import type { OwnedPartition } from "../../../src/group/owned-partition.js";
 import { Rebalances } from "../../../src/group/rebalances.js";
 import { deferred } from "../../../src/waiting.js";
@@ -28,6 +29,7 @@ let committed: Map<number, number | Error>;
 let ends: Map<number, number | ConnectionError>;
 let onRelease: () => Promise<void>;
 let given: readonly (NativePartition | NativeOffset)[];
+let startOffsets: ConsumerOptions["startOffsets"];
 
 beforeEach(() => {
   order = [];
@@ -38,6 +40,7 @@ beforeEach(() => {
   ends = new Map();
   onRelease = () => Promise.resolve();
   given = [];
+  startOffsets = undefined;
 });
 
 const namesOf = (partitions: readonly NativePartition[]): string =>
@@ -77,7 +80,7 @@ function member(from: "earliest" | "latest" = "earliest", recreated: readonly st
   };
   const rebalances = new Rebalances({
     native,
-    options: { groupId: "group", drainTimeoutMs: 50, from },
+    options: { groupId: "group", drainTimeoutMs: 50, from, startOffsets },
     assignment,
     flow: new FlowControl(2 ** 25),
     gate,
@@ -249,4 +252,69 @@ test("a refusal to tell where to begin is told, and nothing is delivered", async
   await changes.idle;
   expect(errors).toEqual([denied]);
   expect(assignment.get("topic", 0)?.releasing).toBe(true);
+});
+
+describe("startOffsets", () => {
+  test("is asked for what is new, and what it leaves out begins at the committed offset", async () => {
+    committed = new Map([
+      [0, 7],
+      [1, 8],
+      [2, 9],
+    ]);
+    const asked: string[] = [];
+    startOffsets = (partitions) => {
+      asked.push(namesOf(partitions));
+      return Promise.resolve({ 0: 40, 2: 60, 9: 5 });
+    };
+    const { changes, rebalances } = member();
+    rebalances.begin("assign", [zero, one]);
+    await changes.idle;
+    expect(given).toEqual([
+      { ...zero, offset: 40 },
+      { ...one, offset: 8 },
+    ]);
+    rebalances.begin("assign", [{ topic: "topic", partition: 2 }]);
+    await changes.idle;
+    expect(given).toEqual([{ topic: "topic", partition: 2, offset: 60 }]);
+    expect(asked).toEqual(["0,1", "2"]);
+  });
+
+  test("what it gives is committed, so that the group is where its owner is", async () => {
+    startOffsets = () => [{ ...zero, offset: 40 }];
+    const { assignment, changes, rebalances } = member();
+    rebalances.begin("assign", [zero]);
+    await changes.idle;
+    expect(assignment.get("topic", 0)?.committable).toBe(40);
+  });
+
+  const failures: readonly [string, ConsumerOptions["startOffsets"], object][] = [
+    [
+      "throws",
+      () => {
+        throw new Error("no database");
+      },
+      { code: "START_OFFSETS", message: "startOffsets failed: no database", groupId: "group" },
+    ],
+    [
+      "rejects",
+      () => Promise.reject(new Error("no database")),
+      { code: "START_OFFSETS", cause: new Error("no database") },
+    ],
+    ["does not answer", () => new Promise(() => {}), { code: "TIMEOUT" }],
+    ["gives nothing", () => undefined as never, { code: "CONFIG", field: "startOffsets" }],
+    ["gives texts", () => [{ ...zero, offset: "4" as never }], { code: "CONFIG" }],
+    ["gives what is negative", () => ({ 0: -1 }), { code: "CONFIG" }],
+    ["gives no objects", () => [null] as never, { code: "CONFIG" }],
+  ];
+  test.each(failures)(
+    "that %s ends the session, and nothing of the partitions is delivered",
+    async (_, given, error) => {
+      startOffsets = given;
+      const { assignment, changes, rebalances } = member();
+      rebalances.begin("assign", [zero]);
+      await changes.idle;
+      expect(errors).toEqual([expect.objectContaining(error)]);
+      expect(assignment.get("topic", 0)?.releasing).toBe(true);
+    },
+  );
 });

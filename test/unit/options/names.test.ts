@@ -26,6 +26,7 @@ const meanings: Readonly<Record<string, string>> = {
   maxTransactionRecords: "how many records a transaction has at most",
   drainTimeoutMs: "how long handlers may go on when a partition is released",
   maxBufferBytes: "how much fetched data waits for the handlers",
+  startOffsets: "where assigned partitions begin",
   onRebalance: "whoever is told that partitions were assigned or revoked",
   transactionTimeoutMs: "how long a transaction may take",
   lingerMs: "how long a record waits for others to share a request with",

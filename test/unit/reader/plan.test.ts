@@ -68,6 +68,7 @@ describe("the options of a read are refused by name", () => {
     ["no partitions", { partitions: [] }, /^partitions: /],
     ["a partition twice", { partitions: [1, 1] }, /^partitions: t\[1\] is named twice/],
     ["another topic", { from: [{ topic: "u", partition: 0, offset: 0 }] }, /^from: u\[0\]/],
+    ["what is no offset", { from: [null] as never }, /^from\[0\]: expected \{ topic, partition, offset \}/],
     ["a wrong order", { order: "key" as "timestamp" }, /^order: /],
     ["a callback that is none", { onProgress: 1 as unknown as () => void }, /^onProgress: /],
   ])("%s", (_, options, message) => {
