@@ -16,7 +16,7 @@ namespace typed_kafka {
 namespace {
 
 /// Raised whenever JavaScript and this file would no longer understand each other (src/driver/fast/addon.ts).
-constexpr int interfaceVersion = 1;
+constexpr int interfaceVersion = 2;
 
 /// Ties a C++ object to the JavaScript object that is being constructed, which owns it from here on.
 template <typename Object>
@@ -133,7 +133,7 @@ napi_value topic(napi_env env, napi_callback_info info) {
   return index < 0 ? fail(env, error) : toNumber(env, index);
 }
 
-/// produce(topic, orders: Int32Array, count, bytes: Buffer): Int32Array of codes, or undefined where all are 0
+/// produce(topic, orders: Int32Array, count, bytes: Buffer): [queued, code], or undefined where all were queued
 napi_value produce(napi_env env, napi_callback_info info) {
   Arguments arguments(env, info);
   const uint32_t to = arguments.number(0);
@@ -143,18 +143,15 @@ napi_value produce(napi_env env, napi_callback_info info) {
   auto* const producer = arguments.ok() ? objectOf<Producer>(env, arguments.self()) : nullptr;
   if (producer == nullptr) return nullptr;
   const bool fits = size_t(count) * sizeof(Order) <= orders.size * sizeof(int32_t);
-  std::vector<int32_t> codes;
-  if (!fits || !producer->produce(to, reinterpret_cast<const Order*>(orders.data), count, bytes, codes))
+  Produced produced;
+  if (!fits || !producer->produce(to, reinterpret_cast<const Order*>(orders.data), count, bytes, produced))
     return fail(env, "the orders do not fit");
-  bool isAllQueued = true;
-  for (const int32_t code : codes) isAllQueued = isAllQueued && code == 0;
-  if (isAllQueued) return undefined(env);
-  void* data = nullptr;
-  napi_value buffer, result = nullptr;
-  const size_t size = codes.size() * sizeof(int32_t);
-  if (!check(env, napi_create_arraybuffer(env, size, &data, &buffer))) return nullptr;
-  memcpy(data, codes.data(), size);
-  check(env, napi_create_typedarray(env, napi_int32_array, codes.size(), buffer, 0, &result));
+  if (produced.code == RD_KAFKA_RESP_ERR_NO_ERROR) return undefined(env);
+  napi_value result = nullptr;
+  if (!check(env, napi_create_array_with_length(env, 2, &result)) ||
+      !check(env, napi_set_element(env, result, 0, toNumber(env, double(produced.queued)))) ||
+      !check(env, napi_set_element(env, result, 1, toNumber(env, produced.code))))
+    return nullptr;
   return result;
 }
 

@@ -52,7 +52,7 @@ namespace typed_kafka {
   X(rd_kafka_topic_partition_list_add)        \
   X(rd_kafka_topic_partition_list_destroy)    \
   X(rd_kafka_commit_queue)                    \
-  X(rd_kafka_produce_batch)                   \
+  X(rd_kafka_produce)                         \
   X(rd_kafka_produceva)                       \
   X(rd_kafka_AdminOptions_new)                \
   X(rd_kafka_AdminOptions_set_request_timeout) \

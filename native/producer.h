@@ -31,6 +31,14 @@ struct Order {
 };
 static_assert(sizeof(Order) == 32, "JavaScript writes orders of eight integers");
 
+/// What became of the records of one call.
+struct Produced {
+  /// How many were queued: the first ones.
+  size_t queued = 0;
+  /// Why the one behind them was refused; 0 where all were queued.
+  rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+};
+
 /// Made and used on JavaScript's thread. `release` must come before the binding disconnects, and `close` after it.
 class Producer {
  public:
@@ -43,10 +51,9 @@ class Producer {
   /// The number of a topic for `produce`. -1 where there can be no such topic, for the reason in `error`.
   int32_t topic(const std::string& name, std::string& error);
 
-  /// Produces records of one topic in their order; librdkafka copies the bytes. Fills `codes` with an error code for
-  /// each, 0 where the record will be reported. Once librdkafka's queue is full all that follow are refused, too.
-  /// `false`, with nothing produced, where the orders do not fit the bytes.
-  bool produce(uint32_t topic, const Order* orders, size_t count, Arguments::Bytes bytes, std::vector<int32_t>& codes);
+  /// Produces records of one topic in their order, up to the first that is refused; librdkafka copies the bytes. Those
+  /// that were queued will be reported. `false`, with nothing produced, where the orders do not fit the bytes.
+  bool produce(uint32_t topic, const Order* orders, size_t count, Arguments::Bytes bytes, Produced& produced);
 
   /// Moves what there is into `reports`, which must be empty.
   void takeReports(std::vector<Report>& reports) { client_->reports.take(reports); }
@@ -60,11 +67,11 @@ class Producer {
  private:
   struct Parts;
   rd_kafka_resp_err_t produceOne(rd_kafka_topic_t* topic, const Order& order, const Parts& parts);
+  rd_kafka_resp_err_t produceAny(rd_kafka_topic_t* topic, const Order& order, const Parts& parts);
 
   const std::shared_ptr<Client> client_;
   std::vector<rd_kafka_topic_t*> topics_;  // references of ours, given back by `release`
   bool isReleased_ = false;
-  std::vector<rd_kafka_message_t> batch_;  // of one call; kept for its memory
   std::unique_ptr<Wake> wake_;
 };
 

@@ -93,16 +93,56 @@ export function endOfRun(
 /** One header as the native client takes it: an object of one entry. */
 export type NativeHeader = Readonly<Record<string, string | Buffer | null>>;
 
-/** A record checked and turned into bytes: what the native client's `produce` takes. */
+/** A key or value to write. A text goes as its UTF-8, of which it must have one: no half of a surrogate pair. */
+export type EncodedPart = string | Buffer | null;
+
+/** A record checked and serialized: what the native client's `produce` takes. */
 export interface EncodedRecord {
-  readonly key: Buffer | null;
-  readonly value: Buffer | null;
+  readonly key: EncodedPart;
+  readonly value: EncodedPart;
   /** `undefined` where there are none. */
   readonly headers: NativeHeader[] | undefined;
   /** `undefined` leaves it to the partitioner. */
   readonly partition: number | undefined;
   /** Milliseconds since the epoch; `undefined` is the time of sending. */
   readonly timestamp: number | undefined;
-  /** Bytes of key, value and headers together. */
+  /** Bytes of key, value and headers together. Characters of texts count as one byte each, and may be up to three. */
   readonly size: number;
+}
+
+/** A part as bytes, as the binding takes them. @internal */
+export function bytesOf(part: EncodedPart): Buffer | null {
+  if (typeof part !== "string") return part;
+  return part === "" ? noBytes : Buffer.from(part);
+}
+
+/**
+ * The binding takes a buffer without memory, as `Buffer.alloc(0)` is, for null: an empty value would be sent as a
+ * tombstone, an empty key as none.
+ * @internal
+ */
+export function nativeBytes(part: EncodedPart): EncodedPart {
+  return Buffer.isBuffer(part) && part.length === 0 ? noBytes : part;
+}
+
+const noBytes = Buffer.allocUnsafeSlow(1).subarray(0, 0);
+
+/** The record with bytes of its own: a serde may have given the caller's own buffer, or one that it uses again. @internal */
+export function copyOf(record: EncodedRecord): EncodedRecord {
+  const { key, value, headers } = record;
+  if (!Buffer.isBuffer(key) && !Buffer.isBuffer(value) && headers === undefined) return record;
+  return { ...record, key: copyOfPart(key), value: copyOfPart(value), headers: headers?.map(copyOfHeader) };
+}
+
+/** An empty buffer is left as it is: it has nothing to change, and a copy without memory would be taken for null. */
+function copyOfPart(part: EncodedPart): EncodedPart {
+  return Buffer.isBuffer(part) && part.length > 0 ? Buffer.from(part) : part;
+}
+
+function copyOfHeader(header: NativeHeader): NativeHeader {
+  const entries = Object.entries(header);
+  if (entries.every(([, value]) => !Buffer.isBuffer(value))) return header;
+  return Object.fromEntries(
+    entries.map(([name, value]) => [name, Buffer.isBuffer(value) ? Buffer.from(value) : value]),
+  );
 }

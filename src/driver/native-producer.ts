@@ -10,7 +10,7 @@ import { isEmbedded } from "./embedded-clusters.js";
 import { fastPath } from "./fast/addon.js";
 import { FastProducer } from "./fast/fast-producer.js";
 import { nativeCodes } from "./native-errors.js";
-import { type OnReport, plainProducePath, type ProducePath, queued } from "./produce-path.js";
+import { type OnReport, plainProducePath, type ProducePath, queued, type Refused } from "./produce-path.js";
 import type { NativeError, NativeOffset, NativeProducerClient, NativeProperties } from "./native.js";
 
 /** What the native producer tells without being asked, on the main thread. */
@@ -21,7 +21,7 @@ export interface NativeProducerEvents {
   readonly onFatal: (error: KafkaError) => void;
 }
 
-export { queued };
+export { queued, type Refused };
 
 const leaderPauseMs = 20;
 /** What brokers say of a partition whose leader is only beginning. */
@@ -106,29 +106,23 @@ export class NativeProducer {
     }
   }
 
-  /** Produces one record: {@link queued}, or an error code. See {@link produceAll}. */
-  produce(topic: string, record: EncodedRecord, tag: number | undefined): number {
-    return this.produceAll(topic, [record], tag === undefined ? undefined : [tag])?.[0] ?? queued;
-  }
-
   /**
-   * Produces records of one topic, in their order. Gives `undefined` where all were queued; else a code for each that
-   * was tried, which are the first ones: those behind them are to be given again. Behind a full queue none is tried.
+   * Produces records of one topic, in their order, up to the first that is refused. `undefined` where all were queued.
    *
    * @param tags - one for each record, back in its report; none for a client that reports errors alone
    */
-  produceAll(
+  produce(
     topic: string,
     records: readonly EncodedRecord[],
     tags: readonly number[] | undefined,
-  ): ArrayLike<number> | undefined {
-    if (this.#dead) return [nativeCodes.state];
+  ): Refused | undefined {
+    if (this.#dead) return { queued: 0, code: nativeCodes.state };
     try {
       return this.#path.produce(topic, records, tags);
     } catch (error) {
       // The addons throw for arguments of a wrong type, which an encoder never gives.
       this.logger.error(`produce to ${topic}: ${String(error)}`, { client: this.#what });
-      return [nativeCodes.invalidArgument];
+      return { queued: 0, code: nativeCodes.invalidArgument };
     }
   }
 

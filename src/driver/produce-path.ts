@@ -1,4 +1,4 @@
-import type { EncodedRecord, NativeHeader } from "../record.js";
+import { bytesOf, type EncodedRecord, type NativeHeader } from "../record.js";
 import type { NativeDeliveryReport, NativeProducerClient, NativeProperties } from "./native.js";
 
 /** Accepted by the native client: the record will be reported, unless the producer reports failures alone. */
@@ -14,6 +14,14 @@ export type OnReport = (
   timestamp: number,
 ) => void;
 
+/** That not all records of a call were queued. */
+export interface Refused {
+  /** How many were: the first ones. */
+  readonly queued: number;
+  /** Why the one behind them was refused. It and those behind it were not queued. */
+  readonly code: number;
+}
+
 /**
  * How records go from JavaScript to the native client, and their reports come back. Everything else is one and the
  * same.
@@ -26,8 +34,8 @@ export interface ProducePath {
   /** The native client is connected. */
   readonly open: () => void;
   /**
-   * Produces records of one topic, in their order. Gives `undefined` where all were queued; else a code for each that
-   * was tried, the first ones: those behind them are to be given again. Behind a full queue none is tried.
+   * Produces records of one topic, in their order, up to the first that is refused. Their bytes may be changed when it
+   * has returned.
    *
    * @param tags - one for each record, back in its report; `undefined` for a producer that reports failures alone
    * @throws what the native client throws for arguments of a wrong type
@@ -36,7 +44,7 @@ export interface ProducePath {
     topic: string,
     records: readonly EncodedRecord[],
     tags: readonly number[] | undefined,
-  ) => ArrayLike<number> | undefined;
+  ) => Refused | undefined;
   /**
    * Passes on the reports that the native client has by now, and returns whether those are all of them: the binding
    * gives at most 100 in a turn of the event loop.
@@ -58,20 +66,18 @@ export function plainProducePath(native: () => NativeProducerClient, onReport: O
     },
     open: () => undefined,
     produce: (topic, records, tags) => {
-      const codes: number[] = [];
       for (const [index, record] of records.entries()) {
         const code = native().produce(
           topic,
           record.partition ?? null,
-          record.value,
-          record.key,
+          bytesOf(record.value),
+          bytesOf(record.key),
           record.timestamp ?? null,
           // One that was given to a client that reports errors alone would never be freed.
           tags?.[index],
           plainHeaders(record.headers),
         );
-        codes.push(code);
-        if (code !== queued) return codes;
+        if (code !== queued) return { queued: index, code };
       }
       return undefined;
     },

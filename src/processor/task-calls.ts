@@ -9,7 +9,6 @@ import type { Encoders } from "../serde/encoders.js";
 import { StatefulSends, type StoreAccess } from "./stateful-transaction.js";
 import type { EncodedRecord } from "../record.js";
 import type { TransactionRecord } from "../transactions/transaction-records.js";
-import { copyOf } from "./collected-sends.js";
 import type { Finished } from "./finished.js";
 import type { ResolvedRunOptions } from "./run-options.js";
 
@@ -169,7 +168,7 @@ export class TaskCalls {
     const state = task.state.begin(Math.max(0, task.state.streamTime));
     const sends: TransactionRecord[] = [];
     const pass = (topic: string, record: EncodedRecord): undefined => {
-      sends.push({ topic, record: copyOf(record) });
+      sends.push({ topic, record });
     };
     const tx = new StatefulSends(this.#encoders, pass, this.#telemetry, state.store);
     await work(tx, closed);

@@ -1,5 +1,5 @@
 import type { ClientConfig } from "../driver/client-config.js";
-import { NativeProducer } from "../driver/native-producer.js";
+import { NativeProducer, type Refused } from "../driver/native-producer.js";
 import type { OnReport } from "../driver/produce-path.js";
 import type { KafkaError } from "../errors.js";
 import type { EncodedRecord } from "../record.js";
@@ -57,9 +57,9 @@ export class BulkClient {
     this.#onFailure = onFailure;
   }
 
-  /** Like {@link NativeProducer.produce}. Without a tag: with failures alone reported, none would be freed. */
-  produce(topic: string, record: EncodedRecord): number {
-    return this.#native.produce(topic, record, undefined);
+  /** Like {@link NativeProducer.produce}. Without tags: with failures alone reported, none would be freed. */
+  produce(topic: string, records: readonly EncodedRecord[]): Refused | undefined {
+    return this.#native.produce(topic, records, undefined);
   }
 
   /** Has the native client look at a topic again that it took for missing. */

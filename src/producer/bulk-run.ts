@@ -1,13 +1,12 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { nativeCodes } from "../driver/native-errors.js";
-import { queued } from "../driver/native-producer.js";
 import { DeliveryError, KafkaError } from "../errors.js";
-import type { EncodedRecord } from "../record.js";
+import { copyOf, type EncodedRecord } from "../record.js";
 import type { Encoder } from "../serde/encoder.js";
 import type { AnyTopic, ProducerRecord } from "../topic.js";
 import { sleep } from "../waiting.js";
 import type { BulkClient } from "./bulk-client.js";
-import { checkSizes } from "./encoded-size.js";
+import { checkSize } from "./encoded-size.js";
 import type { ResolvedProducerOptions } from "./options.js";
 import type { Partitions } from "./partitions.js";
 
@@ -15,8 +14,9 @@ export type Source = Iterable<ProducerRecord<AnyTopic>> | AsyncIterable<Producer
 
 /** The native queue is full: at 500,000 records a second, 2,500 leave it in this time. */
 const fullQueuePauseMs = 5;
-/** How many records are sent without letting the event loop go round. */
+/** How many records, and bytes of them, are passed to the native client at once; then the event loop goes round. */
 const recordsPerTurn = 1_000;
+const bytesPerTurn = 1_000_000;
 
 /** One `sendAll`: pulls the source as fast as the native queue takes them. */
 export class BulkRun {
@@ -25,6 +25,14 @@ export class BulkRun {
   readonly #encode: Encoder;
   readonly #partitions: Partitions;
   readonly #options: ResolvedProducerOptions;
+  /** How many records the source gave. */
+  #taken = 0;
+  /** Those of them that have not been passed to the native client: it gets those of a turn of the event loop together. */
+  #gathered: EncodedRecord[] = [];
+  #gatheredBytes = 0;
+  #passDue: NodeJS.Immediate | undefined;
+  #passing: Promise<void> | undefined;
+  /** How many the native client has taken. */
   #sent = 0;
   #isLookedUp = false;
   /** What ended the run before the source did. */
@@ -57,6 +65,7 @@ export class BulkRun {
   /** Resolves with the number of records written. */
   async run(source: Source): Promise<number> {
     this.#client.begin((error) => {
+      this.#gathered = [];
       this.end(error);
     });
     let isDone = false;
@@ -67,12 +76,13 @@ export class BulkRun {
     } catch (error) {
       this.end(error);
     }
+    await this.#pass();
     // It throws where the client was disconnected under it: a source or serde that never answers at the close.
     const isDrained = await this.#client.drain(() => performance.now() > this.#drainUntil).catch(() => false);
     const { failures } = this.#client;
     // What is still on its way is what the native queue can hold, at most.
     const unknown = isDrained ? 0 : this.#options.maxInFlightRecords;
-    if (isDone && isDrained && failures === 0) return this.#sent;
+    if (isDone && isDrained && failures === 0 && this.#sent === this.#taken) return this.#sent;
     throw this.#failure(Math.max(0, this.#sent - failures - unknown), isDrained);
   }
 
@@ -126,45 +136,78 @@ export class BulkRun {
     });
   }
 
-  /** Sends one record; a promise where there is something to wait for. */
+  /** Takes one record; a promise where there is something to wait for. */
   #offer(input: ProducerRecord<AnyTopic>): Promise<void> | undefined {
-    const record = this.#encode(input, this.#sent);
-    return record instanceof Promise ? this.#offerLater(record) : this.#send(record);
+    const record = this.#encode(input, this.#taken);
+    this.#taken += 1;
+    return record instanceof Promise ? this.#offerLater(record) : this.#choose(record);
   }
 
   async #offerLater(record: Promise<EncodedRecord>): Promise<void> {
-    await this.#send(await record);
+    await this.#choose(await record);
   }
 
-  #send(record: EncodedRecord): Promise<void> | undefined {
+  #choose(record: EncodedRecord): Promise<void> | undefined {
+    checkSize(this.#topic, record, this.#options.maxRecordBytes);
     const records = [record];
-    checkSizes(this.#topic, records, this.#options.maxRecordBytes);
-    if (!this.#partitions.areNeededFor(records)) return this.#produce(record);
+    if (!this.#partitions.areNeededFor(records)) return this.#gather(record);
     const chosen = this.#partitions.choose(this.#topic, records);
     return chosen instanceof Promise
-      ? chosen.then(([ready = record]) => this.#produce(ready))
-      : this.#produce(chosen[0] ?? record);
+      ? chosen.then(([ready = record]) => this.#gather(ready))
+      : this.#gather(chosen[0] ?? record);
   }
 
-  #produce(record: EncodedRecord): Promise<void> | undefined {
-    const code = this.#client.produce(this.#topic, record);
-    if (code === queued) {
-      this.#sent += 1;
-      // Failures, signals and everybody else get their turn.
-      return this.#sent % recordsPerTurn === 0 ? nextTurn() : undefined;
+  #gather(record: EncodedRecord): Promise<void> | undefined {
+    // The source may use a buffer again for its next record.
+    this.#gathered.push(copyOf(record));
+    this.#gatheredBytes += record.size;
+    if (this.#passing !== undefined) return this.#passing;
+    if (this.#gathered.length >= recordsPerTurn || this.#gatheredBytes >= bytesPerTurn) return this.#pass();
+    // A source that waits for something does not hold up what it gave.
+    this.#passDue ??= setImmediate(() => void this.#pass());
+    return undefined;
+  }
+
+  /** Passes on what was gathered, and lets failures, signals and everybody else have their turn. What goes wrong ends the run. */
+  #pass(): Promise<void> {
+    clearImmediate(this.#passDue);
+    this.#passDue = undefined;
+    this.#passing ??= this.#passAll()
+      .catch((error: unknown) => {
+        this.#gathered = [];
+        this.end(error);
+      })
+      .finally(() => {
+        this.#passing = undefined;
+      });
+    return this.#passing;
+  }
+
+  async #passAll(): Promise<void> {
+    while (this.#gathered.length > 0) {
+      const records = this.#gathered;
+      this.#gathered = [];
+      this.#gatheredBytes = 0;
+      const refused = this.#client.produce(this.#topic, records);
+      this.#sent += refused?.queued ?? records.length;
+      if (refused === undefined) await nextTurn();
+      else {
+        const left = records.slice(refused.queued);
+        await this.#untilTaken(refused.code, left[0]?.partition);
+        if (this.#end !== undefined) return;
+        this.#gathered = [...left, ...this.#gathered];
+      }
     }
-    if (code === nativeCodes.queueFull) return this.#produceLater(record, sleep(fullQueuePauseMs));
+  }
+
+  /** Waits until a record that was refused may be passed on again. @throws why it will never be taken */
+  async #untilTaken(code: number, partition: number | undefined): Promise<void> {
     const mayBeNew = code === nativeCodes.unknownTopic || code === nativeCodes.unknownPartition;
-    if (mayBeNew && !this.#isLookedUp) {
+    if (code === nativeCodes.queueFull) await sleep(fullQueuePauseMs);
+    else if (mayBeNew && !this.#isLookedUp) {
       this.#isLookedUp = true;
-      return this.#produceLater(record, this.#client.lookUp(this.#topic));
-    }
-    throw this.#client.errorOf(code, this.#topic, record.partition);
-  }
-
-  async #produceLater(record: EncodedRecord, ready: Promise<void>): Promise<void> {
-    await ready;
-    if (this.#end === undefined) await this.#produce(record);
+      await this.#client.lookUp(this.#topic);
+    } else throw this.#client.errorOf(code, this.#topic, partition);
   }
 
   #failure(acknowledged: number, isDrained: boolean): DeliveryError {

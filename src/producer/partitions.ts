@@ -1,6 +1,6 @@
 import { describe } from "../check.js";
 import { KafkaError } from "../errors.js";
-import type { EncodedRecord } from "../record.js";
+import { bytesOf, type EncodedRecord } from "../record.js";
 import { ignoreRejection, sleep } from "../waiting.js";
 import type { PartitionerFunction } from "./options.js";
 
@@ -97,7 +97,7 @@ export class Partitions {
     if (partitioner === undefined) return records;
     return records.map((record) => {
       if (record.partition !== undefined) return record;
-      const partition: unknown = partitioner(record.key, count, topic);
+      const partition: unknown = partitioner(bytesOf(record.key), count, topic);
       if (
         typeof partition === "number" &&
         Number.isInteger(partition) &&

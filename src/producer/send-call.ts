@@ -67,15 +67,15 @@ export class SendCall {
     this.#records = records;
   }
 
-  /** The next record to send; `undefined` where none may be. */
-  peek(): EncodedRecord | undefined {
-    return this.#failures === undefined ? this.#records[this.#next] : undefined;
+  /** The next record to send, or the one so many behind it; `undefined` where none may be. */
+  peek(ahead = 0): EncodedRecord | undefined {
+    return this.#failures === undefined ? this.#records[this.#next + ahead] : undefined;
   }
 
-  /** The record of {@link SendCall.peek} is on its way. */
-  sent(): void {
-    this.#next += 1;
-    this.#inFlight += 1;
+  /** So many records, from the one of {@link SendCall.peek}, are on their way. */
+  sent(count: number): void {
+    this.#next += count;
+    this.#inFlight += count;
     if (this.#next === this.#count && !this.#records.some(namesTimestamp)) this.#records = [];
   }
 

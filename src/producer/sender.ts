@@ -12,7 +12,7 @@ import type { ResolvedProducerOptions } from "./options.js";
 import type { Partitions } from "./partitions.js";
 import { deadError, recordError } from "./record-errors.js";
 import { type SendCall, tooManyWaiting, waitedTooLong } from "./send-call.js";
-import { SendQueue, turnRecords, type ProduceOutcome } from "./send-queue.js";
+import { SendQueue, turnRecords, type SendTarget } from "./send-queue.js";
 import { TopicGate } from "./topic-gate.js";
 
 const fullQueuePauseMs = 5;
@@ -40,7 +40,7 @@ export class Sender {
     this.#config = config;
     this.#options = options;
     const window = { maxRecords: options.maxInFlightRecords, maxBytes: options.maxInFlightBytes };
-    this.#queue = new SendQueue(window, this.#produce);
+    this.#queue = new SendQueue(window, this.#target);
     this.#clients = new SendClients(config, options, { onReport: this.#onReport, onFatal: this.#onFatal });
     this.#gate = new TopicGate({
       connect: () => this.#clients.connect(),
@@ -173,13 +173,18 @@ export class Sender {
     );
   }
 
-  readonly #produce = (call: SendCall, record: EncodedRecord, tag: number): ProduceOutcome => {
-    if (this.#fatal !== undefined) return this.#fatal;
-    if (this.#gate.joins(call)) return "held";
-    const code = this.#clients.active?.produce(call.topic, record, tag) ?? nativeCodes.state;
-    if (code === queued) return "queued";
-    if (code === nativeCodes.queueFull) return "full";
-    return this.#gate.lookUp(call, code) ?? this.#errorOf(code, call.topic, record.partition);
+  readonly #target: SendTarget = {
+    hindrance: (call) => this.#fatal ?? (this.#gate.joins(call) ? "held" : undefined),
+    produce: (topic, records, tags) => {
+      const native = this.#clients.active;
+      return native === undefined
+        ? { queued: 0, code: nativeCodes.state }
+        : native.produce(topic, records, tags);
+    },
+    refused: (call, { partition }, code) => {
+      if (code === nativeCodes.queueFull) return "full";
+      return this.#gate.lookUp(call, code) ?? this.#errorOf(code, call.topic, partition);
+    },
   };
 
   readonly #onReport: OnReport = (code, tag, topic, partition, offset, timestamp) => {

@@ -1,13 +1,13 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { KafkaError, SerializationError } from "../errors.js";
-import type { EncodedRecord } from "../record.js";
+import type { EncodedPart, EncodedRecord } from "../record.js";
 import type { AnyTopic, ProducerRecord } from "../topic.js";
 import { ignoreRejection } from "../waiting.js";
 import { encodedRecord } from "./encoded-record.js";
 import { causeOf, describeFailure, describeValue, issuesOf, SerdeFailure } from "./failure.js";
 import { type EncodedHeaders, encodeHeaders } from "./headers.js";
 import { schemaCodec, valueOf } from "./schema.js";
-import type { Serde, SerdeContext } from "./serde.js";
+import { type Serde, type SerdeContext, textWriterOf } from "./serde.js";
 
 /**
  * Checks a record and turns it into bytes. Gives a promise only where a serde or a schema does.
@@ -23,12 +23,10 @@ export type Encoder = (
 /** Makes the encoder of a topic, once for each producer: what can be looked up is looked up here. */
 export function createEncoder(topic: AnyTopic): Encoder {
   const { name, tombstones } = topic;
-  const valueSerde = topic.value as Serde<unknown>;
-  const keySerde = topic.key as Serde<unknown>;
   const keyOf = topic.keyOf as ((value: unknown) => unknown) | undefined;
   const headersOf = topic.headers ? typedHeaders(topic.headers) : untypedHeaders;
-  const valueContext: SerdeContext = Object.freeze({ topic: name, part: "value" });
-  const keyContext: SerdeContext = Object.freeze({ topic: name, part: "key" });
+  const writeValue = partWriter(topic.value as Serde<unknown>, { topic: name, part: "value" });
+  const writeKey = partWriter(topic.key as Serde<unknown>, { topic: name, part: "key" });
 
   function encode(
     record: ProducerRecord<AnyTopic>,
@@ -36,7 +34,7 @@ export function createEncoder(topic: AnyTopic): Encoder {
   ): EncodedRecord | Promise<EncodedRecord> {
     checkRecord(record, name, index);
     let part: Part = "value";
-    let key: Later<Buffer | null> | undefined;
+    let key: Later<EncodedPart> | undefined;
     try {
       const value = encodeValue(record.value);
       if (value instanceof Promise) {
@@ -68,8 +66,8 @@ export function createEncoder(topic: AnyTopic): Encoder {
   async function encodeLater(
     record: ProducerRecord<AnyTopic>,
     index: number | undefined,
-    laterValue: Later<Buffer | null>,
-    laterKey: Later<Buffer | null>,
+    laterValue: Later<EncodedPart>,
+    laterKey: Later<EncodedPart>,
     laterHeaders: Later<EncodedHeaders>,
   ): Promise<EncodedRecord> {
     ignoreRejection(laterKey);
@@ -87,18 +85,18 @@ export function createEncoder(topic: AnyTopic): Encoder {
     }
   }
 
-  function encodeValue(value: unknown): Later<Buffer | null> {
+  function encodeValue(value: unknown): Later<EncodedPart> {
     if (value === undefined) throw new SerdeFailure("there is none: a record is { value, ... }");
     if (value === null && tombstones) return null;
     try {
-      return checkLater(valueSerde.serialize(value, valueContext));
+      return writeValue(value);
     } catch (error) {
       if (value !== null) throw error;
       throw SerdeFailure.ofIssues([{ message: nullRefused }]);
     }
   }
 
-  function encodeKey(record: ProducerRecord<AnyTopic>): Later<Buffer | null> {
+  function encodeKey(record: ProducerRecord<AnyTopic>): Later<EncodedPart> {
     let { key } = record;
     if (key === undefined) {
       if (record.value === null) {
@@ -115,7 +113,7 @@ export function createEncoder(topic: AnyTopic): Encoder {
         throw new SerdeFailure("a null value needs one: it says which key is deleted");
       return null;
     }
-    return checkLater(keySerde.serialize(key, keyContext));
+    return writeKey(key);
   }
 
   return encode;
@@ -123,6 +121,15 @@ export function createEncoder(topic: AnyTopic): Encoder {
 
 type Part = SerializationError["part"];
 type Later<T> = T | Promise<T>;
+
+/** Writes a part of records: as a text, where that is what the serde makes bytes of. */
+function partWriter(serde: Serde<unknown>, given: SerdeContext): (value: unknown) => Later<string | Buffer> {
+  const context = Object.freeze(given);
+  const writeText = textWriterOf(serde);
+  return writeText === undefined
+    ? (value) => checkLater(serde.serialize(value, context))
+    : (value) => writeText(value, context);
+}
 
 function untypedHeaders(headers: unknown): EncodedHeaders {
   return encodeHeaders(headers, false);

@@ -37,6 +37,7 @@ export function json<Schema extends StandardSchemaV1>(
 export function jsonOf(schema: StandardSchemaV1, field: string): Serde<unknown> {
   return schemaSerde(schema, field, "json", {
     write: (wire, { part }) => Buffer.from(toJson(wire, part)),
+    writeText: (wire, { part }) => toJson(wire, part),
     read: (bytes) => parseJson(decodeUtf8(bytes)),
     readText: parseJson,
   });

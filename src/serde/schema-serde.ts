@@ -1,11 +1,13 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { schemaCodec, takesNull, valueOf } from "./schema.js";
-import { readsText, type Serde, type SerdeContext } from "./serde.js";
+import { readsText, type Serde, type SerdeContext, writesText } from "./serde.js";
 import { isZod, type Wire } from "./zod-structure.js";
 
 /** How what a schema gives for a value becomes bytes, and back. A promise only where it has to be waited for. */
 export interface WireFormat {
   readonly write: (wire: unknown, context: SerdeContext) => Buffer | Promise<Buffer>;
+  /** The text of which `write` gives the UTF-8; absent where a format is no text. */
+  readonly writeText?: (wire: unknown, context: SerdeContext) => string;
   readonly read: (bytes: Buffer, context: SerdeContext) => unknown;
   /** The same as `read` of the bytes that the text is in UTF-8; absent where a format is no text. */
   readonly readText?: (text: string) => unknown;
@@ -22,7 +24,7 @@ export function schemaSerde(
   schema: StandardSchemaV1,
   field: string,
   wire: Exclude<Wire, "headers">,
-  { write, read, readText }: WireFormat,
+  { write, writeText, read, readText }: WireFormat,
 ): Serde<unknown> {
   const { encode, decode } = schemaCodec(schema, wire, field);
   const serde: Serde<unknown> = Object.freeze({
@@ -39,6 +41,14 @@ export function schemaSerde(
       return result instanceof Promise ? result.then(valueOf) : valueOf(result);
     },
   });
+  if (writeText !== undefined) {
+    writesText(serde, (value, context) => {
+      const result = encode(value);
+      return result instanceof Promise
+        ? result.then((later) => writeText(valueOf(later), context))
+        : writeText(valueOf(result), context);
+    });
+  }
   if (readText !== undefined) {
     readsText(serde, (text) => {
       const result = decode(readText(text));

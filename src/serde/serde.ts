@@ -43,6 +43,21 @@ export interface AnySerde {
 /** What a serde deserializes when it is given the text instead of the bytes. @internal */
 export type TextReader = (text: string, context: SerdeContext) => unknown;
 
+/** What a serde serializes, as a text whose UTF-8 are the bytes. @internal */
+export type TextWriter = (value: unknown, context: SerdeContext) => string | Promise<string>;
+
+const textWriters = processWide("text writers", () => new WeakMap<AnySerde["serialize"], TextWriter>());
+
+/** Tells that `serialize` gives the UTF-8 of what `write` gives. @internal */
+export function writesText({ serialize }: AnySerde, write: TextWriter): void {
+  textWriters.set(serialize, write);
+}
+
+/** How to serialize to a text, where that is what the serde writes. @internal */
+export function textWriterOf({ serialize }: AnySerde): TextWriter | undefined {
+  return textWriters.get(serialize);
+}
+
 const textReaders = processWide("text readers", () => new WeakMap<AnySerde["deserialize"], TextReader>());
 
 /** Tells that `deserialize` is `read` of the text that its bytes are in UTF-8. @internal */

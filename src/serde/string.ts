@@ -1,7 +1,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { describeValue, SerdeFailure } from "./failure.js";
 import { schemaSerde } from "./schema-serde.js";
-import { type AnySerde, readsText, type Serde } from "./serde.js";
+import { type AnySerde, readsText, type Serde, writesText } from "./serde.js";
 import type { CheckStringSchema } from "./source.js";
 import { decodeUtf8, hasUtf8 } from "./utf8.js";
 
@@ -32,14 +32,23 @@ export function string<Schema extends StandardSchemaV1>(
 export function string(schema?: StandardSchemaV1): AnySerde {
   return schema === undefined
     ? plain
-    : schemaSerde(schema, "schema", "string", { write: toBytes, read: decodeUtf8, readText: (text) => text });
+    : schemaSerde(schema, "schema", "string", {
+        write: (value) => Buffer.from(checkText(value)),
+        writeText: checkText,
+        read: decodeUtf8,
+        readText: (text) => text,
+      });
 }
 
-const plain: Serde<string> = Object.freeze({ serialize: toBytes, deserialize: decodeUtf8 });
+const plain: Serde<string> = Object.freeze({
+  serialize: (value: unknown) => Buffer.from(checkText(value)),
+  deserialize: decodeUtf8,
+});
+writesText(plain, checkText);
 readsText(plain, (text) => text);
 
-function toBytes(value: unknown): Buffer {
+function checkText(value: unknown): string {
   if (typeof value !== "string") throw new SerdeFailure(`expected a string, got ${describeValue(value)}`);
   if (!hasUtf8(value)) throw new SerdeFailure("the string holds half of a surrogate pair, which is no UTF-8");
-  return Buffer.from(value);
+  return value;
 }

@@ -1,13 +1,17 @@
 import { isRefusedForGood } from "../driver/error-codes.js";
 import { nativeCodes } from "../driver/native-errors.js";
-import { type NativeProducer, queued } from "../driver/native-producer.js";
+import type { NativeProducer, Refused } from "../driver/native-producer.js";
 import type { KafkaError } from "../errors.js";
 import { recordError, transactionError } from "../producer/record-errors.js";
 import type { EncodedRecord } from "../record.js";
 import { sleep } from "../waiting.js";
 
 const queueFullPauseMs = 2;
+/** How many records, and bytes of them, are passed to the native client at once. */
+const recordsAtOnce = 1_000;
+const bytesAtOnce = 1_000_000;
 const metadataTimeoutMs = 2_000;
+const notTried: Refused = { queued: 0, code: nativeCodes.queueFull };
 
 /** A record on its way into the transaction. */
 export interface TransactionRecord {
@@ -30,14 +34,17 @@ export interface RecordsTarget {
 }
 
 /**
- * The records of the open transaction on their way into the native queue, in order: they wait here while it is
- * full, and while a topic is looked up. After one is refused nothing more is sent.
+ * The records of the open transaction on their way into the native queue, those of each topic in order. Those of a turn
+ * of the event loop go together; they wait here while the queue is full, and while a topic is looked up. After one is
+ * refused nothing more is sent.
  */
 export class TransactionRecords {
   readonly #what: string;
   readonly #timeoutMs: number;
   readonly #target: RecordsTarget;
   #backlog: TransactionRecord[] = [];
+  #backlogBytes = 0;
+  #passDue: NodeJS.Immediate | undefined;
   #draining: Promise<void> | undefined;
   /** Topics that were looked up in this transaction, because the native client took them or a partition for missing. */
   readonly #lookedUp = new Set<string>();
@@ -78,18 +85,18 @@ export class TransactionRecords {
 
   send(topic: string, record: EncodedRecord): void {
     if (this.#refusal !== undefined) return;
-    if (this.#draining !== undefined) {
-      this.#backlog.push({ topic, record });
-      return;
-    }
-    const wait = this.#pass(topic, record);
-    if (wait === undefined) return;
-    this.#backlog.push({ topic, record });
-    this.#draining = this.#drain(wait);
+    this.#add(topic, record);
+    if (this.#draining !== undefined) return;
+    if (this.#backlog.length >= recordsAtOnce || this.#backlogBytes >= bytesAtOnce) this.#pass();
+    else
+      this.#passDue ??= setImmediate(() => {
+        this.#pass();
+      });
   }
 
   /** Resolves when the native side has all records, or has said why it takes no more. */
   async drained(): Promise<void> {
+    this.#pass();
     await this.#draining;
     if (this.#refusal?.error.nativeCode !== nativeCodes.state) return;
     this.#asking ??= this.#askWhy(this.#refusal).finally(() => {
@@ -100,7 +107,10 @@ export class TransactionRecords {
 
   /** Drops what waits here. */
   drop(): void {
+    clearImmediate(this.#passDue);
+    this.#passDue = undefined;
     this.#backlog = [];
+    this.#backlogBytes = 0;
   }
 
   /** Drops what waits here, and resolves when nothing of it is under way. */
@@ -122,11 +132,51 @@ export class TransactionRecords {
     if (saysMore) this.#refusal = refusalOf(recordError(code, topic, partition, this.#timeoutMs));
   }
 
-  /** What to wait for before it is passed again; `undefined` where the native client has it, or will never have it. */
-  #pass(topic: string, record: EncodedRecord): Promise<void> | undefined {
+  #add(topic: string, record: EncodedRecord): void {
+    this.#backlog.push({ topic, record });
+    this.#backlogBytes += record.size;
+  }
+
+  #pass(): void {
+    if (this.#draining !== undefined) return;
+    const wait = this.#passBacklog();
+    if (wait !== undefined) this.#draining = this.#drain(wait);
+  }
+
+  async #drain(first: Promise<void>): Promise<void> {
+    for (let wait: Promise<void> | undefined = first; wait !== undefined; wait = this.#passBacklog())
+      await wait;
+    this.#draining = undefined;
+  }
+
+  /** Passes the backlog to the native client. Gives what to wait for where some of it is left. */
+  #passBacklog(): Promise<void> | undefined {
+    const backlog = byTopic(this.#backlog);
+    this.drop();
+    if (this.#refusal !== undefined) return undefined;
+    let wait: Promise<void> | undefined;
+    for (const [topic, records] of backlog) {
+      const refused = wait === undefined ? this.#produce(topic, records) : notTried;
+      if (refused === undefined) continue;
+      const left = records.slice(refused.queued);
+      wait ??= this.#untilTaken(topic, left[0]?.partition, refused.code);
+      if (wait === undefined) return undefined;
+      for (const record of left) this.#add(topic, record);
+    }
+    return wait;
+  }
+
+  #produce(topic: string, records: readonly EncodedRecord[]): Refused | undefined {
     const native = this.#target.native();
-    const code = native?.produce(topic, record, undefined) ?? nativeCodes.state;
+    return native === undefined
+      ? { queued: 0, code: nativeCodes.state }
+      : native.produce(topic, records, undefined);
+  }
+
+  /** What to wait for before a record that was refused is passed again; `undefined` where it is refused for good. */
+  #untilTaken(topic: string, partition: number | undefined, code: number): Promise<void> | undefined {
     if (code === nativeCodes.queueFull) return sleep(queueFullPauseMs);
+    const native = this.#target.native();
     const mayBeNew = code === nativeCodes.unknownTopic || code === nativeCodes.unknownPartition;
     if (mayBeNew && native !== undefined && !this.#lookedUp.has(topic)) {
       // The native client remembers what was missing until it looks again, and asking makes it look.
@@ -136,23 +186,8 @@ export class TransactionRecords {
         () => undefined,
       );
     }
-    if (code !== queued) this.refused(code, topic, record.partition);
+    this.refused(code, topic, partition);
     return undefined;
-  }
-
-  async #drain(first: Promise<void>): Promise<void> {
-    let next = 0;
-    for (let wait: Promise<void> | undefined = first; wait !== undefined;) {
-      await wait;
-      wait = undefined;
-      for (let item = this.#backlog[next]; item !== undefined; item = this.#backlog[next]) {
-        if (this.#refusal === undefined) wait = this.#pass(item.topic, item.record);
-        if (wait !== undefined) break;
-        next += 1;
-      }
-    }
-    this.#backlog = [];
-    this.#draining = undefined;
   }
 
   /**
@@ -166,6 +201,17 @@ export class TransactionRecords {
     if (reason === undefined || this.#refusal !== known) return;
     this.#refusal = refusalOf(transactionError(this.#what, reason, this.#timeoutMs));
   }
+}
+
+/** The records of each topic, in their order. */
+function byTopic(records: readonly TransactionRecord[]): ReadonlyMap<string, readonly EncodedRecord[]> {
+  const byName = new Map<string, EncodedRecord[]>();
+  for (const { topic, record } of records) {
+    const ofTopic = byName.get(topic);
+    if (ofTopic === undefined) byName.set(topic, [record]);
+    else ofTopic.push(record);
+  }
+  return byName;
 }
 
 /** Where only "another record of the batch" was refused, no report names it: the same batch would be refused again. */

@@ -1,5 +1,5 @@
 import { ClosedError } from "../errors.js";
-import type { EncodedRecord } from "../record.js";
+import { copyOf, type EncodedRecord } from "../record.js";
 import { addingHeaders } from "../serde/added-headers.js";
 import type { Encoder } from "../serde/encoder.js";
 import type { Encoders } from "../serde/encoders.js";
@@ -43,7 +43,10 @@ export class TransactionSends implements Transaction {
   /** Why it ended before its callback did. */
   #cause: Error | undefined;
 
-  /** `pass` takes each encoded record, in the order of the calls as far as serdes are synchronous; a promise makes the sender wait. */
+  /**
+   * `pass` takes each encoded record, in the order of the calls as far as serdes are synchronous; a promise makes the
+   * sender wait. The records have bytes of their own: they are passed on when `send` may long have resolved.
+   */
   constructor(
     encoders: Encoders,
     pass: (topic: string, record: EncodedRecord) => Promise<void> | undefined,
@@ -134,7 +137,7 @@ export class TransactionSends implements Transaction {
   #sendOne(topic: string, record: ProducerRecord<AnyTopic>, encode: Encoder): Promise<void> | undefined {
     const encoded = encode(record, undefined);
     if (encoded instanceof Promise) return encoded.then((ready) => this.#passAll(topic, [ready]));
-    return this.#pass(topic, encoded);
+    return this.#pass(topic, copyOf(encoded));
   }
 
   /** All are encoded before the first is passed on, so that a record which does not fit leaves none behind. */
@@ -151,7 +154,7 @@ export class TransactionSends implements Transaction {
   #passAll(topic: string, records: readonly EncodedRecord[]): Promise<void> | undefined {
     let waiting: Promise<void> | undefined;
     if (this.#isDropped) throw this.#endedError(topic);
-    for (const record of records) waiting = this.#pass(topic, record) ?? waiting;
+    for (const record of records) waiting = this.#pass(topic, copyOf(record)) ?? waiting;
     return waiting;
   }
 }

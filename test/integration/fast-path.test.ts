@@ -127,7 +127,7 @@ describe("records that go and come by the fast path", () => {
     for (let from = 0; from < records.length; from += 100) {
       const some = records.slice(from, from + 100);
       expect(
-        producer.produceAll(
+        producer.produce(
           topic,
           some,
           some.map((_, index) => from + index),
@@ -197,7 +197,7 @@ describe("records that go and come by the fast path", () => {
     const value = Buffer.from("x");
     const records = Array.from({ length: count }, () => encoded({ value, partition: undefined, size: 1 }));
     expect(
-      watched.produceAll(
+      watched.produce(
         topic,
         records,
         records.map((_, index) => index),
@@ -220,7 +220,7 @@ describe("what the binding drops or delays", () => {
     const [full, empty] = [await createTopic(), await createTopic()];
     const producer = await openProducer();
     const records = Array.from({ length: 200 }, () => encoded({ value: Buffer.from("x"), size: 1 }));
-    producer.produceAll(
+    producer.produce(
       full,
       records,
       records.map((_, index) => index),
@@ -251,7 +251,7 @@ describe("what the binding drops or delays", () => {
     const topic = await createTopic();
     const producer = await openProducer();
     const records = Array.from({ length: 1_000 }, () => encoded({ value: Buffer.from("x"), size: 1 }));
-    producer.produceAll(
+    producer.produce(
       topic,
       records,
       records.map((_, index) => index),
@@ -273,7 +273,7 @@ describe("what the binding drops or delays", () => {
     const topic = await createTopic();
     const producer = await openProducer();
     const records = Array.from({ length: 100 }, () => encoded({ value: Buffer.from("x"), size: 1 }));
-    producer.produceAll(
+    producer.produce(
       topic,
       records,
       records.map((_, index) => index),

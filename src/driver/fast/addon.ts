@@ -50,13 +50,16 @@ export interface AddonConsumer {
 export interface AddonProducer {
   /** The number of a topic. @throws where there can be no topic of this name */
   readonly topic: (name: string) => number;
-  /** See `Order` in `native/producer.h`. Returns an error code for each record, `undefined` where all are 0. */
+  /**
+   * See `Order` in `native/producer.h`. Stops at the first record that is refused, and returns how many were queued
+   * before it and its error code; `undefined` where all were queued.
+   */
   readonly produce: (
     topic: number,
     orders: Int32Array,
     count: number,
     bytes: Uint8Array,
-  ) => Int32Array | undefined;
+  ) => readonly [queued: number, code: number] | undefined;
   /** See `Report` in `native/reports.h`. */
   readonly takeReports: () => ArrayBuffer | undefined;
   /** Before the binding disconnects. */
@@ -71,7 +74,7 @@ export type FastPath =
   | { readonly addon?: undefined; readonly reason: string };
 
 /** Of `native/addon.cc`. */
-const interfaceVersion = 1;
+const interfaceVersion = 2;
 /** `off`, `on` (an error where it cannot be used), or the addon's file. */
 const variable = "TYPED_KAFKA_NATIVE";
 

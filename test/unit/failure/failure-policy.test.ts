@@ -6,7 +6,7 @@ import { FailurePolicy, type Outcome } from "../../../src/failure/failure-policy
 import { PermanentError } from "../../../src/failure/handler-errors.js";
 import { bounded } from "../../../src/failure/header-block.js";
 import { type FailureOptions, resolveFailureOptions } from "../../../src/failure/options.js";
-import type { RawHeaders, RawRecord } from "../../../src/record.js";
+import { bytesOf, type RawHeaders, type RawRecord } from "../../../src/record.js";
 import { decodeRawHeaders, rawHeadersOf } from "../../../src/serde/headers.js";
 
 const now = 1_700_000_000_000;
@@ -44,8 +44,8 @@ function readBack(topic: string, { record }: ReturnType<typeof moveOf>): RawReco
     partition: record.partition ?? 0,
     offset: 5,
     timestamp: now,
-    key: record.key,
-    value: record.value,
+    key: bytesOf(record.key),
+    value: bytesOf(record.value),
     size: record.value?.length ?? 0,
     headers: record.headers?.map((header) =>
       Object.fromEntries(Object.entries(header).map(([name, value]) => [name, Buffer.from(value as never)])),

@@ -4,6 +4,7 @@ import { DeliveryError } from "../../../src/errors.js";
 import { resolveKafkaOptions } from "../../../src/kafka-options.js";
 import type { ProducerOptions } from "../../../src/producer/options.js";
 import { Producer } from "../../../src/producer/producer.js";
+import { bytes } from "../../../src/serde/bytes.js";
 import { string } from "../../../src/serde/string.js";
 import { defineTopic } from "../../../src/topic.js";
 import { silent } from "../../support/silent.js";
@@ -132,6 +133,82 @@ describe("a fatal error of the native client", () => {
     expect(await producer.sendAll(topic, values(3))).toEqual({ records: 3 });
     expect(Addon.made).toHaveLength(2);
     expect(Addon.made[0]?.isDisconnected).toBe(true);
+    await producer.close();
+  });
+});
+
+describe("a source of sendAll", () => {
+  test("may use a buffer again for its next record, and is not asked for more than it gives", async () => {
+    const producer = producerOf();
+    const blobs = defineTopic("t", { value: bytes() });
+    function* source() {
+      const buffer = Buffer.alloc(1);
+      for (const text of ["a", "b", "c"]) {
+        buffer.write(text);
+        yield { value: buffer };
+      }
+    }
+    expect(await producer.sendAll(blobs, source())).toEqual({ records: 3 });
+    expect(addon().taken.map(({ value }) => value)).toEqual(["a", "b", "c"]);
+    await producer.close();
+  });
+
+  test("that waits does not hold up what it gave", async () => {
+    const producer = producerOf();
+    const taken: string[][] = [];
+    async function* source() {
+      yield { value: "a" };
+      yield { value: "b" };
+      await settle();
+      taken.push(addon().taken.map(({ value }) => value));
+      yield { value: "c" };
+    }
+    expect(await producer.sendAll(topic, source())).toEqual({ records: 3 });
+    expect(taken).toEqual([["a", "b"]]);
+    await producer.close();
+  });
+
+  test("that fails has what it gave before sent, and counted", async () => {
+    const producer = producerOf();
+    function* source() {
+      yield { value: "a" };
+      yield { value: "b" };
+      throw new Error("no more");
+    }
+    expect(await outcomeOf(producer.sendAll(topic, source()))).toMatchObject({
+      name: "DeliveryError",
+      acknowledged: 2,
+    });
+    expect(addon().taken.map(({ value }) => value)).toEqual(["a", "b"]);
+    await producer.close();
+  });
+
+  test("loses nothing, and no order, to a queue that is full now and then", async () => {
+    const producer = producerOf();
+    await producer.sendAll(topic, [{ value: "first" }]);
+    addon().answers = [0, -184, 0, 0, -184, -184];
+    const sent = producer.sendAll(topic, values(2_500));
+    for (let rounds = 0; rounds < 20; rounds += 1) {
+      await settle();
+      await vi.advanceTimersByTimeAsync(10);
+    }
+    expect(await sent).toEqual({ records: 2_500 });
+    expect(addon().taken.map(({ value }) => value)).toEqual([
+      "first",
+      ...values(2_500).map(({ value }) => value),
+    ]);
+    await producer.close();
+  });
+
+  test("a record of which is refused ends it: those behind are not sent", async () => {
+    const producer = producerOf();
+    await producer.sendAll(topic, [{ value: "first" }]);
+    addon().answers = [0, 0, 10];
+    expect(await outcomeOf(producer.sendAll(topic, values(10)))).toMatchObject({
+      name: "DeliveryError",
+      acknowledged: 2,
+    });
+    expect(addon().taken.map(({ value }) => value)).toEqual(["first", "v0", "v1"]);
     await producer.close();
   });
 });

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { DeliveryError, KafkaError } from "../../../src/errors.js";
 import { SendCall } from "../../../src/producer/send-call.js";
-import { type ProduceOutcome, SendQueue } from "../../../src/producer/send-queue.js";
+import { type Hindrance, SendQueue, type SendTarget } from "../../../src/producer/send-queue.js";
 import type { EncodedRecord, RecordMetadata } from "../../../src/record.js";
 
 /** A record of which the test sees in the log whose it was. */
@@ -41,14 +41,28 @@ function callOf(name: string, count: number, size = 1, since = 0): { call: SendC
 }
 
 /** Stands for the native client: takes records, or not, and remembers them by their tags. */
-class Native {
+class Native implements SendTarget {
   readonly taken: { readonly tag: number; readonly name: string; readonly size: number }[] = [];
-  next: ProduceOutcome = "queued";
+  /** How many records each call was given. */
+  readonly given: number[] = [];
+  /** How many records it takes, and what then becomes of one. */
+  next: { readonly after: number; readonly answer: Hindrance } | undefined;
+  /** What keeps the calls to a topic from being sent. */
+  readonly hindrances = new Map<string, "held" | KafkaError>();
 
-  readonly produce = (_call: SendCall, record: EncodedRecord, tag: number): ProduceOutcome => {
-    const answer = this.next;
-    this.next = "queued";
-    if (answer === "queued") this.taken.push({ tag, name: String(record.value), size: record.size });
+  readonly hindrance = ({ topic }: SendCall) => this.hindrances.get(topic);
+
+  readonly produce: SendTarget["produce"] = (_topic, records, tags) => {
+    this.given.push(records.length);
+    const queued = Math.min(this.next?.after ?? Infinity, records.length);
+    for (const [index, record] of records.slice(0, queued).entries())
+      this.taken.push({ tag: tags[index] ?? -1, name: String(record.value), size: record.size });
+    return queued === records.length ? undefined : { queued, code: 1 };
+  };
+
+  readonly refused = (): Hindrance => {
+    const answer = this.next?.answer ?? "full";
+    this.next = undefined;
     return answer;
   };
 
@@ -62,7 +76,7 @@ function queueOf(limits: { maxRecords?: number; maxBytes?: number } = {}): {
   native: Native;
 } {
   const native = new Native();
-  const queue = new SendQueue({ maxRecords: 1_000_000, maxBytes: 1_000_000_000, ...limits }, native.produce);
+  const queue = new SendQueue({ maxRecords: 1_000_000, maxBytes: 1_000_000_000, ...limits }, native);
   return { queue, native };
 }
 
@@ -119,12 +133,59 @@ describe("the window of a producer", () => {
     const { queue, native } = queueOf();
     const { call, outcome } = callOf("a", 2);
     queue.add(call);
-    native.next = "full";
+    native.next = { after: 1, answer: "full" };
     expect(queue.pump()).toBe(false);
-    expect(queue.inFlight).toBe(0);
+    expect([queue.inFlight, queue.waiting]).toEqual([1, 1]);
     expect(queue.pump()).toBe(true);
     expect(native.names).toEqual(["a/0", "a/1"]);
+    expect([queue.inFlight, queue.waiting]).toEqual([2, 0]);
     expect(outcome.times).toBe(0);
+  });
+
+  test("passes the records of calls to one topic on together, up to a thousand", () => {
+    const { queue, native } = queueOf();
+    for (let count = 0; count < 1_500; count += 1) queue.add(callOf("a", 1).call);
+    queue.add(callOf("b", 2).call);
+    queue.add(callOf("a", 1_200).call);
+    queue.pump();
+    expect(native.given).toEqual([1_000, 500, 2, 1_000, 200]);
+    expect(queue.waiting).toBe(0);
+  });
+
+  test("goes on behind a call of which a record is refused, in order, and does not give all the others in vain", () => {
+    const { queue, native } = queueOf();
+    const calls = Array.from({ length: 10 }, (_, index) => callOf("a", index === 2 ? 3 : 1));
+    for (const { call } of calls) queue.add(call);
+    native.next = { after: 3, answer: new KafkaError("UNKNOWN_PARTITION", "there is none") };
+    queue.pump();
+    // The third call's second record is refused: its third is not sent.
+    expect(native.names).toEqual(["a/0", "a/0", "a/0", ...Array.from({ length: 7 }, () => "a/0")]);
+    expect(native.given).toEqual([12, 1, 2, 4]);
+    for (const { tag } of native.taken) queue.written(tag, 0, 1, 1);
+    expect(calls.map(({ outcome }) => outcome.error === undefined)).toEqual(
+      calls.map((_, index) => index !== 2),
+    );
+    expect((calls[2]?.outcome.error as DeliveryError).results.map(({ status }) => status)).toEqual([
+      "written",
+      "failed",
+      "failed",
+    ]);
+    expect([queue.inFlight, queue.waiting]).toEqual([0, 0]);
+  });
+
+  test("lets the calls to a topic that is held out, and takes them back in front", () => {
+    const { queue, native } = queueOf();
+    const [first, other, second] = [callOf("a", 1), callOf("b", 1), callOf("a", 2)];
+    for (const { call } of [first, other, second]) queue.add(call);
+    native.hindrances.set("a", "held");
+    queue.pump();
+    expect(native.names).toEqual(["b/0"]);
+    expect(queue.waiting).toBe(0);
+    native.hindrances.clear();
+    queue.addFirst([first.call, second.call]);
+    expect(queue.waiting).toBe(3);
+    queue.pump();
+    expect(native.names).toEqual(["b/0", "a/0", "a/0", "a/1"]);
   });
 
   test("finds the calls that have waited too long, but not those that have begun", () => {
@@ -227,7 +288,7 @@ describe("a call", () => {
 
 type Step =
   | { readonly do: "send"; readonly count: number; readonly size: number }
-  | { readonly do: "pump"; readonly answer: "queued" | "full" | "refuse" }
+  | { readonly do: "pump"; readonly answer: "queued" | "full" | "refuse"; readonly after: number }
   | { readonly do: "written" | "failed" | "unknown"; readonly which: number }
   | { readonly do: "give up"; readonly which: number }
   | { readonly do: "report again"; readonly which: number }
@@ -239,6 +300,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
     fc.record({
       do: fc.constant("pump" as const),
       answer: fc.constantFrom("queued" as const, "queued" as const, "full" as const, "refuse" as const),
+      after: fc.nat(6),
     }),
     fc.record({ do: fc.constantFrom("written" as const, "written" as const), which: fc.nat() }),
     fc.record({ do: fc.constantFrom("failed" as const, "unknown" as const), which: fc.nat() }),
@@ -275,8 +337,8 @@ describe("for any interleaving of acknowledgements, failures, purges and aborts"
           const settledTags: number[] = [];
           const refusal = new KafkaError("UNKNOWN_TOPIC", "refused");
 
-          const pump = (answer: ProduceOutcome): void => {
-            native.next = answer;
+          const pump = (next?: Native["next"]): void => {
+            native.next = next;
             const before = native.taken.length;
             queue.pump();
             for (const { name } of native.taken.slice(before)) {
@@ -284,7 +346,7 @@ describe("for any interleaving of acknowledgements, failures, purges and aborts"
               expect(model.stopped.has(callNameOf(name)), `${name} comes after a failure`).toBe(false);
               model.sent.add(name);
             }
-            native.next = "queued";
+            native.next = undefined;
           };
           const report = (which: number, status: "written" | "failed" | "unknown"): void => {
             const [entry] = native.taken.splice(which % Math.max(1, native.taken.length), 1);
@@ -306,7 +368,11 @@ describe("for any interleaving of acknowledgements, failures, purges and aborts"
                 break;
               }
               case "pump":
-                pump(step.answer === "refuse" ? refusal : step.answer);
+                pump(
+                  step.answer === "queued"
+                    ? undefined
+                    : { after: step.after, answer: step.answer === "refuse" ? refusal : "full" },
+                );
                 break;
               case "give up": {
                 const entry = model.calls[step.which % Math.max(1, model.calls.length)];
@@ -341,7 +407,7 @@ describe("for any interleaving of acknowledgements, failures, purges and aborts"
           // The rest arrives, as it does unless the client is closed.
           for (let rounds = 0; queue.waiting + queue.inFlight > 0; rounds += 1) {
             expect(rounds).toBeLessThan(10_000);
-            pump("queued");
+            pump();
             while (native.taken.length > 0) report(0, "written");
           }
 

@@ -233,10 +233,12 @@ describe("a partition that the native client does not know", () => {
     const { runner, addon } = await openTransaction();
     addon.answers.set("grown", unknownPartition);
     runner.send("grown", encodedRecord());
+    const drained = runner.drained();
     runner.send("other", encodedRecord());
     expect(runner.isFull).toBe(true);
     expect(addon.taken).toEqual([]);
     addon.answers.delete("grown");
+    await drained;
     await runner.commit();
     expect(addon.taken).toEqual(["grown", "other"]);
   });

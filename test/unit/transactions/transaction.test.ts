@@ -1,6 +1,8 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { ClosedError } from "../../../src/errors.js";
+import type { EncodedRecord } from "../../../src/record.js";
+import { bytes } from "../../../src/serde/bytes.js";
 import { Encoders } from "../../../src/serde/encoders.js";
 import { TransactionSends } from "../../../src/transactions/transaction.js";
 import type { Serde } from "../../../src/serde/serde.js";
@@ -29,6 +31,24 @@ test("what is still being serialized when a transaction is rolled back is droppe
   for (const outcome of await outcomes)
     expect(outcome).toMatchObject({ status: "rejected", reason: expect.any(ClosedError) as unknown });
   expect(passed).toEqual([]);
+});
+
+test("what is passed on has bytes of its own: the caller may use a buffer again", async () => {
+  const topic = defineTopic("t", { value: bytes() });
+  const passed: EncodedRecord[] = [];
+  const tx = new TransactionSends(new Encoders(), (_, record) => {
+    passed.push(record);
+    return undefined;
+  });
+  const buffer = Buffer.from("one");
+  await tx.send(topic, { value: buffer, headers: { h: buffer } });
+  buffer.write("two");
+  await tx.send(topic, [{ value: buffer }]);
+  buffer.write("six");
+  expect(passed.map(({ value, headers }) => [String(value), headers?.map(({ h }) => String(h))])).toEqual([
+    ["one", ["one"]],
+    ["two", undefined],
+  ]);
 });
 
 test("an array of which one record is refused at once leaves no rejection of another behind that nobody handles", async () => {
