@@ -137,11 +137,11 @@ function load(given: string | undefined): FastPath {
 /** Where the addon may be: compiled by the set-up of a clone, or brought along by the package. */
 function files(): readonly string[] {
   const name = `${target()}.node`;
-  // From src/driver/fast/ in a clone, from dist/ and dist/cjs/ in the package.
+  // From src/ in a clone, from dist/ and dist/cjs/ in the package.
   return ownFiles()
     .map((file) => dirname(file))
     .flatMap((folder) => [
-      join(folder, "..", "..", "..", "native", "build", name),
+      join(folder, "..", "native", "build", name),
       join(folder, "..", "prebuilt", name),
       join(folder, "..", "..", "prebuilt", name),
     ]);
