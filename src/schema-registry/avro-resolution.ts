@@ -1,4 +1,5 @@
 import type { Type } from "avsc";
+import { defineProperty } from "../serde/difference.js";
 import { SerdeFailure } from "../serde/failure.js";
 import type { AvroInput } from "./avro-input.js";
 import {
@@ -211,7 +212,7 @@ function recordMaker({ fields, make: Record }: Of<"record">): (values: readonly 
   return (values) => {
     const record = {};
     for (const [slot, field] of fields.entries())
-      define(record, field.name, values[slot] === undefined ? field.defaultValue() : values[slot]);
+      defineProperty(record, field.name, values[slot] === undefined ? field.defaultValue() : values[slot]);
     return record;
   };
 }
@@ -237,7 +238,7 @@ function mapReader(read: Read): Read {
       for (let count = input.blockSize(); count > 0; count = input.blockSize()) {
         for (; count > 0; count--) {
           key = input.string();
-          if (key === "__proto__") define(map, key, read(input));
+          if (key === "__proto__") defineProperty(map, key, read(input));
           else map[key] = read(input);
         }
       }
@@ -246,11 +247,6 @@ function mapReader(read: Read): Read {
     }
     return map;
   };
-}
-
-/** Gives an object a property of its own, whatever its name. */
-function define(object: object, name: string, value: unknown): void {
-  Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true });
 }
 
 const asLong: Read = (input) => input.safeLong();

@@ -17,12 +17,13 @@ export function differenceOf(
   if (!isData(read) || !isData(expected) || Array.isArray(read) !== Array.isArray(expected))
     return (comparison === "kinds" ? isOfOneKind(read, expected) : isEqual(read, expected)) ? undefined : [];
   if (Array.isArray(read) && Array.isArray(expected) && read.length !== expected.length) return [];
-  const names = new Set([...Object.keys(read), ...(comparison === "all" ? Object.keys(expected) : [])]);
-  for (const name of names) {
+  for (const name of Object.keys(read)) {
     const difference = differenceOf(ownProperty(read, name), ownProperty(expected, name), comparison);
     if (difference !== undefined) return [Array.isArray(read) ? Number(name) : name, ...difference];
   }
-  return undefined;
+  if (comparison !== "all") return undefined;
+  const missing = Object.keys(expected).find((name) => !Object.hasOwn(read, name));
+  return missing === undefined ? undefined : [missing];
 }
 
 /** Whether two values are equal in everything but what their objects were made by. */
@@ -41,16 +42,18 @@ export function withoutUndefined(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutUndefined);
   if (!isPlain(value)) return value;
   const copy: Record<string, unknown> = {};
-  for (const [name, property] of Object.entries(value)) {
-    if (property !== undefined)
-      Object.defineProperty(copy, name, {
-        value: withoutUndefined(property),
-        enumerable: true,
-        configurable: true,
-        writable: true,
-      });
+  for (const name of Object.keys(value)) {
+    const property = (value as Readonly<Record<string, unknown>>)[name];
+    if (property === undefined) continue;
+    if (name === "__proto__") defineProperty(copy, name, withoutUndefined(property));
+    else copy[name] = withoutUndefined(property);
   }
   return copy;
+}
+
+/** Gives an object a property of its own, whatever its name. */
+export function defineProperty(object: object, name: string, value: unknown): void {
+  Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true });
 }
 
 function isPlain(value: unknown): value is object {

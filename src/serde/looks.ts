@@ -61,6 +61,31 @@ export const lookAtHeaders: Look = (wire, given, trace) => {
   return doubts;
 };
 
+/** Looks whether a schema that copies its values has left out a property named `__proto__`. */
+export function lookForDropped(wire: object, given: unknown, trace: Trace | undefined): Doubts {
+  if (wire === given || !isObject(given) || !Object.hasOwn(given, "__proto__")) return noDoubt;
+  trace?.enter("__proto__");
+  trace?.noteLost(droppedName);
+  trace?.leave();
+  return lost;
+}
+
+/** Looks whether two names have become one, or a name has become another. */
+export function lookAtChangedKeys(wire: object, given: unknown, trace: Trace | undefined): Doubts {
+  if (!isObject(given)) return doubtful;
+  const names = Object.keys(wire);
+  if (names.length < Object.keys(given).length) {
+    trace?.noteLost("two names become one, so that an entry would not be sent");
+    return lost;
+  }
+  return names.every((name) => Object.hasOwn(given, name)) ? noDoubt : doubtful;
+}
+
+/** Whether a value is an object, and no array. */
+export function isObject(value: unknown): value is Properties {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 function lookAtAny(wire: unknown, given: unknown, trace: Trace, undefinedProperty: Doubts): Doubts {
   switch (typeof wire) {
     case "string":

@@ -63,11 +63,7 @@ function isUnchangedArray(array: readonly unknown[], given: readonly unknown[]):
 type Properties = Readonly<Record<string, unknown>>;
 
 function looksPlain(object: object): boolean {
-  return (
-    Object.getPrototypeOf(object) === Object.prototype &&
-    Object.prototype.toString.call(object) === "[object Object]" &&
-    !("toJSON" in object)
-  );
+  return Object.getPrototypeOf(object) === Object.prototype && !("toJSON" in object);
 }
 
 /** Names that schemas leave out of what they copy, whatever they say of names, to be safe from those who send them. */

@@ -3,6 +3,7 @@ import type { Issue } from "../errors.js";
 import { differenceOf, isData, isEqual, withoutUndefined } from "./difference.js";
 import { doubtful, type Look, lost, Trace, undefinedEntry, type UndefinedProperty } from "./doubts.js";
 import { describeValue } from "./failure.js";
+import type { SchemaNames } from "./schema-names.js";
 
 type Result = StandardSchemaV1.Result<unknown>;
 type Later<T> = T | Promise<T>;
@@ -13,6 +14,8 @@ export interface Directions {
   readonly decode: (value: unknown) => Later<Result>;
   /** Whether the application's value is another than the one on the wire. */
   readonly encodes: boolean;
+  /** Which names the schema has, as far as that was asked for. */
+  readonly names: SchemaNames;
 }
 
 /** What became of a value with a doubt: what is wrong with it, or where it holds a -0. */
@@ -46,12 +49,12 @@ function readBack(
   given: unknown,
   undefinedProperties: readonly UndefinedProperty[],
 ): Later<Issue | undefined> {
-  const { encode, decode, encodes } = directions;
+  const { encode, decode, encodes, names } = directions;
   const written = withoutUndefined(wire);
   return after(decode(written), (result) => {
     if (result.issues) return unreadable(result.issues, undefinedProperties);
     const read = result.value;
-    return after(firstUnnamed(decode, written, undefinedProperties), (unnamed) => {
+    return after(firstUnnamed(names, decode, written, undefinedProperties), (unnamed) => {
       if (unnamed !== undefined) return { message: undefinedEntry, path: unnamed };
       if (!encodes) return changed(differenceOf(read, written, "all"), read);
       if (differenceOf(read, given, "read") === undefined) return undefined;
@@ -90,15 +93,21 @@ function changed(path: readonly PropertyKey[] | undefined, read: unknown): Issue
 
 /** The path of the first undefined property that the schema does not name. */
 function firstUnnamed(
+  names: SchemaNames,
   decode: Directions["decode"],
   written: unknown,
   properties: readonly UndefinedProperty[],
 ): Later<readonly PropertyKey[] | undefined> {
   const [property, ...rest] = properties;
   if (property === undefined) return undefined;
-  const next = (): Later<readonly PropertyKey[] | undefined> => firstUnnamed(decode, written, rest);
-  if (!property.mayBeUnnamed) return next();
-  return after(isUnnamed(decode, written, property.path), (unnamed) => (unnamed ? property.path : next()));
+  const next = (): Later<readonly PropertyKey[] | undefined> => firstUnnamed(names, decode, written, rest);
+  const { path, mayBeUnnamed } = property;
+  if (!mayBeUnnamed || names.has(path)) return next();
+  return after(isUnnamed(decode, written, path), (unnamed) => {
+    if (unnamed) return path;
+    names.add(path);
+    return next();
+  });
 }
 
 /**

@@ -6,6 +6,7 @@ import { SerdeFailure } from "./failure.js";
 import { exactJson } from "./json-text.js";
 import { lookAtAnything, lookAtChanges, lookAtHeaders } from "./looks.js";
 import { type Directions, settle, type Settled } from "./read-back.js";
+import { SchemaNames } from "./schema-names.js";
 import { zodLook } from "./zod-looks.js";
 import {
   inspectZod,
@@ -48,11 +49,16 @@ export function schemaCodec(schema: StandardSchemaV1, wire: Wire, field: string)
     const decode = zodDirection(schema, "forward", asynchronous);
     const encode = encodes ? zodDirection(schema, "backward", asynchronous) : decode;
     const look = zodLook(schema, wire, encodes);
-    return { encode: look === undefined ? encode : checked(look, { encode, decode, encodes }), decode };
+    const names = new SchemaNames(schema);
+    return {
+      encode: look === undefined ? encode : checked(look, { encode, decode, encodes, names }),
+      decode,
+    };
   }
   const { validate } = schema["~standard"];
   const decode = (value: unknown): Result | Promise<Result> => validate(value);
-  return { encode: checked(looks[wire], { encode: decode, decode, encodes: false }), decode };
+  const names = new SchemaNames(schema);
+  return { encode: checked(looks[wire], { encode: decode, decode, encodes: false, names }), decode };
 }
 
 /** How the values of schemas of other vendors are looked at, of which no structure is known. */

@@ -1,7 +1,6 @@
 import {
   type Doubts,
   doubtful,
-  droppedName,
   type Look,
   lost,
   noDoubt,
@@ -9,18 +8,18 @@ import {
   undefinedElement,
   undefinedEntry,
 } from "./doubts.js";
-import { lookAtNumber, lookAtPerhapsUnknown, lookAtUnknown } from "./looks.js";
-import { goesTwoWays, overlaps, takesWrittenNull } from "./zod-kinds.js";
 import {
-  arrayOf,
-  holdsCodec,
-  isOpaque,
-  isSchema,
-  type Wire,
-  type ZodCheck,
-  type ZodDef,
-  type ZodSchema,
-} from "./zod-structure.js";
+  isObject,
+  lookAtChangedKeys,
+  lookAtNumber,
+  lookAtPerhapsUnknown,
+  lookAtUnknown,
+  lookForDropped,
+} from "./looks.js";
+import { mayBeUndefined, type WhenUndefined, whenEntryUndefined, whenUndefined } from "./zod-absence.js";
+import { changes, isGuarded } from "./zod-checks.js";
+import { goesTwoWays, overlaps, takesWrittenNull } from "./zod-kinds.js";
+import { arrayOf, holdsCodec, isSchema, type Wire, type ZodDef, type ZodSchema } from "./zod-structure.js";
 
 /**
  * What has to be looked at in each value that a zod schema gives before it is written: only the parts of which the
@@ -69,12 +68,10 @@ class Part {
 
   /** The part that has the look, once all are known. */
   get itself(): Part {
-    return this.same?.itself ?? this;
+    if (this.same !== undefined) this.same = this.same.itself;
+    return this.same ?? this;
   }
 }
-
-/** How a property that may be undefined is read when it is left out. */
-type WhenUndefined = "never" | "fine" | "doubtful" | "perhaps lost" | "lost";
 
 interface Property {
   readonly name: string;
@@ -377,29 +374,6 @@ type Properties = Readonly<Record<string, unknown>>;
 const noItems: readonly unknown[] = [];
 const noProperties: Properties = Object.freeze({});
 
-function lookForDropped(wire: object, given: unknown, trace: Trace | undefined): Doubts {
-  if (wire === given || !isObject(given) || !Object.hasOwn(given, "__proto__")) return noDoubt;
-  trace?.enter("__proto__");
-  trace?.noteLost(droppedName);
-  trace?.leave();
-  return lost;
-}
-
-/** Looks whether two names have become one, or a name has become another. */
-function lookAtChangedKeys(wire: object, given: unknown, trace: Trace | undefined): Doubts {
-  if (!isObject(given)) return doubtful;
-  const names = Object.keys(wire);
-  if (names.length < Object.keys(given).length) {
-    trace?.noteLost("two names become one, so that an entry would not be sent");
-    return lost;
-  }
-  return names.every((name) => Object.hasOwn(given, name)) ? noDoubt : doubtful;
-}
-
-function isObject(value: unknown): value is Properties {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 function sourceOf(given: unknown): Properties {
   return typeof given === "object" && given !== null ? (given as Properties) : noProperties;
 }
@@ -411,101 +385,6 @@ function innerWire(wire: Wire): Wire {
 /** Whether a property is looked at for being undefined. */
 function isWatched({ whenUndefined }: Property): boolean {
   return whenUndefined === "doubtful" || whenUndefined === "lost";
-}
-
-function whenUndefined(name: string, schema: unknown, { wire, guarded }: Around): WhenUndefined {
-  if (wire === "application" || !mayBeUndefined(schema)) return "never";
-  // Left out, it is read as what every object inherits.
-  if (name in noProperties) return "doubtful";
-  return !guarded && isOptional(schema) ? "fine" : "doubtful";
-}
-
-/** As {@link whenUndefined}, for an entry of which the schema does not name the property. */
-function whenEntryUndefined(schema: unknown, { wire, perhaps }: Around, isNamed: boolean): WhenUndefined {
-  if (wire === "application" || !mayBeUndefined(schema)) return "never";
-  if (isNamed) return "doubtful";
-  return perhaps ? "perhaps lost" : "lost";
-}
-
-/** Whether a schema takes `undefined`, as far as its structure tells. */
-function mayBeUndefined(schema: unknown, seen = new Set<unknown>()): boolean {
-  if (!isSchema(schema) || seen.has(schema)) return false;
-  seen.add(schema);
-  const { def, innerType } = schema._zod;
-  switch (def.type) {
-    case "optional":
-    case "undefined":
-    case "void":
-      return true;
-    case "nonoptional":
-      return false;
-    case "literal":
-      return arrayOf(def["values"]).includes(undefined);
-    case "union":
-      return arrayOf(def["options"]).some((option) => mayBeUndefined(option, seen));
-    case "pipe":
-      return mayBeUndefined(def["in"], seen) || mayBeUndefined(def["out"], seen);
-    case "intersection":
-      return mayBeUndefined(def["left"], seen) && mayBeUndefined(def["right"], seen);
-    case "lazy":
-      return mayBeUndefined(innerType, seen);
-    default:
-      return isOpaque(schema) || mayBeUndefined(def["innerType"], seen);
-  }
-}
-
-/** Whether a property of this schema is read as undefined when it is not there. */
-function isOptional(schema: unknown): boolean {
-  if (!isSchema(schema)) return false;
-  const { def } = schema._zod;
-  if (isGuarded(def)) return false;
-  if (def.type === "nullable" || def.type === "readonly") return isOptional(def["innerType"]);
-  return def.type === "optional" && !fillsIn(def["innerType"]);
-}
-
-/** Whether a schema makes something of what is not there, also deep in it. */
-function fillsIn(schema: unknown, seen = new Set<unknown>()): boolean {
-  if (!isSchema(schema) || seen.has(schema)) return false;
-  seen.add(schema);
-  const { def, innerType } = schema._zod;
-  switch (def.type) {
-    case "default":
-    case "prefault":
-    case "catch":
-      return true;
-    case "pipe":
-      return mayBeUndefined(def["in"]) || fillsIn(def["in"], seen);
-    case "lazy":
-      return fillsIn(innerType, seen);
-    case "union":
-      return arrayOf(def["options"]).some((option) => fillsIn(option, seen));
-    default:
-      return fillsIn(def["innerType"], seen);
-  }
-}
-
-/** Whether functions of the user look at the value of a schema, and may see that a property is not there. */
-function isGuarded(def: ZodDef): boolean {
-  return checksOf(def).some(
-    ({ _zod }) => _zod.def?.["check"] === "custom" || _zod.def?.["check"] === "property",
-  );
-}
-
-/** Whether a check of a schema may give another value than it is given. */
-function changes(def: ZodDef): boolean {
-  return checksOf(def).some(({ _zod }) => {
-    const kind = _zod.def?.["check"];
-    return kind === "overwrite" || (kind === "custom" && _zod.def?.["fn"] === undefined && isPlainValue(def));
-  });
-}
-
-function checksOf(def: ZodDef): readonly ZodCheck[] {
-  return arrayOf(def["checks"]) as readonly ZodCheck[];
-}
-
-/** Whether the values of a schema are not copied by it, so that a changed one is seen. */
-function isPlainValue({ type }: ZodDef): boolean {
-  return type === "string" || type === "number" || type === "boolean" || type === "enum";
 }
 
 /** Whether what an option writes may be read by one before it, which makes something else of it. */

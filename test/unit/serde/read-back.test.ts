@@ -55,6 +55,7 @@ describe("undefined under a name that has to be there is refused", () => {
     ["valibot's undefinedable", v.object({ a: v.undefinedable(v.string()) })],
     ["valibot's record", v.record(v.string(), v.unknown())],
     ["arktype's unknown", type({ a: "unknown" })],
+    ["arktype's record", type({ "[string]": "unknown" })],
     ["arktype's union", type({ a: "string | undefined" })],
   ])("%s", (_, schema) => {
     expect(() => readBack(schema, gone)).toThrow(/^a: undefined|^a: it would be read as another/);
@@ -75,6 +76,8 @@ describe("undefined under an optional name is left out", () => {
     ["valibot's optional", v.object({ a: v.optional(v.string()) })],
     ["valibot's optional unknown", v.object({ a: v.optional(v.unknown()) })],
     ["arktype's optional", type({ "a?": "string | undefined" })],
+    ["arktype's optional unknown", type({ "a?": "unknown" })],
+    ["an option of arktype's union", type({ k: "'x'" }).or({ "a?": "unknown" })],
   ])("%s", (_, schema) => {
     expect(readBack(schema, gone)).toEqual({});
   });
