@@ -200,6 +200,19 @@ napi_value describeConfigs(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+/// createMockTopic(token, name, partitions, replicas): code. Of the client that has the mock cluster.
+napi_value createMockTopic(napi_env env, napi_callback_info info) {
+  Arguments arguments(env, info);
+  const auto token = arguments.text(0);
+  const auto name = arguments.text(1);
+  const uint32_t partitions = arguments.number(2), replicas = arguments.number(3);
+  const auto client = arguments.ok() ? clientOf(env, token) : nullptr;
+  if (client == nullptr) return nullptr;
+  auto* const cluster = rk.rd_kafka_handle_mock_cluster(client->handle);
+  if (cluster == nullptr) return fail(env, "this client has no mock cluster");
+  return toNumber(env, rk.rd_kafka_mock_topic_create(cluster, name.c_str(), int(partitions), int(replicas)));
+}
+
 /// status(): the version of librdkafka, once a client was configured with this plugin; undefined before
 napi_value status(napi_env env, napi_callback_info) {
   return isFound() ? toText(env, rk.rd_kafka_version_str()) : undefined(env);
@@ -223,10 +236,11 @@ napi_value exportAll(napi_env env, napi_value exports) {
   const napi_property_descriptor ofProducer[] = {method("topic", topic), method("produce", produce),
                                                  method("takeReports", takeReports),
                                                  method("release", releaseProducer), method("close", closeProducer)};
-  const napi_property_descriptor functions[] = {method("status", status), method("describeConfigs", describeConfigs)};
+  const napi_property_descriptor functions[] = {method("status", status), method("describeConfigs", describeConfigs),
+                                                 method("createMockTopic", createMockTopic)};
   if (!exportClass(env, exports, "Consumer", newConsumer, ofConsumer) ||
       !exportClass(env, exports, "Producer", newProducer, ofProducer) ||
-      !check(env, napi_define_properties(env, exports, 2, functions)) ||
+      !check(env, napi_define_properties(env, exports, 3, functions)) ||
       !check(env, napi_set_named_property(env, exports, "interfaceVersion", toNumber(env, interfaceVersion))))
     return nullptr;
   return exports;

@@ -28,6 +28,7 @@ import type { RecordMetadata } from "./record.js";
  * | `RETRIES_EXHAUSTED` | every attempt of the retry policy failed |
  * | `OFFSET_OUT_OF_RANGE` | the offset asked for is not in the log any more |
  * | `START_OFFSETS` | the consumer's `startOffsets` threw; that error is the `cause` |
+ * | `NOT_EMBEDDED` | the embedded cluster of `typed-kafka/testing` cannot do this: use a broker |
  * | `CLOSED` | the client was closed |
  * | `BROKER` | any other refusal of a broker; `nativeCode` has Kafka's error code |
  * | `FATAL` | the native client cannot go on; make a new one |
@@ -54,6 +55,7 @@ export type KafkaErrorCode =
   | "RETRIES_EXHAUSTED"
   | "OFFSET_OUT_OF_RANGE"
   | "START_OFFSETS"
+  | "NOT_EMBEDDED"
   | "CLOSED"
   | "BROKER"
   | "FATAL";

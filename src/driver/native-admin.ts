@@ -2,9 +2,10 @@ import { KafkaError } from "../errors.js";
 import { limitConcurrency } from "../waiting.js";
 import { loadBinding } from "./binding.js";
 import { Client } from "./client.js";
+import { type EmbeddedCluster, embeddedCluster, refuseEmbedded } from "./embedded-clusters.js";
 import { fastPath, pluginProperties } from "./fast/addon.js";
 import type { ClientConfig } from "./client-config.js";
-import { fromNative } from "./native-errors.js";
+import { fromNative, nativeCodes } from "./native-errors.js";
 import type {
   NativeBinding,
   NativeCallback,
@@ -135,8 +136,12 @@ export class NativeAdmin {
   #admin: NativeAdminClient | undefined;
   /** What the addon knows the connection by; `undefined` where there is none. */
   readonly #token: string | undefined;
+  readonly #brokers: string;
+  readonly #embedded: EmbeddedCluster | undefined;
 
   constructor(config: ClientConfig, onFatal: (error: KafkaError) => void) {
+    this.#brokers = config.brokers;
+    this.#embedded = embeddedCluster(config.brokers);
     const { Producer } = loadBinding();
     const path = fastPath();
     const plugin = path.reason === undefined ? pluginProperties(path.file, config.properties) : undefined;
@@ -176,6 +181,8 @@ export class NativeAdmin {
     },
     timeoutMs: number,
   ): Promise<void> {
+    if (this.#embedded !== undefined)
+      return this.#embedded.createTopic(topic.name, topic.partitions, topic.replicationFactor);
     await this.#call(`create topic ${topic.name}`, (admin, callback) => {
       admin.createTopic(
         {
@@ -191,12 +198,14 @@ export class NativeAdmin {
   }
 
   async deleteTopic(topic: string, timeoutMs: number): Promise<void> {
+    refuseEmbedded(this.#brokers, `delete topic ${topic}`);
     await this.#call(`delete topic ${topic}`, (admin, callback) => {
       admin.deleteTopic(topic, timeoutMs, callback);
     });
   }
 
   async createPartitions(topic: string, total: number, timeoutMs: number): Promise<void> {
+    refuseEmbedded(this.#brokers, `more partitions for ${topic}`);
     await this.#call(`partitions of ${topic}`, (admin, callback) => {
       admin.createPartitions(topic, total, timeoutMs, callback);
     });
@@ -207,6 +216,7 @@ export class NativeAdmin {
     topics: readonly string[],
     timeoutMs: number,
   ): Promise<readonly NativeTopicDescription[]> {
+    if (this.#embedded !== undefined) return describedBy(topics, await this.#allTopics(timeoutMs));
     return this.#call("describe topics", (admin, callback) => {
       admin.describeTopics(topics, { timeout: timeoutMs, includeAuthorizedOperations: true }, callback);
     });
@@ -216,6 +226,8 @@ export class NativeAdmin {
     groups: readonly string[],
     timeoutMs: number,
   ): Promise<readonly NativeGroupDescription[]> {
+    // It ends the process there.
+    refuseEmbedded(this.#brokers, `describe ${groups.join(", ")}`);
     const result = await this.#call<{ readonly groups: readonly NativeGroupDescription[] }>(
       "describe groups",
       (admin, callback) => {
@@ -230,6 +242,7 @@ export class NativeAdmin {
    * @throws what one of them answered instead: a list without its groups would look complete
    */
   async listGroups(timeoutMs: number): Promise<readonly NativeGroupListing[]> {
+    refuseEmbedded(this.#brokers, "list groups");
     const { groups, errors } = await this.#call<{
       readonly groups: readonly NativeGroupListing[];
       readonly errors: readonly NativeError[];
@@ -242,6 +255,7 @@ export class NativeAdmin {
   }
 
   async deleteGroup(groupId: string, timeoutMs: number): Promise<void> {
+    refuseEmbedded(this.#brokers, `delete group ${groupId}`);
     const results = await this.#call<readonly { readonly groupId: string; readonly error?: NativeError }[]>(
       `delete group ${groupId}`,
       (admin, callback) => {
@@ -254,7 +268,7 @@ export class NativeAdmin {
 
   /**
    * What a topic is configured with, or a broker, of which any does for settings that all have in common; by Kafka's
-   * names. `undefined` where the addon cannot be used: the binding cannot ask.
+   * names. `undefined` where the addon cannot be used, for the binding cannot ask, and on the embedded cluster.
    * @throws `AuthorizationError` where this principal may not DESCRIBE_CONFIGS
    */
   async settingsOf(
@@ -263,7 +277,8 @@ export class NativeAdmin {
   ): Promise<ReadonlyMap<string, string> | undefined> {
     const describeConfigs = fastPath().addon?.describeConfigs;
     const token = this.#token;
-    if (describeConfigs === undefined || token === undefined) return undefined;
+    if (describeConfigs === undefined || token === undefined || this.#embedded !== undefined)
+      return undefined;
     const [type, name] =
       of === "brokers"
         ? [resourceTypes.broker, await this.#anyBroker(timeoutMs)]
@@ -316,6 +331,7 @@ export class NativeAdmin {
     timeoutMs: number,
   ): Promise<readonly NativeOffsetOutcome[]> {
     if (partitions.length === 0) return [];
+    if (partitions.some(({ time }) => time >= 0)) refuseEmbedded(this.#brokers, "offsets by time");
     const results = await this.#call<readonly (NativeOffset & { readonly error?: NativeError })[]>(
       "offsets",
       (admin, callback) => {
@@ -334,6 +350,7 @@ export class NativeAdmin {
     offsets: readonly NativeOffset[],
     timeoutMs: number,
   ): Promise<readonly NativeOffsetOutcome[]> {
+    refuseEmbedded(this.#brokers, "delete records");
     const results = await this.#call<
       readonly (NativePartition & { readonly lowWatermark: number; readonly error?: NativeError })[]
     >("delete records", (admin, callback) => {
@@ -359,6 +376,25 @@ export class NativeAdmin {
       }),
     );
   }
+}
+
+/** The embedded cluster answers no other question about topics than for metadata. */
+function describedBy(
+  names: readonly string[],
+  metadata: NativeMetadata["topics"],
+): readonly NativeTopicDescription[] {
+  const node = (id: number): NativeNode => ({ id });
+  return names.map((name) => {
+    const topic = metadata.find((each) => each.name === name);
+    const partitions = (topic?.partitions ?? []).map(({ id, leader, isrs, replicas }) => ({
+      partition: id,
+      leader: node(leader),
+      isr: isrs.map(node),
+      replicas: replicas.map(node),
+    }));
+    const error = { code: nativeCodes.unknownTopicOrPartition, message: "the topic does not exist" };
+    return { name, isInternal: false, partitions, ...(topic === undefined ? { error } : {}) };
+  });
 }
 
 function outcomeOf(

@@ -1,4 +1,5 @@
 import { AuthorizationError, ClosedError, KafkaError, type KafkaErrorCode } from "../errors.js";
+import { isEmbedded, refuseEmbedded } from "./embedded-clusters.js";
 import { loadBinding } from "./binding.js";
 import { Client, type LogWatch } from "./client.js";
 import type { ClientConfig } from "./client-config.js";
@@ -124,6 +125,7 @@ export class NativeConsumer {
         // which take several times their size in native memory, by their number.
         "queued.max.messages.kbytes": 16_384,
         "queued.min.messages": 20_000,
+        "allow.auto.create.topics": isEmbedded(config.brokers),
         ...config.properties,
         ...properties,
       },
@@ -295,6 +297,7 @@ export class NativeConsumer {
 
   /** The first offset at or after a time for each partition, -1 where there is none. `offset` is the time. */
   async offsetsForTimes(times: readonly NativeOffset[], timeoutMs: number): Promise<readonly NativeOffset[]> {
+    if (times.some(({ offset }) => offset >= 0)) refuseEmbedded(this.#config.brokers, "offsets by time");
     const results = await this.#client.call<OffsetResults>("offsets for times", (callback) => {
       this.#client.native.offsetsForTimes(times, timeoutMs, callback);
     });

@@ -123,6 +123,7 @@ export function isTransient(error: unknown, lasting: readonly KafkaErrorCode[] =
   return (
     error instanceof KafkaError &&
     !(error instanceof AuthorizationError || error instanceof AuthenticationError) &&
+    error.code !== "NOT_EMBEDDED" &&
     !lasting.includes(error.code)
   );
 }

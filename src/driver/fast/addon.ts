@@ -24,6 +24,8 @@ export interface Addon {
     timeoutMs: number,
     onAnswer: (code: number, text: string, settings: readonly string[]) => void,
   ) => void;
+  /** Makes a topic in the mock cluster of the client with this token, and gives an error's code or 0. Older addons are without it. */
+  readonly createMockTopic?: (token: string, name: string, partitions: number, replicas: number) => number;
   readonly Consumer: new (
     token: string,
     onFetched: OnFetched,
