@@ -85,7 +85,7 @@ export class JoinWatch {
   refused(error: KafkaError): "fails" | "waits" | undefined {
     const failure = lastingRefusal(error, this.#host.options);
     if (failure !== undefined) {
-      this.#host.onFailure(failure);
+      this.#fail(failure);
       return "fails";
     }
     const refusal = passingRefusals.get(error.nativeCode);
@@ -105,13 +105,19 @@ export class JoinWatch {
 
   /** The brokers do not know the group protocol `consumer`. */
   protocolUnknown(): void {
-    this.#host.onFailure(
+    this.#fail(
       new ConfigError(
         "groupProtocol",
         '"consumer" is not known to these brokers: it needs Kafka 4.0. Leave it out, or set "classic"',
         { groupId: this.#host.options.groupId },
       ),
     );
+  }
+
+  /** Once: until it has left, the native client goes on asking. */
+  #fail(error: ConfigError): void {
+    if (!this.#isOver) this.#host.onFailure(error);
+    this.stop();
   }
 
   /** The member leaves. */

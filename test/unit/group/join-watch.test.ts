@@ -38,6 +38,7 @@ test.each([
   ["groupId", nativeCodes.invalidGroupId],
 ])("what no waiting cures ends the member, with the option to change: %s", (field, code) => {
   expect(watch.refused(refusal(code))).toBe("fails");
+  expect(watch.refused(refusal(code))).toBe("fails");
   expect(failures).toEqual([expect.objectContaining({ code: "CONFIG", field, groupId: "orders" })]);
   expect([warnings, watch.waiting]).toEqual([[], undefined]);
 });
