@@ -54,10 +54,17 @@ export interface Named {
   readonly aliases: readonly string[];
 }
 
+/** What an enum is to avsc whose symbols are renamed for it; no logical type of anybody's. */
+export const enumWithInheritedNames = "enum with inherited names";
+
 /** What a type of avsc's is. */
 export function shapeOf(type: Type): Shape {
   const { typeName, name, aliases = [] } = type;
   const parts: Type & Parts = type as never;
+  if (typeName === `logical:${enumWithInheritedNames}`) {
+    const { name: own, aliases: others = [] } = (type as unknown as OwnLogicalType).underlyingType;
+    return { kind: "enum", name: own, aliases: others, symbols: parts.symbols, byDefault: parts.default };
+  }
   if (typeName.startsWith("logical:")) return { kind: "logical", type: type as never };
   switch (typeName) {
     case "record":

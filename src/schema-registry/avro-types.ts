@@ -1,6 +1,6 @@
 import type { Schema, Type, types } from "avsc";
 import { AvroInput } from "./avro-input.js";
-import { shapeOf, typesIn } from "./avro-shapes.js";
+import { enumWithInheritedNames, shapeOf, typesIn } from "./avro-shapes.js";
 import { loadPeer } from "./peer.js";
 
 interface Avsc {
@@ -25,12 +25,14 @@ const dayMs = 86_400_000;
 export class AvroTypes {
   readonly #avsc = loadPeer("avro", "avsc") as Avsc;
   readonly #bigint: boolean;
+  readonly #EnumWithInheritedNames: ReturnType<typeof enumClass>;
   readonly #logicalTypes: Record<string, new (...parsing: Parsing) => types.LogicalType>;
 
   /** @param longs - what a `long` is */
   constructor(longs: "number" | "bigint") {
     this.#bigint = longs === "bigint";
     this.#logicalTypes = logicalTypes(this.#avsc.types, this.#bigint);
+    this.#EnumWithInheritedNames = enumClass(this.#avsc.types);
   }
 
   /**
@@ -41,7 +43,10 @@ export class AvroTypes {
   typeOf(schema: unknown, referenced: readonly unknown[] = []): Type {
     const logicalTypes = this.#logicalTypes;
     const long = this.#bigint ? bigintType(this.#avsc.types) : numberType(this.#avsc.types);
-    const typeHook = longsAs(long, logicalTypes);
+    const asLong = longsAs(long, logicalTypes);
+    const EnumWithInheritedNames = this.#EnumWithInheritedNames;
+    const typeHook = (given: Schema, parsing: unknown): Type | undefined =>
+      hasInheritedSymbols(given) ? new EnumWithInheritedNames(given, parsing as Parsing[1]) : asLong(given);
     const registry = Object.create(null) as Record<string, Type>;
     const options = { registry, logicalTypes, typeHook };
     for (const each of referenced) this.#avsc.Type.forSchema(each as Schema, options);
@@ -74,6 +79,46 @@ interface LookUps {
   readonly _fieldsByName?: Record<string, unknown>;
   readonly _indices?: object;
   readonly _branchIndices?: object;
+}
+
+/** An enum as the schema has it. */
+interface EnumSchema {
+  readonly symbols: readonly string[];
+  readonly default?: string;
+}
+
+/** Whether this is an enum that avsc does not take, because it takes symbols such as `constructor` for known ones. */
+function hasInheritedSymbols(schema: unknown): schema is EnumSchema {
+  if (typeof schema !== "object" || schema === null || !("symbols" in schema)) return false;
+  return Array.isArray(schema.symbols) && schema.symbols.some((symbol) => String(symbol) in Object.prototype);
+}
+
+/** An enum of which avsc knows the symbols by other names. */
+function enumClass({ LogicalType }: typeof types) {
+  return class extends LogicalType {
+    readonly symbols: readonly string[];
+    readonly default: string | undefined;
+    readonly #written: ReadonlyMap<unknown, string>;
+    readonly #read: ReadonlyMap<unknown, string>;
+
+    constructor(schema: EnumSchema, parsing: Parsing[1]) {
+      const rename = (symbol: string): string => `${symbol}_`;
+      const renamed = { ...schema, symbols: schema.symbols.map(rename), logicalType: enumWithInheritedNames };
+      if (schema.default !== undefined) Object.assign(renamed, { default: rename(schema.default) });
+      super(renamed as never, parsing);
+      this.symbols = schema.symbols;
+      this.default = schema.default;
+      this.#written = new Map(schema.symbols.map((symbol) => [symbol, rename(symbol)]));
+      this.#read = new Map(schema.symbols.map((symbol) => [rename(symbol), symbol]));
+    }
+
+    protected override _fromValue(value: unknown): unknown {
+      return this.#read.get(value);
+    }
+    protected override _toValue(value: unknown): unknown {
+      return this.#written.get(value);
+    }
+  };
 }
 
 /** Puts a type of our own in the place of `long`, under logical types too. */

@@ -11,7 +11,7 @@ import type { Serde } from "../serde/serde.js";
 import type { CheckOneWay } from "../serde/source.js";
 import { AvroInput, CutOff } from "./avro-input.js";
 import { type Resolution, resolve } from "./avro-resolution.js";
-import { isLaidOutAlike, type Shape, shapeOf, typesIn } from "./avro-shapes.js";
+import { isLaidOutAlike, nameOf, type Shape, shapeOf, typesIn } from "./avro-shapes.js";
 import { AvroTypes } from "./avro-types.js";
 import { type Reader, reading } from "./reading.js";
 import type { RegistrySchema, SchemaRegistry } from "./registry.js";
@@ -116,7 +116,7 @@ export function avro<Schema extends StandardSchemaV1>(
   };
   const readerFor = async (given: RegistrySchema, id: number): Promise<Reader> => {
     const what = `what was written with schema id ${id}`;
-    const writer = await typeOf(given, `schema id ${id}`, withoutDefaults);
+    const writer = await typeOf(given, `schema id ${id}`, ofWriter);
     return isLaidOutAlike(writer, own) ? readerOf(own, what) : resolvingReader(resolve(writer, own), what);
   };
   return schemaSerde(schema, "schema", "application", {
@@ -127,9 +127,15 @@ export function avro<Schema extends StandardSchemaV1>(
 
 type Parse = (text: string) => unknown;
 
-/** The defaults of a writer's schema are for writing. Not all of those that are allowed are known to avsc. */
-const withoutDefaults: Parse = (text) =>
-  JSON.parse(text, (name, value: unknown) => (name === "default" ? undefined : value)) as unknown;
+/**
+ * A writer's schema, for reading: without defaults, which are for writing, and of which avsc does not know all that are
+ * allowed; and with names as avsc takes them: those of Java's inner classes have a `$`.
+ */
+const ofWriter: Parse = (text) =>
+  JSON.parse(text, (name, value: unknown) => {
+    if (name === "default") return undefined;
+    return typeof value === "string" && name !== "logicalType" ? value.replace(/[^\w.]/g, "_") : value;
+  }) as unknown;
 
 function ownType(types: AvroTypes, given: AvroSchema): { readonly own: Type; readonly document: unknown } {
   try {
@@ -274,5 +280,5 @@ function whatIsWrong(value: unknown, expected: Type, what: string): string {
     const unknown = Object.keys(value).filter((name) => shape.fields.every((field) => field.name !== name));
     if (unknown.length > 0) return `${unknown.join(", ")}: no such field in ${what}`;
   }
-  return `expected Avro's ${expected.name ?? expected.typeName}, got ${describeValue(value)}`;
+  return `expected Avro's ${nameOf(expected)}, got ${describeValue(value)}`;
 }

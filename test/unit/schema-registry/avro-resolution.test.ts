@@ -258,6 +258,40 @@ describe("names", () => {
     },
   );
 
+  test("symbols that every object inherits go and come back, alone and in unions, and as another enum's", async () => {
+    const state = (symbols: readonly string[], more = {}) => ({
+      type: "enum",
+      name: "shop.S",
+      symbols,
+      ...more,
+    });
+    const symbols = ["toString", "A", "constructor", "__proto__"];
+    const serde = plain({ type: "array", items: ["null", state(symbols)] });
+    for (let times = 0; times < 2; times++)
+      expect(await roundTrip(serde, [null, ...symbols])).toEqual([null, ...symbols]);
+    expect((await failureOf(() => serde.serialize(["valueOf"], value))).message).toMatch(
+      /expected Avro's .*shop.S/,
+    );
+    const fewer = { type: "array", items: state(["constructor", "B"], { default: "constructor" }) };
+    const bytes = await serde.serialize(["__proto__", "A", "constructor"], value);
+    expect(await plain(fewer).deserialize(bytes, value)).toEqual([
+      "constructor",
+      "constructor",
+      "constructor",
+    ]);
+  });
+
+  test("names of Java's inner classes are read, although avsc knows none with a $", async () => {
+    const type = {
+      type: "record",
+      name: "Inner",
+      namespace: "shop.Outer$",
+      fields: [{ name: "f", type: "int" }],
+    };
+    const bytes = Buffer.from([0, 0, 0, 0, fake.register("inner", type), 4]);
+    expect(await plain({ ...type, namespace: "shop" }).deserialize(bytes, value)).toEqual({ f: 2 });
+  });
+
   test("a record is an object like any other", async () => {
     const back = await roundTrip(plain(record([{ name: "a", type: "int" }])), { a: 1 });
     expect(Object.getPrototypeOf(back)).toBe(Object.prototype);

@@ -31,7 +31,7 @@ const student = record(
   "Student",
 );
 const studentType = z.object({ id: z.int(), name: z.string() });
-const registry = () => schemaRegistry({ url: fake.url, timeoutMs: 500 });
+const registry = () => schemaRegistry({ url: fake.url });
 const students = (options?: AvroOptions) => avro(registry(), student, studentType, options);
 /** Without a second opinion, to see what Avro makes of values. */
 const plain = (schema: AvroSchema, options?: AvroOptions) => avro(registry(), schema, z.unknown(), options);

@@ -13,7 +13,7 @@ afterAll(() => fake[Symbol.asyncDispose]());
 beforeEach(() => {
   fake.requests.length = 0;
 });
-const registry = schemaRegistry({ url: fake.url, timeoutMs: 500 });
+const registry = schemaRegistry({ url: fake.url });
 const isoDate = z.codec(z.iso.datetime(), z.date(), {
   decode: (text) => new Date(text),
   encode: (date) => date.toISOString(),

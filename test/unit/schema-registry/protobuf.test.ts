@@ -15,7 +15,7 @@ afterAll(() => fake[Symbol.asyncDispose]());
 beforeEach(() => {
   fake.requests.length = 0;
 });
-const registry = () => schemaRegistry({ url: fake.url, timeoutMs: 500 });
+const registry = () => schemaRegistry({ url: fake.url });
 const students = (options?: RegistrySerdeOptions) => protobuf(registry(), StudentSchema, options);
 const ann = create(StudentSchema, {
   id: 2n ** 60n,
