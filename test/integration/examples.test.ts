@@ -62,6 +62,7 @@ describe("every example", () => {
       expect(text.split("\n").length).toBeLessThanOrEqual(80);
       expect(text).toMatch(/from "typed-kafka"/);
       expect(text).not.toMatch(/from "\.\.\//);
+      expect(readFileSync("examples/README.md", "utf8")).toContain(`(${name})`);
     },
   );
 });
