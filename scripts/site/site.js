@@ -7,7 +7,12 @@ if (diagrams.length > 0 && source !== undefined) {
   script.onload = () => {
     const { theme } = document.documentElement.dataset;
     const isDark = theme === "os" ? matchMedia("(prefers-color-scheme: dark)").matches : theme === "dark";
-    window.mermaid.initialize({ startOnLoad: false, theme: isDark ? "dark" : "neutral" });
+    window.mermaid.initialize({
+      startOnLoad: false,
+      theme: isDark ? "dark" : "neutral",
+      // The texts on arrows stand out from what is behind them.
+      themeVariables: isDark ? { edgeLabelBackground: "#333333" } : {},
+    });
     void window.mermaid.run({ nodes: diagrams });
   };
   document.head.append(script);
