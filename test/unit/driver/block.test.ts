@@ -1,7 +1,16 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { appendRecords } from "../../../src/driver/fast/block.js";
 import type { RawRecord } from "../../../src/record.js";
+import { bytes } from "../../../src/serde/bytes.js";
+import { createDecoder } from "../../../src/serde/decoder.js";
+import { defineTopic } from "../../../src/topic.js";
+import { until } from "../../support/consuming.js";
+
+setFlagsFromString("--expose-gc");
+const collectGarbage = runInNewContext("gc") as () => void;
 
 interface Packed {
   readonly partition: number;
@@ -151,6 +160,37 @@ describe("records of a block", () => {
     expect(record.value?.toString()).toBe("abc");
     expect(record.rawHeaders?.[0]?.[1]?.toString()).toBe("def");
     expect(record.text?.("value")).toBe("abc");
+  });
+
+  test("that are kept, decoded or not, do not hold their block in memory", async () => {
+    const blockBytes = 2 ** 20;
+    const topic = defineTopic("a", { value: bytes() });
+    const decode = createDecoder(topic);
+    const keep = (): unknown[] => {
+      const small = { offset: 0, timestamp: 0, leaderEpoch: 0, key: Buffer.from("k") };
+      const [record] = unpack([
+        { ...small, partition: 0, value: Buffer.from("v"), headers: [["h", Buffer.from("w")]] },
+        { ...small, partition: 0, value: Buffer.alloc(blockBytes), headers: [] },
+      ]);
+      if (record === undefined) throw new Error("there is no record");
+      return [
+        record.key,
+        record.value,
+        record.headers,
+        record.rawHeaders,
+        record.text?.("value"),
+        decode(record),
+      ];
+    };
+    const megabytes = (): number => {
+      collectGarbage();
+      return process.memoryUsage().arrayBuffers / blockBytes;
+    };
+    const before = megabytes();
+    const kept = Array.from({ length: 100 }, keep);
+    // What is garbage is freed in the background.
+    await until("the blocks are freed", () => megabytes() - before < 10);
+    expect(kept).toHaveLength(100);
   });
 
   test("tell headers as the binding does, too", () => {
