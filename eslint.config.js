@@ -54,9 +54,9 @@ const openTelemetry = {
   message: "OpenTelemetry is an optional peer: only src/opentelemetry/ may load it.",
 };
 const peers = {
-  group: ["avsc", "@bufbuild/**"],
+  group: ["avsc", "@bufbuild/**", "classic-level"],
   allowTypeImports: true,
-  message: "It need not be installed: src/schema-registry/peer.ts loads it when it is needed.",
+  message: "It need not be installed: src/installed-package.ts loads it when it is needed.",
 };
 const topFiles = {
   regex: String.raw`^(\./|(\.\./)+)(${top.join("|")})\.js$`,

@@ -23,6 +23,8 @@ interface NativeNode {
 /** A topic as the addon describes it. Its own declarations lack that `leader` may be absent. */
 export interface NativeTopicDescription {
   readonly name: string;
+  /** All bits are 0 where brokers have no ids. */
+  readonly topicId?: { readonly base64: string };
   readonly isInternal: boolean;
   readonly error?: NativeError;
   readonly authorizedOperations?: readonly number[];

@@ -189,12 +189,14 @@ export class ExactlyOnceLoop {
       await this.#clock.until(() => !transaction.isEmpty() || this.#isDue());
       if (transaction.isEmpty()) await this.#renew();
     }
+    this.#tasks?.begun();
     await this.#clock.until(() => this.#isDue());
     this.#intake.close();
   }
 
   async #commit(): Promise<void> {
     const { transaction } = this.#intake;
+    await this.#tasks?.settled();
     for (const { topic, record } of this.#tasks?.changelog(transaction) ?? [])
       this.#runner.send(topic, record);
     const offsets = this.#tasks?.withMetadata(transaction.offsets()) ?? transaction.offsets();

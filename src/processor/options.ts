@@ -8,7 +8,7 @@ import {
 import type { NativeProperties } from "../driver/native.js";
 import { ConfigError } from "../errors.js";
 import { checkOptions } from "../options/check-options.js";
-import { callback, custom, integer } from "../options/kinds.js";
+import { callback, custom, integer, text } from "../options/kinds.js";
 import type { OptionSpecs } from "../options/spec.js";
 import type { RestoreProgress } from "../state/restorer.js";
 import type { AnyStore } from "../state/store-definition.js";
@@ -40,6 +40,13 @@ export interface ProcessorOptions<Stores extends AnyStore = AnyStore>
    * @default none
    */
   readonly stores?: readonly Stores[] | undefined;
+  /**
+   * A directory in which stores are kept on disk: for state that is larger than memory, and so that a restart reads only
+   * the tail of each changelog. It is made where it is missing, and is for one running processor at a time. Needs the
+   * package `classic-level`. What is in it can be removed while nobody uses it: it is restored. Absent: stores are
+   * kept in memory. Kafka Streams: `state.dir`.
+   */
+  readonly stateDirectory?: string | undefined;
   /**
    * How long a task with several topics waits for one of which more is in the log than was fetched, in milliseconds, so
    * that records are processed in the order of their timestamps; 0 to 60,000. Kafka Streams: `max.task.idle.ms`.
@@ -86,6 +93,7 @@ export interface ResolvedProcessorOptions {
   readonly commitIntervalMs: number;
   readonly maxTransactionRecords: number;
   readonly stores: readonly AnyStore[];
+  readonly stateDirectory: string | undefined;
   readonly maxTaskIdleMs: number;
   readonly onRestore: ((progress: RestoreProgress) => void) | undefined;
 }
@@ -105,6 +113,7 @@ export const processorSpecs = {
   }),
   maxTransactionRecords: integer({ min: 1, max: 1_000_000, default: 10_000 }),
   stores: custom<readonly AnyStore[], readonly AnyStore[]>("list", checkStores, { absent: "none" }),
+  stateDirectory: text(),
   maxTaskIdleMs: integer({ min: 0, max: 60_000, default: 1_000 }),
   onRestore: callback<NonNullable<ProcessorOptions["onRestore"]>>(),
 } satisfies OptionSpecs<ProcessorOptions>;
@@ -146,6 +155,7 @@ export function resolveProcessorOptions(
     }),
     maxTransactionRecords: given.maxTransactionRecords,
     stores,
+    stateDirectory: given.stateDirectory,
     maxTaskIdleMs: given.maxTaskIdleMs,
     onRestore: given.onRestore,
   };

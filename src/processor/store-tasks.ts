@@ -43,7 +43,7 @@ export class StoreTasks {
     policy: FailurePolicy | undefined,
     host: StoreTasksHost,
   ) {
-    const { consumer, stores, maxTaskIdleMs, onRestore } = options;
+    const { consumer, stores, stateDirectory, maxTaskIdleMs, onRestore } = options;
     if (consumer.order === "key" && topics.length > 1)
       throw new ConfigError(
         "order",
@@ -56,6 +56,7 @@ export class StoreTasks {
       config,
       groupId: consumer.groupId,
       stores,
+      stateDirectory,
       maxTaskIdleMs,
       onRestore,
       native: () => host.session().native,

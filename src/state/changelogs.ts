@@ -5,12 +5,15 @@ import { ConfigError, KafkaError } from "../errors.js";
 import { type AnyStore, changelogName } from "./store-definition.js";
 
 const askTimeoutMs = 5_000;
+/** For how long a changelog keeps tombstones, in milliseconds: what was read before that must be read from the beginning. */
+export const tombstonesKeptMs = 24 * 3_600_000;
 
 /** How a changelog is created: the last value of each key is kept, whatever the broker's defaults are. */
 const changelogConfig = {
   "cleanup.policy": "compact",
   "message.timestamp.type": "CreateTime",
   "max.message.bytes": "100000000",
+  "delete.retention.ms": String(tombstonesKeptMs),
 } as const;
 
 /**

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { MemoryShard } from "./memory-shard.js";
 import type { Piece } from "./piece.js";
 import { type Entry, keyOfId, type Write } from "./write.js";
@@ -8,11 +9,23 @@ import { type Entry, keyOfId, type Write } from "./write.js";
  * pause is longer than that of a 64th of them.
  */
 const shardBits = 6;
+/** After this long other work of the event loop gets its turn, in milliseconds. */
+const turnMs = 10;
 
 /** Entries in memory: about 40 bytes each beside their own, in a few large buffers that the collector passes over. */
 export class MemoryPiece implements Piece {
   readonly #shards: (MemoryShard | undefined)[] = new Array<undefined>(1 << shardBits).fill(undefined);
   #size = 0;
+  #position = 0;
+  #appliedAt = 0;
+
+  get position(): number {
+    return this.#position;
+  }
+
+  get appliedAt(): number {
+    return this.#appliedAt;
+  }
 
   get size(): number {
     return this.#size;
@@ -39,13 +52,27 @@ export class MemoryPiece implements Piece {
     for (const shard of this.#shards) if (shard !== undefined) yield* shard.entries();
   }
 
-  apply(writes: readonly Write[]): undefined {
+  async scan(visit: (key: Buffer, timestamp: number) => void): Promise<void> {
+    let turnEnds = performance.now() + turnMs;
+    for (const { key, timestamp } of this.entries()) {
+      visit(key, timestamp);
+      if (performance.now() < turnEnds) continue;
+      await nextTurn();
+      turnEnds = performance.now() + turnMs;
+    }
+  }
+
+  apply(writes: readonly Write[], position = this.#position): undefined {
     for (const write of writes) this.#apply(write);
+    this.#position = position;
+    this.#appliedAt = Date.now();
   }
 
   clear(): undefined {
     this.#shards.fill(undefined);
     this.#size = 0;
+    this.#position = 0;
+    this.#appliedAt = 0;
   }
 
   close(): undefined {

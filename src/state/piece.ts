@@ -7,6 +7,10 @@ import type { Entry, Write } from "./write.js";
 export interface Piece {
   /** How many entries there are. */
   readonly size: number;
+  /** What the changelog has below this offset is in the piece. What is above it may be as well. */
+  readonly position: number;
+  /** When something was applied last, in milliseconds since the epoch; 0 where nothing was. */
+  readonly appliedAt: number;
   readonly get: (id: string) => Entry | undefined;
   readonly has: (id: string) => boolean;
   /**
@@ -14,12 +18,14 @@ export interface Piece {
    * is written meanwhile comes once or not at all.
    */
   readonly entries: () => IterableIterator<Entry>;
+  /** Tells all keys with the time of their last write, and lets other work go on meanwhile. Nothing is written until it resolves. */
+  readonly scan: (visit: (key: Buffer, timestamp: number) => void) => Promise<void>;
   /**
-   * Applies committed changes. A piece on disk gives a promise: until it resolves, `get` may still give what was
-   * there before.
+   * Applies committed changes, which are seen at once, and the position that they bring, absent: the same as before. A
+   * piece on disk gives a promise: until it resolves, a crash takes all of them back together.
    */
-  readonly apply: (writes: readonly Write[]) => Promise<void> | undefined;
-  /** Forgets every entry, for a restore from the beginning. */
+  readonly apply: (writes: readonly Write[], position?: number) => Promise<void> | undefined;
+  /** Forgets every entry, for a restore from the beginning. Nothing is read until it resolves. */
   readonly clear: () => Promise<void> | undefined;
   readonly close: () => Promise<void> | undefined;
 }

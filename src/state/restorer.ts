@@ -12,6 +12,8 @@ import { ArrivalOrder } from "../reader/read-order.js";
 import type { RawRecord } from "../record.js";
 import { sleep } from "../waiting.js";
 import { streamTimeOf } from "./offset-metadata.js";
+import { tombstonesKeptMs } from "./changelogs.js";
+import type { Piece } from "./piece.js";
 import type { StoreState } from "./store-state.js";
 import type { Task } from "./task.js";
 import type { WindowState } from "./window-state.js";
@@ -80,7 +82,10 @@ export class Restorer {
     signal: AbortSignal,
     onRestored: (task: Task) => void,
   ): Promise<void> {
-    const restored = (task: Task): void => {
+    const restored = async (task: Task): Promise<void> => {
+      const { signal: assignment } = task;
+      await task.state.restored();
+      if (assignment.aborted) return;
       task.restored();
       onRestored(task);
     };
@@ -104,13 +109,31 @@ export class Restorer {
     await this.#admin?.disconnect();
   }
 
-  async #restore(tasks: readonly Task[], signal: AbortSignal, restored: (task: Task) => void): Promise<void> {
+  /** The ends of changelogs as of now, records of open transactions included. */
+  async ends(changelogs: readonly TopicPartition[], signal: AbortSignal): Promise<readonly number[]> {
+    return this.#offsetsAt(changelogs, logEnd, signal);
+  }
+
+  /** The ids that brokers know topics by; `undefined` where one has none. */
+  async topicIds(topics: readonly string[], signal: AbortSignal): Promise<readonly (string | undefined)[]> {
+    const admin = await this.#connected(signal);
+    const found = await admin.describeTopics(topics, endsTimeoutMs);
+    return topics.map((topic) => {
+      const id = found.find(({ name }) => name === topic)?.topicId?.base64;
+      return id === undefined || /^A*$/u.test(id) ? undefined : id;
+    });
+  }
+
+  async #restore(
+    tasks: readonly Task[],
+    signal: AbortSignal,
+    restored: (task: Task) => Promise<void>,
+  ): Promise<void> {
     const signals = tasks.map((task) => task.signal);
     await this.#learnOffsets(tasks, signal);
     const readings = await this.#plan(tasks, signal);
-    tasks.forEach((task, index) => {
-      if (!isRead(task, readings) && signals[index]?.aborted === false) restored(task);
-    });
+    for (const [index, task] of tasks.entries())
+      if (!isRead(task, readings) && signals[index]?.aborted === false) await restored(task);
     if (readings.size > 0) await this.#read(readings, signal, restored);
   }
 
@@ -139,15 +162,23 @@ export class Restorer {
 
   async #plan(tasks: readonly Task[], signal: AbortSignal): Promise<Map<string, Reading>> {
     const wanted = tasks.flatMap((task) => [...task.state.stores].map((state) => ({ task, state })));
-    const ends = await this.#offsetsAt(
-      wanted.map(({ task, state }) => ({ topic: state.changelog, partition: task.number })),
-      logEnd,
-      signal,
-    );
+    const changelogs = wanted.map(({ task, state }) => ({ topic: state.changelog, partition: task.number }));
+    const ends = await this.#offsetsAt(changelogs, logEnd, signal);
+    const hasSome = wanted.some(({ state }) => state.store.piece.position > 0);
+    const starts = hasSome ? await this.#offsetsAt(changelogs, logStart, signal) : [];
     const readings = new Map<string, Reading>();
-    wanted.forEach(({ task, state }, index) => {
+    for (const [index, { task, state }] of wanted.entries()) {
+      const { piece } = state.store;
       const to = ends[index] ?? 0;
-      const from = task.positions.get(state.changelog) ?? 0;
+      const doubt = doubtOf(piece, { start: starts[index] ?? 0, end: to, now: Date.now() });
+      if (doubt !== undefined && piece.position > 0)
+        this.#host.config.logger.warn(`a store is restored from the beginning of its changelog: ${doubt}`, {
+          groupId: this.#host.groupId,
+          store: state.name,
+          partition: task.number,
+        });
+      if (doubt !== undefined) await piece.clear();
+      const from = piece.position;
       if (to > from)
         readings.set(partitionId(state.changelog, task.number), {
           task,
@@ -157,8 +188,7 @@ export class Restorer {
           to,
           toldAt: 0,
         });
-      else task.positions.set(state.changelog, to);
-    });
+    }
     return readings;
   }
 
@@ -168,14 +198,8 @@ export class Restorer {
     time: typeof logEnd | typeof logStart,
     signal: AbortSignal,
   ): Promise<readonly number[]> {
-    if (this.#admin === undefined) {
-      const admin = new NativeAdmin(this.#host.config, () => {
-        this.#admin = undefined;
-      });
-      await admin.connect(signal);
-      this.#admin = admin;
-    }
-    const outcomes = await this.#admin.offsetsAt(
+    const admin = await this.#connected(signal);
+    const outcomes = await admin.offsetsAt(
       partitions.map((partition) => ({ ...partition, time })),
       "read_uncommitted",
       endsTimeoutMs,
@@ -187,10 +211,20 @@ export class Restorer {
     });
   }
 
+  async #connected(signal: AbortSignal): Promise<NativeAdmin> {
+    if (this.#admin !== undefined) return this.#admin;
+    const admin = new NativeAdmin(this.#host.config, () => {
+      this.#admin = undefined;
+    });
+    await admin.connect(signal);
+    this.#admin = admin;
+    return admin;
+  }
+
   async #read(
     readings: Map<string, Reading>,
     signal: AbortSignal,
-    restored: (task: Task) => void,
+    restored: (task: Task) => Promise<void>,
   ): Promise<void> {
     const all = [...readings.values()];
     const topics = [...new Set(all.map(({ state }) => state.changelog))];
@@ -214,7 +248,7 @@ export class Restorer {
       while (readings.size > 0) {
         await this.#apply(order, readings);
         for (const { topic, partition, position } of source.partitions)
-          this.#reached(partitionId(topic, partition), position, readings, restored);
+          await this.#reached(partitionId(topic, partition), position, readings, restored);
         if (readings.size > 0) await source.fetchInto(order);
       }
     } finally {
@@ -224,29 +258,30 @@ export class Restorer {
   }
 
   async #apply(order: ArrivalOrder, readings: ReadonlyMap<string, Reading>): Promise<void> {
-    const batches = new Map<Reading, Write[]>();
+    const batches = new Map<Reading, { writes: Write[]; position: number }>();
     for (let raw = order.take(); raw !== undefined; raw = order.take()) {
       const reading = readings.get(partitionId(raw.topic, raw.partition));
       if (reading === undefined || raw.offset >= reading.to) continue;
       const write = this.#writeOf(raw);
       if (write === undefined) continue;
-      const batch = batches.get(reading);
-      if (batch === undefined) batches.set(reading, [write]);
-      else batch.push(write);
+      let batch = batches.get(reading);
+      if (batch === undefined) batches.set(reading, (batch = { writes: [], position: 0 }));
+      batch.writes.push(write);
+      batch.position = raw.offset + 1;
     }
-    for (const [{ state }, writes] of batches) {
-      const applying = state.store.piece.apply(writes);
+    for (const [{ state }, { writes, position }] of batches) {
+      const applying = state.store.piece.apply(writes, position);
       if (applying !== undefined) await applying;
     }
   }
 
   /** A changelog is read up to `position`. */
-  #reached(
+  async #reached(
     id: string,
     position: number,
     readings: Map<string, Reading>,
-    restored: (task: Task) => void,
-  ): void {
+    restored: (task: Task) => Promise<void>,
+  ): Promise<void> {
     const reading = readings.get(id);
     if (reading === undefined) return;
     const { task, state, from, to } = reading;
@@ -263,8 +298,8 @@ export class Restorer {
     }
     if (!isDone) return;
     readings.delete(id);
-    task.positions.set(state.changelog, to);
-    if (!isRead(task, readings)) restored(task);
+    await state.store.piece.apply([], to);
+    if (!isRead(task, readings)) await restored(task);
   }
 
   #writeOf({ topic, partition, offset, timestamp, key, value }: RawRecord): Write | undefined {
@@ -279,6 +314,20 @@ export class Restorer {
     );
     return undefined;
   }
+}
+
+/** Why a piece is no beginning to read on from; `undefined` where it is one. */
+export function doubtOf(
+  { position, appliedAt }: Pick<Piece, "position" | "appliedAt">,
+  { start, end, now }: { readonly start: number; readonly end: number; readonly now: number },
+): string | undefined {
+  if (position === 0) return "there is nothing to read on from";
+  if (position > end) return "it has more than the changelog, which has lost its end";
+  if (position === end) return undefined;
+  if (position < start) return "the changelog begins behind it";
+  // A key that was deleted since has lost its tombstone by now.
+  if (now - appliedAt > tombstonesKeptMs) return "it is older than the changelog keeps tombstones";
+  return undefined;
 }
 
 /** Whether a changelog of the task is still being read. */

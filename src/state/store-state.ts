@@ -92,11 +92,13 @@ export class StoreState {
   }
 
   /** Begins with what the piece holds. */
-  restored(): void {
+  async restored(): Promise<void> {
     this.store.rollBack();
     this.#expiries.clear();
     if (this.#retentionMs === undefined) return;
-    for (const { key, timestamp } of this.store.piece.entries()) this.#expireLater(idOf(key), timestamp);
+    await this.store.piece.scan((key, timestamp) => {
+      this.#expireLater(idOf(key), timestamp);
+    });
   }
 
   #dropped(ids: readonly string[]): void {

@@ -154,13 +154,17 @@ export class TaskState {
       for (const write of state.store.pending.values()) yield { topic: state.changelog, write };
   }
 
-  /** The transaction has been committed. Resolves when pieces on disk have its changes. */
-  commit(): Promise<void> | undefined {
+  /**
+   * The transaction has been committed. Resolves when pieces on disk have its changes.
+   *
+   * @param positions - by store: everything that its changelog has below this offset was read, or committed before
+   */
+  commit(positions?: ReadonlyMap<string, number>): Promise<void> | undefined {
     this.#time.commit(this.#pendingTime);
     let applying: Promise<void>[] | undefined;
-    for (const state of this.#stores.values()) {
+    for (const [name, state] of this.#stores) {
       const deleted = state instanceof WindowState ? deletedIn(state.store.pending) : [];
-      const applied = state.store.commit();
+      const applied = state.store.commit(positions?.get(name));
       if (applied === undefined) {
         if (state instanceof WindowState) state.committed(deleted);
       } else
@@ -187,8 +191,8 @@ export class TaskState {
   }
 
   /** Begins with what the pieces hold. */
-  restored(): void {
-    for (const state of this.#stores.values()) state.restored();
+  async restored(): Promise<void> {
+    for (const state of this.#stores.values()) await state.restored();
   }
 
   #storeOf(

@@ -75,12 +75,12 @@ export class TaskStore {
     return this.#inTransaction;
   }
 
-  /** The transaction has been committed. Resolves when the piece has its changes. */
-  commit(): Promise<void> | undefined {
+  /** The transaction has been committed. Resolves when the piece has its changes. `position` is the piece's from here on. */
+  commit(position?: number): Promise<void> | undefined {
     const committed = this.#inTransaction;
-    if (committed.size === 0) return undefined;
+    if (committed.size === 0 && position === undefined) return undefined;
     this.#inTransaction = new Map();
-    const applying = this.piece.apply([...committed.values()]);
+    const applying = this.piece.apply([...committed.values()], position);
     if (applying === undefined) {
       this.#applied(committed);
       return undefined;

@@ -21,12 +21,12 @@ export class Task {
   readonly state: TaskState;
   /** Those of its partitions that are assigned to this member. */
   readonly partitions = new Set<OwnedPartition>();
-  /** How far each changelog was read: what is behind it may or may not be in the pieces. */
-  readonly positions = new Map<string, number>();
   /** Aborts when its partitions are no longer assigned. */
   #ended = new AbortController();
   #isRestored = false;
   #isRestoring = false;
+  /** How many transactions have written to its changelogs. */
+  writes = 0;
   /** Handlers in flight, or -1 while work runs that needs the task alone. */
   #users = 0;
   readonly #waiting: { readonly users: 1 | -1; readonly resolve: () => void }[] = [];
@@ -90,7 +90,6 @@ export class Task {
   /** Its stores are current. */
   restored(): void {
     if (this.#isRestored) return;
-    this.state.restored();
     this.#isRestored = true;
     for (const partition of this.partitions) partition.unhold();
   }

@@ -7,9 +7,10 @@ import type { OwnedPartition } from "../group/owned-partition.js";
 import type { RawRecord } from "../record.js";
 import { encodedRecord } from "../serde/encoded-record.js";
 import { noHeaders } from "../serde/headers.js";
-import { sleep } from "../waiting.js";
+import { settlesWithin, sleep } from "../waiting.js";
 import type { TransactionRecord } from "../transactions/transaction-records.js";
 import { prepareChangelogs } from "./changelogs.js";
+import { loadLevel } from "./level.js";
 import { MemoryPiece } from "./memory-piece.js";
 import { metadataOf } from "./offset-metadata.js";
 import { type RestoreProgress, Restorer } from "./restorer.js";
@@ -18,15 +19,29 @@ import { type AnyStore, changelogName } from "./store-definition.js";
 import { StoreState } from "./store-state.js";
 import { Task } from "./task.js";
 import { TaskState } from "./task-state.js";
+import { StateDirectory } from "./state-directory.js";
 import { TaskTurns } from "./task-turns.js";
 import { isWindowStore } from "./window-definition.js";
 import { WindowState } from "./window-state.js";
+
+/** How often the ends of changelogs are asked for, in milliseconds: a restart reads what came since. */
+const askEveryMs = 1_000;
+/** How long a commit waits for the answer, which takes a few milliseconds, at most. */
+const answerWithinMs = 1_000;
+
+/** Where the changelogs of a task end, by store, in the assignment of this signal. */
+interface Ends {
+  readonly signal: AbortSignal;
+  readonly byStore: Map<string, number>;
+}
 
 /** What tasks need of their processor, and tell it. */
 export interface TasksHost {
   readonly config: ClientConfig;
   readonly groupId: string;
   readonly stores: readonly AnyStore[];
+  /** Where stores are kept on disk; `undefined`: in memory. */
+  readonly stateDirectory: string | undefined;
   readonly maxTaskIdleMs: number;
   /** The group's own consumer. */
   readonly native: () => Pick<NativeConsumer, "committed" | "knownEnd" | "sizeOf">;
@@ -55,10 +70,20 @@ export class Tasks {
   #topics: readonly string[] = [];
   /** How many partitions every topic has. */
   #partitions = 0;
+  #directory: StateDirectory | undefined;
+  #askedAt = -Infinity;
+  #asking: Promise<void> = Promise.resolve();
+  /** Where changelogs end, for the next transaction, and for the one that is being committed. */
+  readonly #ends = new Map<Task, Ends>();
+  readonly #proven = new Map<Task, Ends>();
+  /** Resolves when pieces on disk have what was committed last. */
+  #applying: Promise<unknown> = Promise.resolve();
 
+  /** @throws `ConfigError` where stores are to be on disk, and the package for it is missing */
   constructor(host: TasksHost) {
     this.#host = host;
-    const { config, groupId, native } = host;
+    const { config, groupId, native, stateDirectory } = host;
+    if (stateDirectory !== undefined) loadLevel();
     this.#turns = new TaskTurns(host);
     this.#restorer = new Restorer({
       config,
@@ -77,6 +102,18 @@ export class Tasks {
     this.#topics = topics;
     this.#partitions = await prepareChangelogs(config, { groupId, stores, topics }, native, signal);
     this.#watching ??= this.#watchPartitions();
+    await this.#openDirectory(signal);
+  }
+
+  async #openDirectory(signal: AbortSignal): Promise<void> {
+    const { stateDirectory, groupId, config, stores } = this.#host;
+    if (stateDirectory === undefined) return;
+    this.#directory ??= await StateDirectory.open(stateDirectory, groupId, config.logger);
+    const ids = await this.#restorer.topicIds(
+      stores.map(({ name }) => changelogName(groupId, name)),
+      signal,
+    );
+    this.#directory.belongsTo(new Map(stores.map(({ name }, index) => [name, ids[index]])));
   }
 
   /** The tasks assigned now. */
@@ -127,6 +164,7 @@ export class Tasks {
       if (task === undefined) continue;
       this.#turns.remove(task, partition);
       if (!task.remove(partition)) continue;
+      this.#ends.delete(task);
       this.#tasks.delete(partition.partition);
       task.state.rollBack();
       // What is lost may have been changed by its next owner in ways that nobody here has seen.
@@ -147,11 +185,17 @@ export class Tasks {
 
   /** What the changelogs need for the open transaction of these partitions. */
   *changelog(partitions: Iterable<OwnedPartition>): IterableIterator<TransactionRecord> {
-    for (const task of this.#of(partitions))
+    this.#proven.clear();
+    for (const task of this.#of(partitions)) {
+      const ends = this.#ends.get(task);
+      if (ends !== undefined) this.#proven.set(task, ends);
+      this.#ends.delete(task);
+      task.writes += 1;
       for (const { topic, write } of task.state.changelog()) {
         const { key, value, timestamp } = write;
         yield { topic, record: encodedRecord(key, value, noHeaders, task.number, Math.max(1, timestamp)) };
       }
+    }
   }
 
   /** The offsets with what belongs beside them. */
@@ -164,10 +208,55 @@ export class Tasks {
 
   /** The transaction with these partitions has been committed. */
   committed(partitions: Iterable<OwnedPartition>): void {
-    for (const task of this.#of(partitions)) {
-      const applying = task.state.commit();
-      applying?.catch(this.#host.onFailure);
-    }
+    const applying = [...this.#of(partitions)].flatMap((task) => {
+      const ends = this.#proven.get(task);
+      return task.state.commit(ends?.signal === task.signal ? ends.byStore : undefined) ?? [];
+    });
+    if (this.#directory === undefined) return;
+    this.#applying = Promise.all([this.#applying, ...applying]);
+    this.#applying.catch(this.#host.onFailure);
+  }
+
+  /**
+   * Before a transaction is committed. Resolves when pieces on disk have what was committed before, so that no more than
+   * one transaction waits to be written, and when the ends of changelogs are known that were asked for.
+   */
+  async settled(): Promise<void> {
+    await this.#applying;
+    await settlesWithin(this.#asking, answerWithinMs);
+  }
+
+  /**
+   * A transaction has its first record, and nothing of it is in a changelog: asks where the changelogs end, for the
+   * pieces on disk. What is in front of that was read, or committed and applied. The next commit of the task proves that
+   * nobody else had it meanwhile; without it the answer counts for nothing, since a member that was frozen may ask too.
+   */
+  begun(): void {
+    if (this.#directory === undefined || performance.now() - this.#askedAt < askEveryMs) return;
+    this.#askedAt = performance.now();
+    const asked = [...this.#tasks.values()]
+      .filter(({ isRestored }) => isRestored)
+      .flatMap((task) =>
+        [...task.state.stores].map((store) => ({ task, store, signal: task.signal, writes: task.writes })),
+      );
+    const changelogs = asked.map(({ task, store }) => ({ topic: store.changelog, partition: task.number }));
+    this.#asking = this.#restorer.ends(changelogs, this.#closing.signal).then(
+      (ends) => {
+        for (const [index, { task, store, signal, writes }] of asked.entries()) {
+          // Else some of what is in front of the end belongs to a transaction that may yet fail.
+          if (signal.aborted || writes !== task.writes) continue;
+          const known = this.#ends.get(task);
+          const byStore = known?.signal === signal ? known.byStore : new Map<string, number>();
+          this.#ends.set(task, { signal, byStore: byStore.set(store.name, ends[index] ?? 0) });
+        }
+      },
+      (error: unknown) => {
+        // A restart reads more of the changelogs.
+        this.#host.config.logger.debug(`where changelogs end is not known: ${String(error)}`, {
+          groupId: this.#host.groupId,
+        });
+      },
+    );
   }
 
   /**
@@ -199,8 +288,7 @@ export class Tasks {
   async close(): Promise<void> {
     this.#closing.abort();
     await this.#restorer.close();
-    for (const task of [...this.#tasks.values(), ...this.#released.values()])
-      for (const { store } of task.state.stores) await store.piece.close();
+    if (this.#directory !== undefined) await this.#directory.close();
   }
 
   #restore(stale: readonly Task[]): void {
@@ -280,7 +368,7 @@ export class Tasks {
         const { name, retentionMs } = definition;
         const changelog = changelogName(groupId, name);
         const codec = new StoreCodec(definition, changelog, partition);
-        const piece = new MemoryPiece();
+        const piece = this.#directory?.piece(name, partition) ?? new MemoryPiece();
         return isWindowStore(definition)
           ? new WindowState({ definition, changelog, codec, piece, streamTime })
           : new StoreState({ name, changelog, codec, piece, retentionMs, streamTime });

@@ -118,13 +118,15 @@ export class WindowState {
   }
 
   /** Begins with what the piece holds. */
-  restored(): void {
+  async restored(): Promise<void> {
     this.store.rollBack();
     this.#byKey.clear();
     this.#byId.clear();
     this.#closing.clear();
     this.#deleting.clear();
-    for (const { key } of this.store.piece.entries()) this.#reopen(key);
+    await this.store.piece.scan((key) => {
+      this.#reopen(key);
+    });
   }
 
   /** Forgets windows whose deletion has been committed. */

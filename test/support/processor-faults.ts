@@ -116,6 +116,8 @@ export interface Scenario {
   readonly options: Partial<ProcessorOptions>;
   /** The workers count by key in a store; the verdict then says how many counts are wrong. */
   readonly counts?: boolean;
+  /** Each worker keeps its stores in a directory of its own below this one. */
+  readonly stateDirectory?: string;
   readonly workers?: number;
   readonly worker?: "processor-worker.ts" | "unguarded-worker.ts";
   readonly librdkafka?: WorkerSettings["librdkafka"];
@@ -298,6 +300,9 @@ export async function run(scenario: Scenario): Promise<Verdict> {
           transactionalId: `${ids}-${identity}`,
           transactionTimeoutMs: 20_000,
           ...scenario.options,
+          ...(scenario.stateDirectory !== undefined && {
+            stateDirectory: `${scenario.stateDirectory}/${index}`,
+          }),
           ...(scenario.options.groupInstanceId === undefined
             ? {}
             : { groupInstanceId: `${scenario.options.groupInstanceId}-${index}` }),

@@ -50,6 +50,7 @@ describe("the linter refuses imports against the architecture", () => {
     ["src/telemetry/x.ts", "../consumer/x.js"],
     ["src/schema-registry/x.ts", "avsc"],
     ["src/schema-registry/x.ts", "@bufbuild/protobuf/wkt"],
+    ["src/state/x.ts", "classic-level"],
     ["src/schema-registry/x.ts", "../driver/x.js"],
     ["src/consumer/x.ts", "../schema-registry/x.js"],
     ["src/topic-x.ts", "./schema-registry/x.js"],

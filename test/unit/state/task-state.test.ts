@@ -15,7 +15,11 @@ import { session, tumbling } from "../../../src/state/windows.js";
 
 const counts = defineStore("counts", { value: z.number().int() });
 
-function taskOf(definitions: readonly AnyStore[], pieces = new Map<string, MemoryPiece>(), streamTime = -1) {
+async function taskOf(
+  definitions: readonly AnyStore[],
+  pieces = new Map<string, MemoryPiece>(),
+  streamTime = -1,
+) {
   const late: string[] = [];
   const task = new TaskState({
     definitions,
@@ -38,7 +42,7 @@ function taskOf(definitions: readonly AnyStore[], pieces = new Map<string, Memor
     },
   });
   task.learnTime(streamTime);
-  task.restored();
+  await task.restored();
   return { task, pieces, late };
 }
 
@@ -57,8 +61,8 @@ function call(
 }
 
 describe("a store", () => {
-  test("shows a handler its own writes at once, and later handlers what succeeded", () => {
-    const { task } = taskOf([counts]);
+  test("shows a handler its own writes at once, and later handlers what succeeded", async () => {
+    const { task } = await taskOf([counts]);
     const first = task.begin(1);
     first.store(counts).set("a", 1);
     expect(first.store(counts).get("a")).toBe(1);
@@ -75,15 +79,15 @@ describe("a store", () => {
     expect([...second.store(counts).entries()]).toEqual([]);
   });
 
-  test("keeps nothing of a handler that failed", () => {
-    const { task } = taskOf([counts]);
+  test("keeps nothing of a handler that failed", async () => {
+    const { task } = await taskOf([counts]);
     task.begin(1).store(counts).set("a", 1);
     expect(task.begin(2).store(counts).get("a")).toBeUndefined();
     expect([...task.changelog()]).toEqual([]);
   });
 
-  test("writes the last value of a key once to the changelog, with the record's timestamp, and a tombstone for a deletion", () => {
-    const { task } = taskOf([counts]);
+  test("writes the last value of a key once to the changelog, with the record's timestamp, and a tombstone for a deletion", async () => {
+    const { task } = await taskOf([counts]);
     task.enter(call(task, 10, (state) => state.store(counts).set("a", 1)));
     task.enter(call(task, 20, (state) => state.store(counts).set("a", 2)));
     task.enter(call(task, 30, (state) => state.store(counts).set("b", 3)));
@@ -100,9 +104,9 @@ describe("a store", () => {
     ]);
   });
 
-  test("gives values that are the caller's own", () => {
+  test("gives values that are the caller's own", async () => {
     const lists = defineStore("lists", { value: z.array(z.string()) });
-    const { task } = taskOf([lists]);
+    const { task } = await taskOf([lists]);
     const state = task.begin(1);
     const given = ["x"];
     state.store(lists).set("a", given);
@@ -112,9 +116,9 @@ describe("a store", () => {
     expect(state.store(lists).get("a")).toEqual(["x"]);
   });
 
-  test("refuses what does not fit, a store that is not listed, and use after the handler has ended", () => {
+  test("refuses what does not fit, a store that is not listed, and use after the handler has ended", async () => {
     const other = defineStore("other", { value: z.string() });
-    const { task } = taskOf([counts]);
+    const { task } = await taskOf([counts]);
     const state = task.begin(1);
     expect(() => state.store(counts).set("a", 1.5)).toThrow(SerializationError);
     expect(() => state.store(counts).set("a", null as never)).toThrow(/use delete/);
@@ -129,8 +133,8 @@ describe("a store", () => {
     expect(() => [...store.entries()]).toThrow(ClosedError);
   });
 
-  test("with a key of its own refuses foreign keys and scans", () => {
-    const { task } = taskOf([counts]);
+  test("with a key of its own refuses foreign keys and scans", async () => {
+    const { task } = await taskOf([counts]);
     const store = task.begin(1, { key: "a" }).store(counts);
     store.set("a", 1);
     expect(store.get("a")).toBe(1);
@@ -139,18 +143,18 @@ describe("a store", () => {
     expect(() => store.size).toThrow(/order/);
   });
 
-  test("says which entry does not fit a definition that was changed", () => {
-    const { pieces } = taskOf([defineStore("counts", { value: string() })]);
+  test("says which entry does not fit a definition that was changed", async () => {
+    const { pieces } = await taskOf([defineStore("counts", { value: string() })]);
     pieces
       .get("counts")
       ?.apply([{ id: "a", key: Buffer.from("a"), value: Buffer.from("no json"), timestamp: 1 }]);
-    const changed = taskOf([counts], pieces).task;
+    const changed = (await taskOf([counts], pieces)).task;
     expect(() => changed.begin(1).store(counts).get("a")).toThrow(InvalidRecordError);
   });
 
-  test("deletes what was not written for the retention, by stream time, with a tombstone", () => {
+  test("deletes what was not written for the retention, by stream time, with a tombstone", async () => {
     const seen = defineStore("seen", { value: integer(), retentionMs: 1_000 });
-    const { task, pieces } = taskOf([seen]);
+    const { task, pieces } = await taskOf([seen]);
     task.enter(call(task, 1_000, (state) => state.store(seen).set("a", 1)));
     task.enter(call(task, 1_500, (state) => state.store(seen).set("b", 1)));
     void task.commit();
@@ -168,16 +172,16 @@ describe("a store", () => {
     expect(pieces.get("seen")?.size).toBe(1);
   });
 
-  test("expires again what a rollback brought back, and after a restart", () => {
+  test("expires again what a rollback brought back, and after a restart", async () => {
     const seen = defineStore("seen", { value: integer(), retentionMs: 1_000 });
-    const { task, pieces } = taskOf([seen]);
+    const { task, pieces } = await taskOf([seen]);
     task.enter(call(task, 1_000, (state) => state.store(seen).set("a", 1)));
     void task.commit();
     task.observe(9_000, Infinity);
     task.finish(task.due().changes);
     task.rollBack();
     expect(task.streamTime).toBe(1_000);
-    for (const again of [task, taskOf([seen], pieces, 1_000).task]) {
+    for (const again of [task, (await taskOf([seen], pieces, 1_000)).task]) {
       again.observe(9_000, Infinity);
       expect([...(again.due().changes.byStore.get("seen")?.keys() ?? [])]).toEqual(["a"]);
     }
@@ -189,8 +193,8 @@ describe("windows", () => {
   const add = (state: ReturnType<TaskState["begin"]>, timestamp: number, key = "k"): number =>
     state.store(perTen).update(key, timestamp, (previous = 0) => previous + 1).length;
 
-  test("close once each, in order of their end, together with their deletion", () => {
-    const { task, pieces, late } = taskOf([perTen]);
+  test("close once each, in order of their end, together with their deletion", async () => {
+    const { task, pieces, late } = await taskOf([perTen]);
     task.enter(call(task, 1, (state) => add(state, 1)));
     task.enter(call(task, 5, (state) => add(state, 5)));
     task.enter(call(task, 12, (state) => add(state, 12, "other")));
@@ -210,8 +214,8 @@ describe("windows", () => {
     expect(task.due().closed.map(({ start }) => start)).toEqual([10]);
   });
 
-  test("that a rollback opens again close again", () => {
-    const { task } = taskOf([perTen]);
+  test("that a rollback opens again close again", async () => {
+    const { task } = await taskOf([perTen]);
     task.enter(call(task, 1, (state) => add(state, 1)));
     void task.commit();
     call(task, 20, (state) => add(state, 20));
@@ -224,15 +228,15 @@ describe("windows", () => {
     expect(task.due().closed.map(({ value }) => value)).toEqual([1]);
   });
 
-  test("are the same after a restart, and none that has closed opens again where stream time is kept", () => {
-    const { task, pieces } = taskOf([perTen]);
+  test("are the same after a restart, and none that has closed opens again where stream time is kept", async () => {
+    const { task, pieces } = await taskOf([perTen]);
     task.enter(call(task, 1, (state) => add(state, 1)));
     task.enter(call(task, 15, (state) => add(state, 15)));
     const due = task.due();
     task.finish(due.changes);
     task.enter(due.changes);
     void task.commit();
-    const { task: restarted } = taskOf([perTen], pieces, task.pendingTime);
+    const { task: restarted } = await taskOf([perTen], pieces, task.pendingTime);
     call(restarted, 3, (state) => {
       expect(add(state, 3)).toBe(0);
     });
@@ -240,13 +244,13 @@ describe("windows", () => {
     expect(restarted.due().closed.map(({ start, value }) => [start, value])).toEqual([[10, 1]]);
   });
 
-  test("of sessions merge when a record joins them, with tombstones for those that were merged", () => {
+  test("of sessions merge when a record joins them, with tombstones for those that were merged", async () => {
     const visits = defineWindowStore("visits", {
       value: z.array(z.string()),
       window: session({ gapMs: 10, graceMs: 20 }),
       merge: (earlier, later) => [...earlier, ...later],
     });
-    const { task } = taskOf([visits]);
+    const { task } = await taskOf([visits]);
     const visit = (timestamp: number, name: string): unknown => {
       let windows: unknown;
       task.enter(
@@ -266,8 +270,8 @@ describe("windows", () => {
     ]);
   });
 
-  test("of a timestamp of -1 are refused", () => {
-    const { task } = taskOf([perTen]);
+  test("of a timestamp of -1 are refused", async () => {
+    const { task } = await taskOf([perTen]);
     expect(() =>
       task
         .begin(-1)
@@ -277,7 +281,7 @@ describe("windows", () => {
   });
 });
 
-test("whatever handlers do, fail, and roll back: what is seen and committed is what a model says", () => {
+test("whatever handlers do, fail, and roll back: what is seen and committed is what a model says", async () => {
   const step = fc.oneof(
     {
       weight: 6,
@@ -294,18 +298,18 @@ test("whatever handlers do, fail, and roll back: what is seen and committed is w
     { weight: 1, arbitrary: fc.constant({ type: "dropWaiting" as const }) },
     { weight: 1, arbitrary: fc.constant({ type: "restart" as const }) },
   );
-  fc.assert(
-    fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 120 }), async (steps) => {
       const pieces = new Map<string, MemoryPiece>();
-      let { task } = taskOf([counts], pieces);
+      let { task } = await taskOf([counts], pieces);
       let committed = new Map<string, number>();
       let seen = new Map<string, number>();
       let finished: { readonly changes: CallChanges; readonly after: Map<string, number> }[] = [];
       /** How many of the finished are in the transaction. */
       let entered = 0;
       const changelog = new Map<string, number>();
-      const restart = (): void => {
-        ({ task } = taskOf([counts], pieces, task.pendingTime));
+      const restart = async (): Promise<void> => {
+        ({ task } = await taskOf([counts], pieces, task.pendingTime));
         seen = new Map(committed);
         finished = [];
         entered = 0;
@@ -348,10 +352,10 @@ test("whatever handlers do, fail, and roll back: what is seen and committed is w
           task.dropWaiting();
           finished = finished.slice(0, entered);
           seen = finished.at(-1)?.after ?? committed;
-        } else restart();
+        } else await restart();
         expect(changelog).toEqual(committed);
       }
-      restart();
+      await restart();
       const last = new Map([...task.begin(1).store(counts).entries()]);
       expect(last).toEqual(committed);
     }),

@@ -22,6 +22,7 @@ async function prepared(): Promise<Tasks> {
     config: resolveKafkaOptions({ brokers: "nowhere:9092", logger: silent, metadataMaxAgeMs: 1_000 }),
     groupId: "g",
     stores: [defineStore("counts", { value: z.number() })],
+    stateDirectory: undefined,
     maxTaskIdleMs: 0,
     native: () => native,
     dueAt: () => undefined,

@@ -1,0 +1,214 @@
+import type { LevelDatabase, LevelOperation, LevelSnapshot } from "./level.js";
+import type { Piece } from "./piece.js";
+import { type Entry, idOf, keyOfId, type Write } from "./write.js";
+
+/** In front of a value: the slot (4 bytes), and the timestamp (8 bytes). */
+const headerBytes = 12;
+const scanAtOnce = 1_000;
+
+/** What a piece says of itself, written in the same batch as the entries. */
+interface About {
+  /** The id of the changelog, as brokers know it: one that was deleted and made anew has another. */
+  readonly changelog: string;
+  readonly size: number;
+  readonly position: number;
+  readonly appliedAt: number;
+}
+
+/** Bytes that are on their way to the disk; `null` deletes. */
+interface Written {
+  readonly bytes: Buffer | null;
+}
+
+/**
+ * Entries on disk, in a range of a database whose names begin with those of the store and the partition:
+ *
+ * ```text
+ *   k<key>    slot, timestamp, value
+ *   s<slot>   key: a list without gaps, by which entries are gone through without waiting
+ *   about     size, position, and which changelog this is
+ * ```
+ *
+ * What is applied is seen at once, and written as one batch behind the one before. After a crash the piece is as some
+ * batch left it, with the position of that batch.
+ */
+export class DiskPiece implements Piece {
+  readonly #database: LevelDatabase;
+  readonly #prefix: string;
+  readonly #changelog: string;
+  /** The last bytes of each name that the database may not have yet. */
+  readonly #written = new Map<string, Written>();
+  #size = 0;
+  #position = 0;
+  #appliedAt = 0;
+  #last: Promise<void> = Promise.resolve();
+
+  /** `changelog` is the topic's id: what another one left here counts for nothing. */
+  constructor(database: LevelDatabase, store: string, partition: number, changelog: string) {
+    this.#database = database;
+    // Names of stores have no slash.
+    this.#prefix = `${store}/${partition}/`;
+    this.#changelog = changelog;
+    const bytes = this.#read("about");
+    const about = bytes === undefined ? undefined : (JSON.parse(bytes.toString()) as About);
+    if (about?.changelog !== changelog) return;
+    this.#size = about.size;
+    this.#position = about.position;
+    this.#appliedAt = about.appliedAt;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  get position(): number {
+    return this.#position;
+  }
+
+  get appliedAt(): number {
+    return this.#appliedAt;
+  }
+
+  get(id: string): Entry | undefined {
+    const bytes = this.#read(`k${id}`);
+    return bytes && entryOf(keyOfId(id), bytes);
+  }
+
+  has(id: string): boolean {
+    return this.#read(`k${id}`) !== undefined;
+  }
+
+  *entries(): IterableIterator<Entry> {
+    const size = this.#size;
+    const from = { written: new Map(this.#written), snapshot: this.#database.snapshot() };
+    try {
+      for (let slot = 0; slot < size; slot += 1) {
+        const key = this.#read(`s${slot}`, from);
+        const bytes = key && this.#read(`k${idOf(key)}`, from);
+        if (bytes !== undefined) yield entryOf(Buffer.from(key ?? []), bytes);
+      }
+    } finally {
+      void from.snapshot.close();
+    }
+  }
+
+  async scan(visit: (key: Buffer, timestamp: number) => void): Promise<void> {
+    await this.#last;
+    const iterator = this.#database.iterator({ gte: this.#nameOf("k"), lt: this.#nameOf("l") });
+    const keyFrom = this.#prefix.length + 1;
+    try {
+      for (;;) {
+        const found = await iterator.nextv(scanAtOnce);
+        if (found.length === 0) return;
+        for (const [name, bytes] of found) visit(Buffer.from(name.subarray(keyFrom)), bytes.readDoubleBE(4));
+      }
+    } finally {
+      await iterator.close();
+    }
+  }
+
+  apply(writes: readonly Write[], position = this.#position): Promise<void> {
+    const batch = new Map<string, Written>();
+    for (const write of writes) this.#apply(write, batch);
+    this.#position = position;
+    this.#appliedAt = Date.now();
+    const about: About = {
+      changelog: this.#changelog,
+      size: this.#size,
+      position,
+      appliedAt: this.#appliedAt,
+    };
+    this.#put("about", Buffer.from(JSON.stringify(about)), batch);
+    return this.#enqueue(() => this.#write(batch));
+  }
+
+  clear(): Promise<void> {
+    this.#size = 0;
+    this.#position = 0;
+    this.#appliedAt = 0;
+    return this.#enqueue(async () => {
+      // First: without it whatever a crash leaves behind counts for nothing.
+      await this.#database.del(this.#nameOf("about"));
+      await this.#database.clear({
+        gte: Buffer.from(this.#prefix, "latin1"),
+        lt: Buffer.from(`${this.#prefix.slice(0, -1)}0`, "latin1"),
+      });
+    });
+  }
+
+  /** Resolves when everything that was applied is on disk. */
+  async close(): Promise<void> {
+    await this.#last;
+  }
+
+  #apply({ id, key, value, timestamp }: Write, batch: Map<string, Written>): void {
+    const before = this.#read(`k${id}`);
+    if (value === null) {
+      if (before !== undefined) this.#delete(id, before.readUInt32BE(0), batch);
+      return;
+    }
+    const slot = before?.readUInt32BE(0) ?? this.#size;
+    if (before === undefined) {
+      this.#put(`s${slot}`, Buffer.from(key), batch);
+      this.#size += 1;
+    }
+    const bytes = Buffer.allocUnsafe(headerBytes + value.length);
+    bytes.writeUInt32BE(slot, 0);
+    bytes.writeDoubleBE(timestamp, 4);
+    value.copy(bytes, headerBytes);
+    this.#put(`k${id}`, bytes, batch);
+  }
+
+  /** The last entry of the list takes its slot. */
+  #delete(id: string, slot: number, batch: Map<string, Written>): void {
+    this.#size -= 1;
+    const lastKey = this.#read(`s${this.#size}`);
+    const last = lastKey && this.#read(`k${idOf(lastKey)}`);
+    if (slot !== this.#size && lastKey !== undefined && last !== undefined) {
+      const moved = Buffer.from(last);
+      moved.writeUInt32BE(slot, 0);
+      this.#put(`k${idOf(lastKey)}`, moved, batch);
+      this.#put(`s${slot}`, lastKey, batch);
+    }
+    this.#put(`s${this.#size}`, null, batch);
+    this.#put(`k${id}`, null, batch);
+  }
+
+  #put(name: string, bytes: Buffer | null, batch: Map<string, Written>): void {
+    const written = { bytes };
+    this.#written.set(name, written);
+    batch.set(name, written);
+  }
+
+  async #write(batch: ReadonlyMap<string, Written>): Promise<void> {
+    const operations = [...batch].map(([name, { bytes }]): LevelOperation => {
+      const key = this.#nameOf(name);
+      return bytes === null ? { type: "del", key } : { type: "put", key, value: bytes };
+    });
+    await this.#database.batch(operations);
+    for (const [name, written] of batch) if (this.#written.get(name) === written) this.#written.delete(name);
+  }
+
+  /** One after the other, and none after one that failed: a batch that is missing would leave wrong numbers. */
+  #enqueue(run: () => Promise<void>): Promise<void> {
+    this.#last = this.#last.then(run);
+    return this.#last;
+  }
+
+  #read(
+    name: string,
+    from?: { readonly written: ReadonlyMap<string, Written>; readonly snapshot: LevelSnapshot },
+  ): Buffer | undefined {
+    const written = (from?.written ?? this.#written).get(name);
+    if (written !== undefined) return written.bytes ?? undefined;
+    return this.#database.getSync(this.#nameOf(name), from && { snapshot: from.snapshot });
+  }
+
+  #nameOf(name: string): Buffer {
+    return Buffer.from(this.#prefix + name, "latin1");
+  }
+}
+
+function entryOf(key: Buffer, bytes: Buffer): Entry {
+  return { key, value: Buffer.from(bytes.subarray(headerBytes)), timestamp: bytes.readDoubleBE(4) };
+}

@@ -1,0 +1,131 @@
+import { mkdir, rename } from "node:fs/promises";
+import { join } from "node:path";
+import { ConfigError } from "../errors.js";
+import type { Logger } from "../logger.js";
+import { DiskPiece } from "./disk-piece.js";
+import { levelDatabase, type LevelDatabase } from "./level.js";
+
+/** Of how entries are written. A directory of another version is made anew. */
+const version = 1;
+const aboutName = Buffer.from("about");
+const noId = "";
+
+interface About {
+  readonly version: number;
+  readonly groupId: string;
+}
+
+/** The stores of one processor on disk: one database, which one process has open at a time. */
+export class StateDirectory {
+  readonly #database: LevelDatabase;
+  readonly #pieces = new Map<string, DiskPiece>();
+  #changelogs: ReadonlyMap<string, string> = new Map();
+
+  private constructor(database: LevelDatabase) {
+    this.#database = database;
+  }
+
+  /**
+   * Opens the directory, and makes it where it is missing. One that is broken, or of another version, is put aside.
+   * @throws `ConfigError` where it is in use, of another group, or cannot be used
+   */
+  static async open(path: string, groupId: string, logger: Logger): Promise<StateDirectory> {
+    const place = join(path, "stores");
+    await makeDirectory(path, place);
+    for (let isAgain = false; ; isAgain = true) {
+      const database = await openDatabase(path, place);
+      if (database !== undefined && (await isUsable(database, path, groupId)))
+        return new StateDirectory(database);
+      await database?.close();
+      if (isAgain)
+        throw new ConfigError("stateDirectory", `${path} cannot be read, and could not be made anew`);
+      const aside = `${place}-${new Date().toISOString().replace(/[^0-9]/gu, "")}`;
+      await rename(place, aside);
+      logger.warn("the stores on disk are damaged, or of another version: they are put aside and restored", {
+        groupId,
+        from: place,
+        to: aside,
+      });
+    }
+  }
+
+  /** The ids of the changelogs, by store: what is here of a changelog with another id counts for nothing. */
+  belongsTo(changelogs: ReadonlyMap<string, string | undefined>): void {
+    const known = new Map([...changelogs].map(([store, id]) => [store, id ?? noId]));
+    if ([...known].some(([store, id]) => this.#changelogs.get(store) !== id)) this.#pieces.clear();
+    this.#changelogs = known;
+  }
+
+  /** The piece of a store, the same object at each call: what is on its way to the disk counts already. */
+  piece(store: string, partition: number): DiskPiece {
+    const name = `${store}/${partition}`;
+    let piece = this.#pieces.get(name);
+    if (piece === undefined) {
+      piece = new DiskPiece(this.#database, store, partition, this.#changelogs.get(store) ?? noId);
+      this.#pieces.set(name, piece);
+    }
+    return piece;
+  }
+
+  /** Writes what is on its way, and lets the directory go. */
+  async close(): Promise<void> {
+    await Promise.allSettled([...this.#pieces.values()].map((piece) => piece.close()));
+    await this.#database.close();
+  }
+}
+
+async function makeDirectory(path: string, place: string): Promise<void> {
+  try {
+    await mkdir(place, { recursive: true });
+  } catch (error) {
+    throw new ConfigError("stateDirectory", `${path} cannot be made: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** `undefined` where it is broken. */
+async function openDatabase(path: string, place: string): Promise<LevelDatabase | undefined> {
+  const database = levelDatabase(place);
+  try {
+    await database.open();
+    return database;
+  } catch (error) {
+    const cause = error instanceof Error ? error.cause : undefined;
+    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+    if (code === "LEVEL_CORRUPTION") return undefined;
+    if (code === "LEVEL_LOCKED")
+      throw new ConfigError(
+        "stateDirectory",
+        `${path} is in use by another processor or process: give each a directory of its own, and let the one before end first`,
+        { cause: error },
+      );
+    throw new ConfigError("stateDirectory", `${path} cannot be used: ${messageOf(cause ?? error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Whether it is new, or was made by this version for this group. */
+async function isUsable(database: LevelDatabase, path: string, groupId: string): Promise<boolean> {
+  const about = aboutOf(database);
+  if (about === undefined) {
+    const value = Buffer.from(JSON.stringify({ version, groupId } satisfies About));
+    await database.batch([{ type: "put", key: aboutName, value }]);
+    return true;
+  }
+  if (about.version !== version) return false;
+  if (about.groupId === groupId) return true;
+  await database.close();
+  throw new ConfigError(
+    "stateDirectory",
+    `${path} has the stores of the group ${about.groupId}: give ${groupId} a directory of its own, or remove this one where that group is no more`,
+  );
+}
+
+function aboutOf(database: LevelDatabase): About | undefined {
+  const bytes = database.getSync(aboutName);
+  return bytes === undefined ? undefined : (JSON.parse(bytes.toString()) as About);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
