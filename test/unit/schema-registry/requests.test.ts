@@ -28,7 +28,7 @@ beforeEach(() => {
 });
 
 const text = (options: Partial<SchemaRegistryOptions> = {}) =>
-  avro(schemaRegistry({ url: fake.url, timeoutMs: 300, ...options }), "string", z.string());
+  avro(schemaRegistry({ url: fake.url, timeoutMs: 2_000, ...options }), "string", z.string());
 const write = (options?: Partial<SchemaRegistryOptions>) => text(options).serialize("a", value);
 
 describe("a registry that does not answer as it should", () => {
@@ -83,7 +83,7 @@ describe("a registry that does not answer as it should", () => {
     expect(await serde.serialize("a", value)).toBeInstanceOf(Buffer);
     expect(fake.requests).toHaveLength(3);
 
-    const other = text({ timeoutMs: 100 });
+    const other = text({ timeoutMs: 2_000 });
     fake.fault = () => ({ status: 503 });
     await failureOf(() => other.serialize("a", value));
     fake.fault = () => undefined;
