@@ -24,7 +24,8 @@ export class FastProducer implements ProducePath {
   readonly #topics = new Map<string, number>();
   /** The number of its topic, by each record's tag. */
   readonly #topicOf: number[] = [];
-  readonly #orders = new Orders();
+  /** There from `open` to `close`: the binding never lets go of a client, and of what that refers to. */
+  #orders: Orders | undefined;
 
   constructor(
     { addon, file }: { readonly addon: Addon; readonly file: string },
@@ -41,6 +42,7 @@ export class FastProducer implements ProducePath {
   }
 
   open(): void {
+    this.#orders = new Orders();
     this.#producer = new this.#addon.Producer(this.#token, this.#failuresOnly, () => {
       this.takeReports();
     });
@@ -88,6 +90,7 @@ export class FastProducer implements ProducePath {
   close(): void {
     this.#producer?.close();
     this.#producer = undefined;
+    this.#orders = undefined;
   }
 
   /** Produces the records `[from, to)`: see {@link AddonProducer.produce}. */
@@ -99,12 +102,13 @@ export class FastProducer implements ProducePath {
     to: number,
   ): readonly [queued: number, code: number] | undefined {
     const producer = this.#producer;
-    if (producer === undefined || this.#isReleased) return [0, nativeCodes.state];
+    const orders = this.#orders;
+    if (producer === undefined || orders === undefined || this.#isReleased) return [0, nativeCodes.state];
     const number = this.#numberOf(producer, topic);
     if (tags !== undefined)
       for (let index = from; index < to; index += 1) this.#topicOf[tags[index] ?? 0] = number;
-    this.#orders.write(records, tags ?? number, from, to);
-    return producer.produce(number, this.#orders.table, to - from, this.#orders.bytes);
+    orders.write(records, tags ?? number, from, to);
+    return producer.produce(number, orders.table, to - from, orders.bytes);
   }
 
   #numberOf(producer: AddonProducer, topic: string): number {
