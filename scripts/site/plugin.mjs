@@ -50,7 +50,7 @@ export function load(app) {
   });
 }
 
-/** @param {import("markdown-it").default} parser */
+/** `parser` is the markdown-it of TypeDoc. */
 function changeMarkdown(parser) {
   // Slugs and the list of headings are made from texts alone: code becomes text between marks of HTML.
   parser.core.ruler.push("code-in-headings", ({ tokens, Token }) => {

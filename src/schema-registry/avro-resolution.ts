@@ -14,7 +14,7 @@ import {
 import { skipperOf } from "./avro-skipping.js";
 
 /** Reads the next value. */
-export type Read = (input: AvroInput) => unknown;
+type Read = (input: AvroInput) => unknown;
 
 /** How values of a writer's type are read as a reader's. */
 export interface Resolution {

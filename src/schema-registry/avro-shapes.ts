@@ -17,7 +17,7 @@ export type Shape =
   | { readonly kind: "logical"; readonly type: OwnLogicalType };
 
 /** What a record is made of. */
-export interface RecordParts {
+interface RecordParts {
   readonly fields: readonly Field[];
   /** Makes a record of its fields' values, and of the defaults of those that are undefined. */
   readonly make: new (...values: readonly unknown[]) => object;
