@@ -56,7 +56,13 @@ function counting(topic: Topic<string>, given: Partial<ProcessorOptions<typeof c
   onTestFinished(() => processor.close());
   const hasCounted = (total: number): Promise<void> =>
     vi.waitFor(() => expect([...seen.values()].reduce((sum, count) => sum + count, 0)).toBe(total), 30_000);
-  return { processor, running, seen, hasCounted };
+  const committedTotal = async (): Promise<number> => {
+    const folded = new Map<string | null, number>();
+    for await (const { key, value } of kafka.read(counts.changelog(given.groupId ?? "")))
+      folded.set(key, value ?? 0);
+    return [...folded.values()].reduce((sum, count) => sum + count, 0);
+  };
+  return { processor, running, seen, hasCounted, committedTotal };
 }
 
 test("a restart with a directory reads only the tail of each changelog, and counts go on", async () => {
@@ -65,10 +71,13 @@ test("a restart with a directory reads only the tail of each changelog, and coun
   const first = counting(topic, given);
   await producer.send(topic, keysOf(2_000, 1_000));
   await first.hasCounted(2_000);
+  // Handlers may be ahead of their commit, and the first commit of a group takes its time.
+  await vi.waitFor(async () => expect(await first.committedTotal()).toBe(2_000), 20_000);
   // The end of the changelog is asked for once a second, with a transaction that has records.
   await sleep(1_200);
   await producer.send(topic, keysOf(40, 40));
-  await vi.waitFor(() => expect(first.seen.get("k39")).toBe(3), 20_000);
+  // A piece learns where its changelog ends when it is in a transaction: both have to be.
+  await first.hasCounted(2_040);
   await first.processor.close();
 
   const progress: RestoreProgress[] = [];
