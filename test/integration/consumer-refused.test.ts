@@ -82,7 +82,7 @@ test.concurrent.each(["classic", "consumer"] as const)(
     const second = kafka.consumer(topic, { groupId, groupProtocol });
     void second.run(() => {});
     const told = () => warnings.filter((warning) => warning.startsWith(`group ${groupId}`));
-    await until("it is told", () => told().length > 0, 40_000);
+    await until("it is told", () => told().length > 0, 60_000);
     expect(told()).toEqual([expect.stringContaining("more members than partitions")]);
     expect(await waitOf(groupId)).toMatchObject({ code: "NO_PARTITIONS" });
     await first.close();
@@ -90,4 +90,5 @@ test.concurrent.each(["classic", "consumer"] as const)(
     expect(await waitOf(groupId)).toBeUndefined();
     await second.close();
   },
+  120_000,
 );

@@ -32,9 +32,8 @@ vi.mock("../../../src/driver/native-producer.js", async (importOriginal) => ({
     connect = (): Promise<void> => Promise.resolve();
     initTransactions = (): Promise<void> => Promise.resolve();
     beginTransaction = (): Promise<void> => Promise.resolve(void played.calls.push("begin"));
-    produce(): number {
+    produce(): undefined {
       played.calls.push("send");
-      return 0;
     }
     sendOffsets(): Promise<void> {
       played.calls.push("offsets");

@@ -1,4 +1,4 @@
-// Answers of brokers that no broker gives on demand: the native consumer is played here.
+// Answers of brokers that no broker gives on demand: the native consumer is played here, and who tells settings.
 import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { z } from "zod";
 import { AuthorizationError, ConfigError, KafkaError } from "../../../src/errors.js";
@@ -7,6 +7,14 @@ import { resolveKafkaOptions } from "../../../src/kafka-options.js";
 import { defineStore } from "../../../src/state/store-definition.js";
 import { Tasks, type TasksHost } from "../../../src/state/tasks.js";
 import { silent } from "../../support/silent.js";
+
+vi.mock("../../../src/driver/native-admin.js", () => ({
+  NativeAdmin: class {
+    connect = (): Promise<void> => Promise.resolve();
+    settingsOf = (): Promise<undefined> => Promise.resolve(undefined);
+    disconnect = (): Promise<void> => Promise.resolve();
+  },
+}));
 
 type Native = ReturnType<TasksHost["native"]>;
 
