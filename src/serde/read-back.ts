@@ -103,11 +103,7 @@ function firstUnnamed(
   const next = (): Later<readonly PropertyKey[] | undefined> => firstUnnamed(names, decode, written, rest);
   const { path, mayBeUnnamed } = property;
   if (!mayBeUnnamed || names.has(path)) return next();
-  return after(isUnnamed(decode, written, path), (unnamed) => {
-    if (unnamed) return path;
-    names.add(path);
-    return next();
-  });
+  return after(isUnnamed(decode, written, path), (unnamed) => (unnamed ? path : next()));
 }
 
 /**

@@ -1,8 +1,8 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 
 /**
- * The paths of properties that a schema is known to name: by the JSON Schema that it gives of itself, or because it
- * was found out. Elements of arrays have one path.
+ * The paths of properties that a schema names, whatever the value is: by the JSON Schema that it gives of itself.
+ * Elements of arrays have one path.
  */
 export class SchemaNames {
   readonly #schema: StandardSchemaV1;
@@ -14,15 +14,12 @@ export class SchemaNames {
   }
 
   has(path: readonly PropertyKey[]): boolean {
-    if (this.#known.has(keyOf(path))) return true;
+    const key = keyOf(path);
+    if (this.#known.has(key)) return true;
     this.#described ??= descriptionOf(this.#schema) ?? {};
-    if (!isNamedIn(this.#described, path)) return false;
-    this.add(path);
+    if (namingOf(this.#described, path) !== "named") return false;
+    if (this.#known.size < maxKnown) this.#known.add(key);
     return true;
-  }
-
-  add(path: readonly PropertyKey[]): void {
-    if (this.#known.size < maxKnown) this.#known.add(keyOf(path));
   }
 }
 
@@ -47,21 +44,46 @@ function descriptionOf(schema: StandardSchemaV1): unknown {
   }
 }
 
-/** Whether a JSON Schema names the property at a path. */
-function isNamedIn(node: unknown, path: readonly PropertyKey[]): boolean {
-  if (typeof node !== "object" || node === null) return false;
+/** `open`: a property of any other name may be there as well. */
+type Naming = "named" | "open" | "absent";
+
+/** What a JSON Schema says about the property at a path. */
+function namingOf(node: unknown, path: readonly PropertyKey[]): Naming {
+  if (node === false) return "absent";
+  if (typeof node !== "object" || node === null) return "open";
   const schema = node as Readonly<Record<string, unknown>>;
-  const options = ["anyOf", "oneOf", "allOf"].flatMap((name) => schema[name]);
-  if (options.some((option) => isNamedIn(option, path))) return true;
+  const namings = (options: unknown): readonly Naming[] =>
+    Array.isArray(options) ? options.map((option) => namingOf(option, path)) : [];
+  const all = namings(schema["allOf"]);
+  if (all.length > 0) return all.includes("named") ? "named" : (all[0] as Naming);
+  const any = [...namings(schema["anyOf"]), ...namings(schema["oneOf"])];
+  // Which of them a value is read by is not known here.
+  if (any.length > 0) return firstOf(any);
   const [first, ...rest] = path;
-  if (typeof first === "number") return [schema["items"]].flat().some((item) => isNamedIn(item, rest));
-  const properties: unknown = schema["properties"];
-  if (
-    typeof first === "string" &&
-    typeof properties === "object" &&
-    properties !== null &&
-    Object.hasOwn(properties, first)
-  )
-    return rest.length === 0 || isNamedIn((properties as Readonly<Record<string, unknown>>)[first], rest);
-  return rest.length > 0 && isNamedIn(schema["additionalProperties"], rest);
+  if (typeof first === "number") return namingOfElement(schema, rest);
+  const { type, properties, additionalProperties } = schema;
+  if (type !== undefined && type !== "object") return "absent";
+  const property = ownProperty(properties, first);
+  if (property !== undefined) return rest.length === 0 ? "named" : namingOf(property, rest);
+  // What says nothing of other names takes them as they come, and what has no names at all is made of them.
+  const others = additionalProperties ?? properties === undefined;
+  return others !== false && rest.length === 0 ? "open" : namingOf(others, rest);
+}
+
+function namingOfElement(schema: Readonly<Record<string, unknown>>, path: readonly PropertyKey[]): Naming {
+  const { type, items } = schema;
+  if (type !== undefined && type !== "array") return "absent";
+  return firstOf([items].flat().map((item) => namingOf(item, path)));
+}
+
+/** Of several, by any of which a value may be read. */
+function firstOf(namings: readonly Naming[]): Naming {
+  return (["open", "named"] as const).find((naming) => namings.includes(naming)) ?? "absent";
+}
+
+function ownProperty(properties: unknown, name: PropertyKey | undefined): unknown {
+  if (typeof properties !== "object" || properties === null || name === undefined) return undefined;
+  return Object.hasOwn(properties, name)
+    ? (properties as Readonly<Record<PropertyKey, unknown>>)[name]
+    : undefined;
 }

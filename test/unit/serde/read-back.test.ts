@@ -164,6 +164,16 @@ test("a -0 in a key is refused: it would be another key than 0", () => {
   expect(() => serde.serialize({ id: -0 }, { topic: "t", part: "key" })).toThrow(/^id: -0/);
 });
 
+test.each<[string, StandardSchemaV1]>([
+  ["zod", z.union([z.object({ a: z.unknown() }), z.record(z.string(), z.unknown())])],
+  ["valibot", v.union([v.object({ a: v.undefinedable(v.string()) }), v.record(v.string(), v.any())])],
+])("a name of one option of a union is none of another option by which it is read: %s", (_, schema) => {
+  const serde = jsonOf(schema, "value");
+  // What was found out about one value says nothing about the next one.
+  expect(serde.serialize({ a: "x" }, context)).toEqual(Buffer.from('{"a":"x"}'));
+  expect(() => serde.serialize({ a: undefined }, context)).toThrow(/^a: undefined/);
+});
+
 test("an asynchronous schema is read back as well", async () => {
   const schema = z.object({ a: z.unknown() }).refine(async () => Promise.resolve(true));
   await expect(jsonOf(schema, "value").serialize(gone, context)).rejects.toThrow(/^a: undefined/);
