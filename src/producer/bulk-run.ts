@@ -162,10 +162,20 @@ export class BulkRun {
     this.#gathered.push(copyOf(record));
     this.#gatheredBytes += record.size;
     if (this.#passing !== undefined) return this.#passing;
-    if (this.#gathered.length >= recordsPerTurn || this.#gatheredBytes >= bytesPerTurn) return this.#pass();
+    if (this.#gathered.length >= this.#recordsPerTurn || this.#gatheredBytes >= this.#bytesPerTurn)
+      return this.#pass();
     // A source that waits for something does not hold up what it gave.
     this.#passDue ??= setImmediate(() => void this.#pass());
     return undefined;
+  }
+
+  /** What waits here beside a full window is no more than the window itself. */
+  get #recordsPerTurn(): number {
+    return Math.min(recordsPerTurn, this.#options.maxInFlightRecords);
+  }
+
+  get #bytesPerTurn(): number {
+    return Math.min(bytesPerTurn, this.#options.maxInFlightBytes);
   }
 
   /** Passes on what was gathered, and lets failures, signals and everybody else have their turn. What goes wrong ends the run. */

@@ -135,7 +135,7 @@ describe("limits of one call", () => {
     await sent;
   });
 
-  test("end a sendAll within seconds, and it asks its source for no more than the window holds", async () => {
+  test("end a sendAll within seconds, and it asks its source for no more than the window, and what waits for it, hold", async () => {
     const { texts, producer } = await begun({ maxInFlightRecords: 500 });
     await producer.sendAll(texts, values(1));
     proxy.blackhole();
@@ -151,7 +151,7 @@ describe("limits of one call", () => {
       producer.sendAll(texts, endless(), { signal: AbortSignal.timeout(1_000) }),
     );
     expect(performance.now() - begin).toBeLessThan(4_000);
-    expect(asked).toBe(501);
+    expect(asked).toBeLessThanOrEqual(2 * 500);
     expect(failure.acknowledged).toBe(0);
     expect(failure.message).toContain("and more may have been");
   });
