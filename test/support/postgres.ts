@@ -33,9 +33,11 @@ export async function startPostgres(): Promise<Postgres> {
   const close = async (): Promise<void> => {
     if (server.exitCode === null) {
       const ended = once(server, "exit");
-      // Its fast shutdown: it ends all connections.
-      server.kill("SIGINT");
+      // Its smart shutdown waits for connections that are on their way out, its fast one ends what is left.
+      server.kill("SIGTERM");
+      const impatient = setTimeout(() => server.kill("SIGINT"), 3_000);
       await ended;
+      clearTimeout(impatient);
     }
     rmSync(folder, { recursive: true });
   };

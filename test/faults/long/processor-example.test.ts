@@ -1,9 +1,9 @@
 import { defineTopic, Kafka } from "typed-kafka";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
-import { type KafkaCluster, startKafka } from "../support/kafka-cluster.js";
-import { createTopic } from "../support/topics.js";
-import { type RunningProgram, runProgram } from "../support/run-example.js";
+import { type KafkaCluster, startKafka } from "../../support/kafka-cluster.js";
+import { createTopic } from "../../support/topics.js";
+import { type RunningProgram, runProgram } from "../../support/run-example.js";
 
 let kafka: KafkaCluster;
 const running: RunningProgram[] = [];

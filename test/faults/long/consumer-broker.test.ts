@@ -1,12 +1,12 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { defineTopic, Kafka } from "typed-kafka";
 import { z } from "zod";
-import { committedOffsets, textTopic, until, within } from "../support/consuming.js";
-import { startKafka } from "../support/kafka-cluster.js";
-import { errorOf } from "../support/outcomes.js";
-import { accessOf, startSecureKafka } from "../support/secure-kafka.js";
-import { silent } from "../support/silent.js";
-import { createTopic, uniqueName } from "../support/topics.js";
+import { committedOffsets, textTopic, until, within } from "../../support/consuming.js";
+import { startKafka } from "../../support/kafka-cluster.js";
+import { errorOf } from "../../support/outcomes.js";
+import { accessOf, startSecureKafka } from "../../support/secure-kafka.js";
+import { silent } from "../../support/silent.js";
+import { createTopic, uniqueName } from "../../support/topics.js";
 
 describe("a broker that is away", async () => {
   const cluster = await startKafka();

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Kafka, type Producer } from "typed-kafka";
-import { textTopic } from "../support/consuming.js";
-import { type KafkaCluster, startKafka } from "../support/kafka-cluster.js";
-import { type LoggedRecord, readLog } from "../support/read-log.js";
-import { silent } from "../support/silent.js";
-import { createTopic } from "../support/topics.js";
+import { textTopic } from "../../support/consuming.js";
+import { type KafkaCluster, startKafka } from "../../support/kafka-cluster.js";
+import { type LoggedRecord, readLog } from "../../support/read-log.js";
+import { silent } from "../../support/silent.js";
+import { createTopic } from "../../support/topics.js";
 
 const partitions = 6;
 const total = 100_000;
