@@ -7,6 +7,7 @@
 #include "clients.h"
 #include "configs.h"
 #include "consumer.h"
+#include "groups.h"
 #include "librdkafka.h"
 #include "node.h"
 #include "producer.h"
@@ -200,6 +201,18 @@ napi_value describeConfigs(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+/// askGroup(token, groupId, timeoutMs, onAnswer)
+napi_value askGroup(napi_env env, napi_callback_info info) {
+  Arguments arguments(env, info);
+  const auto token = arguments.text(0);
+  const auto groupId = arguments.text(1);
+  const uint32_t timeoutMs = arguments.number(2);
+  const auto onAnswer = arguments.function(3);
+  auto client = arguments.ok() ? clientOf(env, token) : nullptr;
+  if (client != nullptr) GroupQuestion::ask(env, std::move(client), groupId, int(timeoutMs), onAnswer);
+  return nullptr;
+}
+
 /// createMockTopic(token, name, partitions, replicas): code. Of the client that has the mock cluster.
 napi_value createMockTopic(napi_env env, napi_callback_info info) {
   Arguments arguments(env, info);
@@ -237,10 +250,11 @@ napi_value exportAll(napi_env env, napi_value exports) {
                                                  method("takeReports", takeReports),
                                                  method("release", releaseProducer), method("close", closeProducer)};
   const napi_property_descriptor functions[] = {method("status", status), method("describeConfigs", describeConfigs),
+                                                 method("askGroup", askGroup),
                                                  method("createMockTopic", createMockTopic)};
   if (!exportClass(env, exports, "Consumer", newConsumer, ofConsumer) ||
       !exportClass(env, exports, "Producer", newProducer, ofProducer) ||
-      !check(env, napi_define_properties(env, exports, 3, functions)) ||
+      !check(env, napi_define_properties(env, exports, 4, functions)) ||
       !check(env, napi_set_named_property(env, exports, "interfaceVersion", toNumber(env, interfaceVersion))))
     return nullptr;
   return exports;

@@ -4,6 +4,7 @@
 #include "clients.cc"
 #include "configs.cc"
 #include "consumer.cc"
+#include "groups.cc"
 #include "librdkafka.cc"
 #include "node.cc"
 #include "plugin.cc"

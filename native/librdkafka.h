@@ -69,6 +69,8 @@ namespace typed_kafka {
   X(rd_kafka_event_DescribeConfigs_result)    \
   X(rd_kafka_DescribeConfigs_result_resources) \
   X(rd_kafka_event_error_string)              \
+  X(rd_kafka_list_groups)                     \
+  X(rd_kafka_group_list_destroy)              \
   X(rd_kafka_handle_mock_cluster)             \
   X(rd_kafka_mock_topic_create)               \
   X(rd_kafka_error_code)                      \

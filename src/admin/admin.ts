@@ -185,8 +185,8 @@ export class Admin {
   }
 
   /**
-   * All groups that this principal may see, whoever made them, sorted by their ids. A group that has committed offsets
-   * and no members is `empty`.
+   * All groups of consumers that this principal may see, of any client, sorted by their ids. A group that has committed
+   * offsets and no members is `empty`. Groups of another kind, such as those of Kafka Connect, are left out.
    *
    * @throws where the coordinator of some groups does not answer: a list without them would look complete
    */
@@ -217,8 +217,10 @@ export class Admin {
   }
 
   /**
-   * State and members of groups, in the order asked for. One that does not exist is `dead`.
+   * State and members of groups of consumers, in the order asked for. One that does not exist is `dead`. (So is one of
+   * another kind where the addon of the fast path is not used.)
    *
+   * @throws `KafkaError` with code `BROKER` for a group of another kind, such as one of Kafka Connect
    * @throws `AuthorizationError`
    */
   async describeGroups(groupIds: string | readonly string[]): Promise<readonly GroupDescription[]> {
@@ -259,7 +261,7 @@ export class Admin {
    * after a time, or to offsets by partition (only these partitions are then moved).
    *
    * @throws `ConfigError` where `to` is absent
-   * @throws `KafkaError` with code `BROKER` while the group has members: stop them first
+   * @throws `KafkaError` with code `BROKER` while the group has members: stop them first; or where it is none of consumers
    * @throws `KafkaError` with code `OFFSET_OUT_OF_RANGE` for an offset that is not in the log
    */
   async resetOffsets(

@@ -88,11 +88,8 @@ export interface GroupListing {
   readonly state: GroupState;
   /** The protocol its members speak. */
   readonly protocol: "classic" | "consumer" | "unknown";
-  /**
-   * What the group is for, by Kafka's word: `consumer` for consumers of any client, `connect` for workers of Kafka
-   * Connect; empty for one that has committed offsets and never had a member.
-   */
-  readonly protocolType: string;
+  /** By Kafka's word: `consumer`; empty for one that has committed offsets and never had a member. */
+  readonly protocolType: "consumer" | "";
 }
 
 /** The native description in the library's words. */
@@ -143,7 +140,8 @@ export function groupDescriptionOf(native: NativeGroupDescription): GroupDescrip
 
 /** The native listing in the library's words. */
 export function groupListingOf(native: NativeGroupListing): GroupListing {
-  return { groupId: native.groupId, ...statusOf(native), protocolType: native.protocolType };
+  const protocolType = native.isSimpleConsumerGroup ? "" : "consumer";
+  return { groupId: native.groupId, ...statusOf(native), protocolType };
 }
 
 function statusOf({

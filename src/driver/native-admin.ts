@@ -54,13 +54,20 @@ export interface NativeGroupDescription {
   }[];
 }
 
-/** A group as the addon lists it. */
+/** A group as the binding lists it. */
 export interface NativeGroupListing {
   readonly groupId: string;
-  /** What its members agree on: `consumer`, `connect`; empty for a group without members that only committed. */
-  readonly protocolType: string;
+  readonly isSimpleConsumerGroup: boolean;
   readonly state: number;
   readonly type: number;
+}
+
+/** What a group is for. */
+export interface NativeGroupKind {
+  /** What its members agree on: `consumer`, `connect`. Empty for one that has none, or that speaks a newer protocol. */
+  readonly protocolType: string;
+  /** Of its members, as only their own kind understands them. */
+  readonly assignments: readonly Buffer[];
 }
 
 interface NativeNewTopic {
@@ -224,6 +231,26 @@ export class NativeAdmin {
     });
   }
 
+  /**
+   * What a group is for; `undefined` where there is no such group, and `"unknown"` where the addon cannot be used or
+   * brokers do not answer.
+   */
+  async kindOfGroup(groupId: string, timeoutMs: number): Promise<NativeGroupKind | "unknown" | undefined> {
+    const askGroup = fastPath().addon?.askGroup;
+    const token = this.#token;
+    if (askGroup === undefined || token === undefined) return "unknown";
+    return this.#oneAtATime(() =>
+      this.#client.call<NativeGroupKind | "unknown" | undefined>(`kind of group ${groupId}`, (callback) => {
+        askGroup(token, groupId, timeoutMs, (code, group) => {
+          if (code !== 0) callback(null, "unknown");
+          else if (group === undefined) callback(null, undefined);
+          else callback(null, { protocolType: group[0], assignments: group.slice(1) as Buffer[] });
+        });
+      }),
+    );
+  }
+
+  /** It ends the process where a broker refuses, and for groups that are of no consumers. */
   async describeGroups(
     groups: readonly string[],
     timeoutMs: number,
@@ -240,7 +267,7 @@ export class NativeAdmin {
   }
 
   /**
-   * Every group that this principal may see, of all coordinators.
+   * Every group of consumers that this principal may see, of all coordinators.
    * @throws what one of them answered instead: a list without its groups would look complete
    */
   async listGroups(timeoutMs: number): Promise<readonly NativeGroupListing[]> {

@@ -136,6 +136,9 @@ async function askSettings(
   }
 }
 
+const notListed =
+  "is new, or of another kind than consumers: only the addon of the fast path can ask, and it was not used or not answered";
+
 async function lookAtGroup(
   admin: NativeAdmin,
   config: ClientConfig,
@@ -150,6 +153,8 @@ async function lookAtGroup(
     const call = { config, groupId, timeoutMs: queryTimeoutMs, signal: new AbortController().signal };
     const group = await describeGroup(admin, call);
     const { state, members, operations } = group;
+    if (state === "dead" && operations.length === 0)
+      return [{ level: "unknown", subject, message: notListed }];
     if (!operations.includes("READ")) return [mayNot];
     const problems = membershipFindings(group, membership, settings);
     if (problems.length > 0) return problems;

@@ -24,6 +24,17 @@ export interface Addon {
     timeoutMs: number,
     onAnswer: (code: number, text: string, settings: readonly string[]) => void,
   ) => void;
+  /**
+   * Asks what a group is for, by the client with this token, which has to be connected until `onAnswer` is called: with 0
+   * and `[protocol type, a member's assignment, …]`, with 0 and `undefined` where there is no such group, or with an
+   * error's code. Older addons are without it.
+   */
+  readonly askGroup?: (
+    token: string,
+    groupId: string,
+    timeoutMs: number,
+    onAnswer: (code: number, group: readonly [string, ...Buffer[]] | undefined) => void,
+  ) => void;
   /** Makes a topic in the mock cluster of the client with this token, and gives an error's code or 0. Older addons are without it. */
   readonly createMockTopic?: (token: string, name: string, partitions: number, replicas: number) => number;
   readonly Consumer: new (

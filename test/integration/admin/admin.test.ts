@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, inject, test } from "vitest";
 import { ConfigError, defineTopic, Kafka, KafkaError, string } from "typed-kafka";
+import { joinGroup } from "../../support/joined-group.js";
 import { silent } from "../../support/silent.js";
 import { createTopic, uniqueName } from "../../support/topics.js";
 
@@ -149,6 +150,57 @@ describe("groups", () => {
     expect(lag[1]).toMatchObject({ partition: 1, end: 2 });
   });
 
+  test("of another kind are refused by name, and nothing crashes on them", async () => {
+    const topic = await createTopic({ partitions: 1 });
+    const [connect, ownAssignor] = [uniqueName(), uniqueName()];
+    const members = [
+      await joinGroup(inject("brokers"), {
+        groupId: connect,
+        protocolType: "connect",
+        protocol: "sessioned",
+        assignment: Buffer.from("what a worker of Kafka Connect is to do"),
+      }),
+      await joinGroup(inject("brokers"), {
+        groupId: ownAssignor,
+        protocolType: "consumer",
+        protocol: "our-own",
+        assignment: Buffer.from([0]),
+      }),
+    ];
+    const groups = [
+      [connect, 'is not one of consumers but of the protocol type "connect"'],
+      [ownAssignor, "its members share out by an assignor of their own"],
+    ] as const;
+    for (const [groupId, why] of groups) {
+      const refused = { code: "BROKER", groupId, message: expect.stringContaining(why) };
+      await expect(admin.describeGroups(groupId)).rejects.toMatchObject(refused);
+      await expect(admin.resetOffsets(groupId, topic, "earliest")).rejects.toMatchObject(refused);
+      await expect(admin.deleteGroups(groupId)).rejects.toMatchObject({ nativeCode: 68 });
+      expect(await admin.groupLag(groupId, topic)).toMatchObject([{ committed: undefined }]);
+      const { findings } = await kafka.check(define(topic), { groupId });
+      expect(findings).toContainEqual(
+        expect.objectContaining({ level: "error", message: expect.stringContaining(why) }),
+      );
+    }
+    expect((await admin.listGroups()).map(({ groupId }) => groupId)).not.toContain(connect);
+    for (const member of members) member.close();
+  });
+
+  test("of the protocol consumer are described", async () => {
+    const groupId = uniqueName();
+    const consumer = kafka.consumer(define(await createTopic({ partitions: 1 })), {
+      groupId,
+      groupProtocol: "consumer",
+    });
+    const running = consumer.run(() => undefined);
+    await expect.poll(() => consumer.assignment.length, { timeout: 15_000 }).toBe(1);
+    expect(await admin.describeGroups(groupId)).toMatchObject([
+      { groupId, state: "stable", protocol: "consumer", members: [{ partitions: [{ partition: 0 }] }] },
+    ]);
+    await consumer.close();
+    await running;
+  });
+
   test("are listed and deleted with their offsets, but not while they have members", async () => {
     const name = await createTopic({ partitions: 1 });
     await fill(name, [1_000]);
@@ -182,6 +234,12 @@ describe("groups", () => {
     const name = await createTopic({ partitions: 1 });
     const [groupId, missing] = [uniqueName(), uniqueName()];
     await admin.resetOffsets(groupId, name, "latest");
+    expect(await admin.listGroups()).toContainEqual({
+      groupId,
+      state: "empty",
+      protocol: "classic",
+      protocolType: "",
+    });
     await expect(admin.deleteGroups([missing, groupId])).rejects.toMatchObject({
       code: "BROKER",
       nativeCode: 69,

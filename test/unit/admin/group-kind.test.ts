@@ -1,0 +1,45 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { isConsumersAssignment } from "../../../src/admin/group-kind.js";
+
+const topics = fc.array(fc.tuple(fc.string({ maxLength: 20 }), fc.array(fc.nat(100), { maxLength: 5 })), {
+  maxLength: 5,
+});
+
+function assignmentOf(all: readonly (readonly [string, readonly number[]])[], ownData: Uint8Array): Buffer {
+  const numbers = (values: readonly number[]): Buffer => {
+    const bytes = Buffer.alloc(4 * values.length);
+    values.forEach((value, index) => bytes.writeInt32BE(value, 4 * index));
+    return bytes;
+  };
+  const parts = all.flatMap(([name, partitions]) => {
+    const length = Buffer.alloc(2);
+    length.writeInt16BE(Buffer.byteLength(name));
+    return [length, Buffer.from(name), numbers([partitions.length, ...partitions])];
+  });
+  return Buffer.concat([Buffer.from([0, 1]), numbers([all.length]), ...parts, ownData]);
+}
+
+test("an assignment of Kafka's consumers is known, with data of the assignor's own or without", () => {
+  expect(isConsumersAssignment(Buffer.alloc(0))).toBe(true);
+  fc.assert(
+    fc.property(topics, fc.uint8Array(), (all, ownData) => isConsumersAssignment(assignmentOf(all, ownData))),
+  );
+});
+
+test("one that is cut off is not, wherever that is", () => {
+  fc.assert(
+    fc.property(topics, fc.nat(), (all, cut) => {
+      const whole = assignmentOf(all, new Uint8Array());
+      const length = 1 + (cut % (whole.length - 1));
+      return !isConsumersAssignment(whole.subarray(0, length));
+    }),
+  );
+});
+
+test("counts and lengths that cannot be are refused at once", () => {
+  for (const hex of ["0000ffffffff", "00007fffffff", "000000000001ffff", "00000000000100016100000001000000"])
+    expect(isConsumersAssignment(Buffer.from(hex, "hex"))).toBe(false);
+  expect(isConsumersAssignment(Buffer.from("0000000000010001617fffffff", "hex"))).toBe(false);
+  expect(isConsumersAssignment(Buffer.from("000000000001000161ffffffff", "hex"))).toBe(false);
+});
