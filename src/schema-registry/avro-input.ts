@@ -8,10 +8,13 @@ export class AvroInput {
   /** Where the next value begins. */
   at: number;
   readonly #bytes: Buffer;
+  /** How many items of arrays and maps may still come. */
+  #items: number;
 
   constructor(bytes: Buffer, at: number) {
     this.#bytes = bytes;
     this.at = at;
+    this.#items = bytes.length + itemsWithoutBytes;
   }
 
   /** How many bytes are left. */
@@ -30,6 +33,7 @@ export class AvroInput {
     if (byte < 0x80) return (byte >>> 1) ^ -(byte & 1);
     let zigzag = byte & 0x7f;
     for (let factor = 128; byte >= 0x80; factor *= 128) {
+      if (factor > maxFactor) throw new CutOff();
       byte = this.#byte();
       zigzag += (byte & 0x7f) * factor;
     }
@@ -59,6 +63,7 @@ export class AvroInput {
     let shift = 0n;
     let byte: number;
     do {
+      if (shift > maxShift) throw new CutOff();
       byte = this.#byte();
       zigzag |= BigInt(byte & 0x7f) << shift;
       shift += 7n;
@@ -104,7 +109,8 @@ export class AvroInput {
     if (count < 0) this.long();
     const items = Math.abs(count);
     // Bytes that are not Avro's must not make a loop without end of items that need no bytes.
-    if (items > this.left && items > itemsWithoutBytes) throw new CutOff();
+    if (items > this.#items) throw new CutOff();
+    this.#items -= items;
     return items;
   }
 
@@ -116,5 +122,8 @@ export class AvroInput {
   }
 }
 
-/** How many nulls, or records without fields, one block may have. */
-const itemsWithoutBytes = 1_000_000;
+/** How many nulls, or records without fields, the arrays of one value may have in all. */
+const itemsWithoutBytes = 100_000;
+/** Of the last of ten bytes: a `long` has no more. */
+const maxShift = 63n;
+const maxFactor = 2 ** Number(maxShift);

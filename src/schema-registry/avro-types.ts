@@ -1,4 +1,5 @@
 import type { Schema, Type, types } from "avsc";
+import { boundedTypes } from "./avro-counts.js";
 import { AvroInput } from "./avro-input.js";
 import { enumWithInheritedNames, shapeOf, typesIn } from "./avro-shapes.js";
 import { loadPeer } from "./peer.js";
@@ -26,6 +27,7 @@ export class AvroTypes {
   readonly #avsc = loadPeer("avro", "avsc") as Avsc;
   readonly #bigint: boolean;
   readonly #EnumWithInheritedNames: ReturnType<typeof enumClass>;
+  readonly #bounded: ReturnType<typeof boundedTypes>;
   readonly #logicalTypes: Record<string, new (...parsing: Parsing) => types.LogicalType>;
 
   /** @param longs - what a `long` is */
@@ -33,6 +35,7 @@ export class AvroTypes {
     this.#bigint = longs === "bigint";
     this.#logicalTypes = logicalTypes(this.#avsc.types, this.#bigint);
     this.#EnumWithInheritedNames = enumClass(this.#avsc.types);
+    this.#bounded = boundedTypes(this.#avsc.types);
   }
 
   /**
@@ -46,7 +49,9 @@ export class AvroTypes {
     const asLong = longsAs(long, logicalTypes);
     const EnumWithInheritedNames = this.#EnumWithInheritedNames;
     const typeHook = (given: Schema, parsing: unknown): Type | undefined =>
-      hasInheritedSymbols(given) ? new EnumWithInheritedNames(given, parsing as Parsing[1]) : asLong(given);
+      hasInheritedSymbols(given)
+        ? new EnumWithInheritedNames(given, parsing as Parsing[1])
+        : (asLong(given) ?? this.#bounded(given, parsing));
     const registry = Object.create(null) as Record<string, Type>;
     const options = { registry, logicalTypes, typeHook };
     for (const each of referenced) this.#avsc.Type.forSchema(each as Schema, options);

@@ -9,6 +9,7 @@ import { describeValue, SerdeFailure } from "../serde/failure.js";
 import { schemaSerde } from "../serde/schema-serde.js";
 import type { Serde } from "../serde/serde.js";
 import type { CheckOneWay } from "../serde/source.js";
+import { hasItemsWithoutBytes } from "./avro-counts.js";
 import { AvroInput, CutOff } from "./avro-input.js";
 import { type Resolution, resolve } from "./avro-resolution.js";
 import { isLaidOutAlike, nameOf, type Shape, shapeOf, typesIn } from "./avro-shapes.js";
@@ -196,6 +197,7 @@ function readerOf(type: Type, what: string): Reader {
   const resolving = resolvingReader(resolve(type, type), what);
   if (shapes.some((shape) => shape.kind === "record" && shape.fields.some(({ name }) => name === unsafeName)))
     return resolving;
+  if (hasItemsWithoutBytes(type)) return resolving;
   const fast = avscReader(type, what);
   if (shapes.every(({ kind }) => kind !== "map")) return fast;
   return (bytes) => (mayHoldUnsafeName(bytes) ? resolving(bytes) : fast(bytes));
