@@ -56,9 +56,21 @@ export function checkText(path: string, value: unknown, show = describe): string
   if (value === undefined) return undefined;
   if (typeof value !== "string" || value === "")
     throw new ConfigError(path, `expected a text that is not empty, got ${show(value)}`);
-  const change = nativeChangeOf(value);
+  const change = nativeChangeOf(value) ?? tooLong(value);
   if (change !== undefined) throw new ConfigError(path, change);
   return value;
+}
+
+/**
+ * In Kafka's protocol most texts have 32,767 bytes at most. The native client writes longer ones all the same, at which
+ * brokers close the connection, and it or they add to some: `-` and a UUID, or the text of an error.
+ */
+const maxTextBytes = 32_000;
+
+/** Why Kafka's protocol cannot have this text; `undefined` where it can. Never shows the text. */
+export function tooLong(text: string): string | undefined {
+  const bytes = Buffer.byteLength(text);
+  return bytes > maxTextBytes ? `has ${bytes} bytes, and Kafka takes ${maxTextBytes} at most` : undefined;
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import { unsendableIn } from "./check.js";
+import { tooLong, unsendableIn } from "./check.js";
 import { ConfigError } from "./errors.js";
 import { jsonOf } from "./serde/json.js";
 import { isNullable } from "./serde/schema-serde.js";
@@ -184,7 +184,7 @@ function configOf(config: unknown): Readonly<Record<string, string>> {
     if (typeof value !== "string") {
       throw new ConfigError(`config.${name}`, "give a string, as Kafka's own configuration files have it");
     }
-    const change = unsendableIn(name) ?? unsendableIn(value);
+    const change = unsendableIn(name) ?? unsendableIn(value) ?? tooLong(name) ?? tooLong(value);
     if (change !== undefined) throw new ConfigError(`config.${name}`, change);
     entries.push([name, value]);
   }

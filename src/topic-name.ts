@@ -1,3 +1,4 @@
+import { describe } from "./check.js";
 import { ConfigError } from "./errors.js";
 
 const maxLength = 249;
@@ -21,5 +22,5 @@ export function topicNameFlaw(name: string): string | undefined {
 export function checkTopicName(name: unknown): void {
   if (typeof name !== "string") throw new ConfigError("name", "a topic's name is a string");
   const flaw = topicNameFlaw(name);
-  if (flaw !== undefined) throw new ConfigError("name", `${JSON.stringify(name)} is no topic name: ${flaw}`);
+  if (flaw !== undefined) throw new ConfigError("name", `${describe(name)} is no topic name: ${flaw}`);
 }

@@ -36,8 +36,8 @@ export function boundedTypes({
   };
   return (schema, parsing) => {
     const { type } = schema as { readonly type?: unknown };
-    if (type === "array") return new BoundedArray(schema as never, parsing as never);
-    return type === "map" ? new BoundedMap(schema as never, parsing as never) : undefined;
+    if (type === "array") return new BoundedArray(schema as never, parsing);
+    return type === "map" ? new BoundedMap(schema as never, parsing) : undefined;
   };
 }
 

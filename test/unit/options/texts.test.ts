@@ -50,6 +50,29 @@ test.each(options.flatMap(([field, call]) => changed.map((change) => [field, ...
   },
 );
 
+test.each(options.filter(([field]) => !field.startsWith("librdkafka")))(
+  "%s of more bytes than Kafka's protocol takes is refused by name",
+  async (field, call) => {
+    const long = (bytes: number): string => "é".repeat(bytes / 2);
+    const error: unknown = await Promise.resolve()
+      .then(() => call(long(32_002)))
+      .catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "CONFIG", field });
+    expect((error as Error).message).toContain("has 32002 bytes, and Kafka takes 32000 at most");
+  },
+);
+
+test("a topic's name and configuration have a length that Kafka takes", () => {
+  const config = { "cleanup.policy": "x".repeat(32_001) };
+  expect(() => defineTopic("t", { value: string(), config })).toThrow(
+    expect.objectContaining({ field: "config.cleanup.policy" }),
+  );
+  expect(() => kafka.consumer(topic, { groupId: "x".repeat(32_000) })).not.toThrow();
+  expect(() => defineTopic("x".repeat(40_000), { value: string() })).toThrow(
+    "a text of 40000 characters is no topic name: it has 40000 characters, 249 is the most",
+  );
+});
+
 test.each(["secret ", "é", "\u00a0x", "a b", "👍"])("%o is taken as it is", (text) => {
   expect(() => kafka.consumer(topic, { groupId: text, groupInstanceId: text })).not.toThrow();
   expect(() => withSasl({ mechanism: "plain", username: text, password: text })).not.toThrow();
