@@ -1,15 +1,20 @@
-// Makes the peers run: their packages, Node 24 for those that need it, and Python's client in a virtual
-// environment in the cache. Node's own modules only.
+// Makes the peers run: their packages, Node 24 for those that need it, Python's client in a virtual environment in
+// the cache, and Kafka Streams beside it. Node's own modules only.
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { homedir } from "node:os";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
+import { cacheFolder, kafkaVersion } from "../test/support/kafka/jars.ts";
 
 const here = import.meta.dirname;
 
-/** Where everything is: `node` by peer's wish, and `python`, `undefined` where there is none. */
+/** Where everything is: `node` by peer's wish, and `python` and `java`, `undefined` where there is none. */
 export function install() {
-  return { node: process.execPath, node24: installPackages(), python: installPython() };
+  return {
+    node: process.execPath,
+    node24: installPackages(),
+    python: installPython(),
+    java: installStreams(),
+  };
 }
 
 function installPackages() {
@@ -42,9 +47,7 @@ function npm(node) {
 function installPython() {
   const requirements = join(here, "requirements.txt");
   const versions = readFileSync(requirements, "utf8").trim().replaceAll("==", "-").split("\n").join("-");
-  const caches = process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache");
-  const root = process.env.TYPED_KAFKA_CACHE ?? join(caches, "typed-kafka");
-  const folder = join(root, `bench-${versions}`);
+  const folder = join(cacheFolder(), `bench-${versions}`);
   const python = join(folder, "bin", "python");
   const works = () =>
     spawnSync(python, ["-c", "import confluent_kafka, pydantic"], { stdio: "ignore" }).status === 0;
@@ -56,6 +59,28 @@ function installPython() {
     console.error(`bench: without Python's client: ${error.message}`);
   }
   return works() ? python : undefined;
+}
+
+/** The class path of Kafka Streams' peer, which is compiled each time; `undefined` where there is no Java or Maven. */
+function installStreams() {
+  const source = join(here, "peers", "kafka-streams");
+  const folder = join(cacheFolder(), `bench-kafka-streams-${kafkaVersion}`);
+  const classes = join(folder, "classes");
+  const done = join(folder, ".installed");
+  const classPath = `${classes}${delimiter}${join(folder, "jars", "*")}`;
+  try {
+    mkdirSync(classes, { recursive: true });
+    if (!existsSync(done)) {
+      const jars = [`-Dkafka.version=${kafkaVersion}`, `-DoutputDirectory=${join(folder, "jars")}`];
+      run("mvn", ["-q", "-B", "-f", join(source, "pom.xml"), "dependency:copy-dependencies", ...jars]);
+      writeFileSync(done, "");
+    }
+    run("javac", ["-nowarn", "-cp", classPath, "-d", classes, join(source, "CountByKey.java")]);
+    return classPath;
+  } catch (error) {
+    console.error(`bench: without Kafka Streams: ${error.message}`);
+    return undefined;
+  }
 }
 
 function run(command, args, environment = {}) {

@@ -21,6 +21,7 @@ export function describeMachine(runtimes) {
     node: process.version,
     node24: runtimes.node24 && say(runtimes.node24, ["--version"]),
     python: runtimes.python && say(runtimes.python, ["--version"]),
+    java: runtimes.java && say("java", ["--version"]).split("\n")[0],
     versions: versions(),
   };
 }
@@ -49,6 +50,7 @@ function versions() {
     const [name, version] = line.split("==");
     found[`${name} (Python)`] = version;
   }
+  found["Kafka Streams (Java)"] = kafkaVersion;
   return found;
 }
 

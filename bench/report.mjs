@@ -106,6 +106,7 @@ function theRun({ machine, command, minutes }) {
               machine.node24 &&
               `Node ${machine.node24} for @platformatic/kafka and kafka-crab-js, which need it`,
             machine.python,
+            machine.java,
           ]
             .filter(Boolean)
             .join("; "),

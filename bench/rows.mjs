@@ -15,9 +15,11 @@ export const peers = {
   platformatic: { label: "@platformatic/kafka", runtime: "node24", package: "@platformatic/kafka" },
   "kafka-crab": { label: "kafka-crab-js", runtime: "node24", package: "kafka-crab-js" },
   python: { label: "confluent-kafka (Python)", runtime: "python" },
+  "kafka-streams": { label: "Kafka Streams", runtime: "java" },
 };
 
-const everyone = Object.keys(peers);
+/** Kafka Streams has rows of its own. */
+const everyone = Object.keys(peers).filter((peer) => peer !== "kafka-streams");
 const without = (...some) => everyone.filter((peer) => !some.includes(peer));
 
 const million = 1_000_000;
@@ -29,6 +31,16 @@ const kafkajsFree = {
   label: "kafkajs, not idempotent",
   isWeaker: true,
   job: { idempotent: false },
+};
+
+/** A changelog as a store's, with an entry for each record. */
+const changelog = {
+  partitions: 8,
+  fill: million,
+  size: 100,
+  keys: million,
+  suffix: ".entries.changelog",
+  config: { "cleanup.policy": "compact" },
 };
 
 const sizes = [100, 1_000, 10_000];
@@ -283,6 +295,55 @@ export const rows = [
     job: { records: million },
     entries: ["typed-kafka", "bare", "python"],
     notes: { python: "validates in Rust, with no event loop in between" },
+  },
+  ...[1_000, 100_000].map((keys) => ({
+    id: keys === 1_000 ? "state-count" : "state-count-large",
+    section: "State",
+    title: `Counting by key, ${keys.toLocaleString("en-US")} keys: stores, outputs and offsets in one transaction`,
+    call: "countByKey",
+    topic: { ...backlog, keys },
+    output: true,
+    passes: 1,
+    job: { records: million, seconds: 10 },
+    entries: [
+      { peer: "typed-kafka", label: "typed-kafka, in memory" },
+      { peer: "typed-kafka", label: "typed-kafka, on disk", job: { onDisk: true } },
+      { peer: "kafka-streams", label: "Kafka Streams, in memory" },
+      { peer: "kafka-streams", label: "Kafka Streams, RocksDB", job: { onDisk: true } },
+      ...[false, true].map((onDisk) => ({
+        peer: "kafka-streams",
+        label: `Kafka Streams, ${onDisk ? "RocksDB" : "in memory"}, cached`,
+        job: { onDisk, cache: true },
+        isWeaker: true,
+      })),
+    ],
+    notes: { "kafka-streams": "its cache drops what a later record of its key replaces, outputs included" },
+  })),
+  {
+    id: "state-restore",
+    section: "State",
+    title: "A million entries read from their log: a restart of stores, the start of a table, and `read`",
+    call: "restore",
+    topic: changelog,
+    output: true,
+    passes: 1,
+    job: { records: million, seconds: 60 },
+    entries: [
+      { peer: "typed-kafka", label: "a store in memory" },
+      { peer: "typed-kafka", label: "a store on disk", job: { onDisk: true } },
+      { peer: "typed-kafka", label: "a table, until it is ready", call: "tableReady" },
+      { peer: "typed-kafka", label: "read", call: "replay" },
+    ],
+  },
+  {
+    id: "state-table",
+    section: "State",
+    title: "`get` of a table of a million entries",
+    call: "tableGets",
+    topic: changelog,
+    passes: 1,
+    job: { records: 10 * million, seconds: 10 },
+    entries: ["typed-kafka"],
   },
   ...["none", "zstd"].flatMap((compression) => [
     {

@@ -4,7 +4,8 @@
 // docs/benchmarks.md with its plots. `--quick` only sees that everything runs: tiny counts, two processes at
 // a time, and the report goes to bench/out.
 import { spawn } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { findOrStartBroker } from "../test/support/broker.ts";
@@ -40,6 +41,8 @@ if (chosen.length === 0) throw new Error(`no such row; there are ${rows.map(({ i
 const kafka = await findOrStartBroker();
 const unique = Date.now().toString(36);
 const topics = new Map();
+/** What stores on disk are kept in. */
+const scratch = mkdtempSync(join(tmpdir(), "typed-kafka-bench-"));
 /** By row, then by entry: the result of each pass. */
 const results = new Map(chosen.map((row) => [row.id, row.entries.map(() => [])]));
 const failures = [];
@@ -48,6 +51,7 @@ try {
   await passes();
 } finally {
   await kafka.close();
+  rmSync(scratch, { recursive: true, force: true });
 }
 
 const partial = flags.quick || flags.only !== undefined;
@@ -119,7 +123,7 @@ async function jobsOf(row, pass) {
     const key = isShared ? JSON.stringify(spec) : `${row.id}-${pass}${suffix}`;
     let name = topics.get(key);
     if (name === undefined) {
-      name = `bench-${unique}-${topics.size}`;
+      name = `bench-${unique}-${topics.size}${spec.suffix ?? ""}`;
       topics.set(key, name);
       missing.push({ name, ...spec });
     }
@@ -136,6 +140,7 @@ async function jobsOf(row, pass) {
       call: entry.call ?? row.call,
       topic: topicFor(spec, apart),
       group: `bench-${unique}-${row.id}-${pass}-${index}`,
+      scratch: join(scratch, `${row.id}-${pass}-${index}`),
       seconds: flags.quick ? 0.5 : 2.5,
       ...row.job,
       ...entry.job,
@@ -188,8 +193,8 @@ async function measureEntry(entry, job) {
 /** One measurement in a process of its own, which is ended once it has told its result and `onTold` has resolved. */
 function runChild(peer, job, onTold = () => Promise.resolve()) {
   const { runtime } = peers[peer];
-  const script = runtime === "python" ? "peers/confluent_kafka_python.py" : "measure.mjs";
-  const child = spawn(runtimes[runtime], [join(here, script), JSON.stringify(job)], {
+  const [command, ...args] = commandOf(runtime);
+  const child = spawn(command, [...args, JSON.stringify(job)], {
     cwd: here,
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -218,6 +223,12 @@ function runChild(peer, job, onTold = () => Promise.resolve()) {
   });
 }
 
+function commandOf(runtime) {
+  if (runtime === "java") return ["java", "-Xmx256m", "-cp", runtimes.java, "CountByKey"];
+  const script = runtime === "python" ? "peers/confluent_kafka_python.py" : "measure.mjs";
+  return [runtimes[runtime], join(here, script)];
+}
+
 function summary(result) {
   if (result.error !== undefined) return `failed: ${result.error}`;
   const parts = [];
@@ -243,7 +254,9 @@ function scale(row) {
     return { label: peers[full.peer].label, ...full };
   });
   if (!flags.quick) return { ...row, entries };
-  const small = (spec) => spec && { ...spec, ...(spec.fill > 0 && { fill: 20_000 }) };
+  const few = 20_000;
+  const small = (spec) =>
+    spec && { ...spec, ...(spec.fill > 0 && { fill: few }), ...(spec.keys > few && { keys: few }) };
   const shrink = ({ records, rate, ...job } = {}) => ({
     ...job,
     ...(records !== undefined && { records: Math.min(records, 5_000) }),

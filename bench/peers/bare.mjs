@@ -306,18 +306,20 @@ export async function sendOne(job) {
 /** Makes the topics of a row and fills them; no measurement. */
 export async function prepare(job) {
   const admin = binding.AdminClient.create({ "bootstrap.servers": job.brokers });
-  for (const { name, partitions } of job.topics) {
-    await call((done) =>
-      admin.createTopic({ topic: name, num_partitions: partitions, replication_factor: 1 }, 10_000, done),
-    );
+  for (const { name, partitions, config = {} } of job.topics) {
+    const topic = { topic: name, num_partitions: partitions, replication_factor: 1, config };
+    await call((done) => admin.createTopic(topic, 10_000, done));
   }
-  for (const { name, fill = 0, size, compression } of job.topics) {
+  for (const { name, fill = 0, size, keys, compression } of job.topics) {
     if (fill === 0) continue;
     const { producer } = await producerOf(
       { ...job, compression },
       { "linger.ms": 20, "delivery.report.only.error": true },
     );
-    const records = makeValues(size).map((value) => [Buffer.from(encode(value)), Buffer.from(keyOf(value))]);
+    const records = makeValues(size, keys).map((value) => [
+      Buffer.from(encode(value)),
+      Buffer.from(keyOf(value)),
+    ]);
     for (let sent = 0; sent < fill; sent += 1) {
       const [value, key] = records[sent % records.length];
       for (;;) {

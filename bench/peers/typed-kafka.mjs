@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { defineTopic, Kafka } from "../../dist/index.js";
+import { defineStore, defineTopic, integer, Kafka } from "../../dist/index.js";
 import { keyOf, makeValues, schema } from "../workload.mjs";
 
 const quiet = { debug: () => {}, info: () => {}, warn: console.error, error: console.error };
@@ -178,6 +178,74 @@ export async function replay(job) {
     void record.value;
     job.meter.record();
   }
+  job.meter.finish();
+}
+
+const counts = defineStore("counts", { value: integer() });
+
+const processorOf = (job, topic, options) =>
+  connect(job).processor(topic, {
+    groupId: job.group,
+    transactionalId: job.group,
+    ...(job.onDisk === true && { stateDirectory: job.scratch }),
+    ...options,
+  });
+
+/** Exactly once: the count of each key in a store, sent after each record. */
+export async function countByKey(job) {
+  const output = defineTopic(job.output, { value: integer() });
+  await processorOf(job, topicOf(job.topic), { stores: [counts] }).run((record, tx) => {
+    void record.value;
+    const store = tx.store(counts);
+    const count = (store.get(record.key) ?? 0) + 1;
+    store.set(record.key, count);
+    const sent = tx.send(output, { key: record.key, value: count });
+    job.meter.record();
+    return sent;
+  });
+}
+
+/** The topic is the changelog of a store: from the assignment until everything in it is in the store again. */
+export async function restore(job) {
+  const [group, name] = job.topic.split(".");
+  const done = new Map();
+  const options = {
+    stores: [defineStore(name, { value: schema })],
+    // The measurement before this one was of the same group, and did not leave it.
+    sessionTimeoutMs: 6_000,
+    onRebalance: ({ type }) => type === "assigned" && job.meter.start(),
+    onRestore: (progress) => {
+      done.set(progress.partition, progress);
+      const all = [...done.values()];
+      if (all.length < 8 || all.some((each) => each.done < each.total)) return;
+      job.meter.finish(
+        {},
+        all.reduce((sum, { total }) => sum + total, 0),
+      );
+    },
+  };
+  job.meter.onTimeOver = () => {};
+  await processorOf({ ...job, group }, topicOf(job.output), options).run(() => {});
+}
+
+async function tableOf(job) {
+  const table = connect(job).table(topicOf(job.topic));
+  await table.ready();
+  return table;
+}
+
+/** From the call to the table that has everything. */
+export async function tableReady(job) {
+  job.meter.onTimeOver = () => {};
+  job.meter.start();
+  const table = await tableOf(job);
+  job.meter.finish({}, table.size);
+}
+
+export async function tableGets(job) {
+  const table = await tableOf(job);
+  const keys = Array.from(table, ([key]) => key);
+  for (const key of job.meter.cycle(keys)) if (table.get(key) === undefined) throw new Error(`no ${key}`);
   job.meter.finish();
 }
 
