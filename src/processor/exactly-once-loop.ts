@@ -147,10 +147,9 @@ export class ExactlyOnceLoop {
   }
 
   async #work(): Promise<void> {
-    const { signal } = this.#giveUp;
     try {
-      await this.#runner.open(signal, { deadline: Date.now() + startTimeoutMs, isPatient: false });
-      await this.sessions.current.start(signal);
+      await this.#runner.open(this.#giveUp.signal, { deadline: Date.now() + startTimeoutMs, isPatient: false });
+      await this.sessions.current.start(this.#giveUp.signal);
       while (!this.#isOver()) await this.#transact();
     } catch (error) {
       this.#die(error instanceof TransactionFailure ? error.error : error);

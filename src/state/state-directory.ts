@@ -30,20 +30,20 @@ export class StateDirectory {
    * @throws `ConfigError` where it is in use, of another group, or cannot be used
    */
   static async open(path: string, groupId: string, logger: Logger): Promise<StateDirectory> {
-    const place = join(path, "stores");
-    await makeDirectory(path, place);
+    const folder = join(path, "stores");
+    await makeDirectory(path, folder);
     for (let isAgain = false; ; isAgain = true) {
-      const database = await openDatabase(path, place);
+      const database = await openDatabase(path, folder);
       if (database !== undefined && (await isUsable(database, path, groupId)))
         return new StateDirectory(database);
       await database?.close();
       if (isAgain)
         throw new ConfigError("stateDirectory", `${path} cannot be read, and could not be made anew`);
-      const aside = `${place}-${new Date().toISOString().replace(/[^0-9]/gu, "")}`;
-      await rename(place, aside);
+      const aside = `${folder}-${new Date().toISOString().replace(/[^0-9]/gu, "")}`;
+      await rename(folder, aside);
       logger.warn("the stores on disk are damaged, or of another version: they are put aside and restored", {
         groupId,
-        from: place,
+        from: folder,
         to: aside,
       });
     }
@@ -74,17 +74,17 @@ export class StateDirectory {
   }
 }
 
-async function makeDirectory(path: string, place: string): Promise<void> {
+async function makeDirectory(path: string, folder: string): Promise<void> {
   try {
-    await mkdir(place, { recursive: true });
+    await mkdir(folder, { recursive: true });
   } catch (error) {
     throw new ConfigError("stateDirectory", `${path} cannot be made: ${messageOf(error)}`, { cause: error });
   }
 }
 
 /** `undefined` where it is broken. */
-async function openDatabase(path: string, place: string): Promise<LevelDatabase | undefined> {
-  const database = levelDatabase(place);
+async function openDatabase(path: string, folder: string): Promise<LevelDatabase | undefined> {
+  const database = levelDatabase(folder);
   try {
     await database.open();
     return database;
