@@ -30,9 +30,8 @@ const producerCloseMs = 5_000;
 const startTimeoutMs = 60_000;
 
 /**
- * The exactly-once loop: one transaction after the other, each with what handlers sent and the offsets of
- * the records they were called for. Handlers go on while a transaction is being committed; what they
- * finish meanwhile belongs to the next one.
+ * The exactly-once loop: one transaction after the other, each with what handlers sent and the offsets of the records
+ * they were called for. Handlers go on during a commit; what they finish then belongs to the next transaction.
  *
  * A transaction is committed only if, just before and after its offsets were added, every partition in it
  * is still assigned to this member. If anything fails it is rolled back, what was fetched of its partitions is
@@ -147,9 +146,10 @@ export class ExactlyOnceLoop {
   }
 
   async #work(): Promise<void> {
+    const { signal } = this.#giveUp;
     try {
-      await this.#runner.open(this.#giveUp.signal, { deadline: Date.now() + startTimeoutMs, isPatient: false });
-      await this.sessions.current.start(this.#giveUp.signal);
+      await this.#runner.open(signal, { deadline: Date.now() + startTimeoutMs, isPatient: false });
+      await this.sessions.current.start(signal);
       while (!this.#isOver()) await this.#transact();
     } catch (error) {
       this.#die(error instanceof TransactionFailure ? error.error : error);
