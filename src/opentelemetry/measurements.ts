@@ -5,24 +5,31 @@ import {
   metrics,
   type Meter,
   type MeterProvider,
+  type UpDownCounter,
 } from "@opentelemetry/api";
 import type {
   CommitActivity,
   Ended,
   FailureEvent,
+  LateRecordEvent,
   MemberActivity,
   OffsetResetEvent,
   ProcessActivity,
+  RestoreActivity,
+  RestoreEnded,
   AssignmentChange,
   SendActivity,
   SendEnded,
   TransactionEnded,
+  WindowsClosedEvent,
 } from "../telemetry/activities.js";
 import { version } from "../version.js";
 import { errorType, instrumentationName, shared } from "./attributes.js";
 
 /** As the semantic conventions have them for durations of messaging. */
 const bucketsInSeconds = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
+/** A restore may be a few entries, or millions. */
+const restoreBucketsInSeconds = [0.01, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600];
 
 interface Instruments {
   readonly sent: Counter;
@@ -34,6 +41,11 @@ interface Instruments {
   readonly goneOffsets: Counter;
   readonly offsetResets: Counter;
   readonly transactions: Counter;
+  readonly restoring: UpDownCounter;
+  readonly restores: Histogram;
+  readonly restoredEntries: Counter;
+  readonly lateRecords: Counter;
+  readonly closedWindows: Counter;
 }
 
 /** The metrics. Instruments are made at the first use: unlike a tracer, a global meter does not wait for its SDK. */
@@ -135,6 +147,27 @@ export class Measurements {
     offsetResets.add(1, { ...attributes, "typed_kafka.offset_reset.reason": reason });
   }
 
+  restoreBegan(restore: RestoreActivity): void {
+    this.#instruments().restoring.add(1, ofStore(restore));
+  }
+
+  restored(restore: RestoreActivity, ended: RestoreEnded, seconds: number): void {
+    const { restoring, restores, restoredEntries } = this.#instruments();
+    restoring.add(-1, ofStore(restore));
+    if (ended.entries > 0) restoredEntries.add(ended.entries, ofStore(restore));
+    const attributes: Attributes = { ...ofStore(restore), "typed_kafka.restore.outcome": ended.outcome };
+    addError(attributes, ended);
+    restores.record(seconds, attributes);
+  }
+
+  lateRecord(event: LateRecordEvent): void {
+    this.#instruments().lateRecords.add(1, ofStore(event));
+  }
+
+  windowsClosed(event: WindowsClosedEvent): void {
+    this.#instruments().closedWindows.add(event.windows, ofStore(event));
+  }
+
   /** The member's lag, and whether it waits, are observed from here until the function is called that this gives. */
   member(member: MemberActivity): () => void {
     this.#instruments();
@@ -231,8 +264,37 @@ export class Measurements {
         unit: "{transaction}",
         description: "Transactions, by what became of them.",
       }),
+      restoring: meter.createUpDownCounter("typed_kafka.restoring", {
+        unit: "{restore}",
+        description: "Changelogs that are being read, before the records of their tasks are delivered.",
+      }),
+      restores: meter.createHistogram("typed_kafka.restore.duration", {
+        unit: "s",
+        advice: { explicitBucketBoundaries: restoreBucketsInSeconds },
+        description: "Duration of reading the changelog of a store for one task.",
+      }),
+      restoredEntries: meter.createCounter("typed_kafka.restored_entries", {
+        unit: "{entry}",
+        description: "Entries and deletions that were read from changelogs.",
+      }),
+      lateRecords: meter.createCounter("typed_kafka.late_records", {
+        unit: "{message}",
+        description: "Records whose windows had all closed.",
+      }),
+      closedWindows: meter.createCounter("typed_kafka.closed_windows", {
+        unit: "{window}",
+        description: "Windows that have closed.",
+      }),
     };
   }
+}
+
+function ofStore({ groupId, store }: { readonly groupId: string; readonly store: string }): Attributes {
+  return {
+    "messaging.system": "kafka",
+    "messaging.consumer.group.name": groupId,
+    "typed_kafka.store": store,
+  };
 }
 
 function addTopic(attributes: Attributes, topic: string | undefined): void {

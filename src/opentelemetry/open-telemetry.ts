@@ -8,7 +8,7 @@ import {
 import { checkOptions } from "../options/check-options.js";
 import { flag, unchecked } from "../options/kinds.js";
 import type { OptionSpecs } from "../options/spec.js";
-import type { Ended } from "../telemetry/activities.js";
+import type { Ended, RestoreEnded } from "../telemetry/activities.js";
 import type { Operation, Telemetry } from "../telemetry/telemetry.js";
 import { version } from "../version.js";
 import { Measurements } from "./measurements.js";
@@ -67,6 +67,14 @@ export function openTelemetry(options: OpenTelemetryOptions = {}): Telemetry {
     onFailure: (failure) => measurements.failed(failure),
     onRebalance: (rebalance) => measurements.rebalanced(rebalance),
     onOffsetReset: (reset) => measurements.offsetReset(reset),
+    onStoreRestore: (restore) => {
+      measurements.restoreBegan(restore);
+      return timed({ end: () => undefined }, (ended: RestoreEnded, seconds) =>
+        measurements.restored(restore, ended, seconds),
+      );
+    },
+    onLateRecord: (event) => measurements.lateRecord(event),
+    onWindowsClosed: (event) => measurements.windowsClosed(event),
     onMember: (member) => measurements.member(member),
   };
 }

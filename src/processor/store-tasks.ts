@@ -63,7 +63,9 @@ export class StoreTasks {
       dueAt: (topic) => policy?.dueAtOf(topic),
       onReady: host.offer,
       onLate: (store, partition) => {
-        config.logger.debug("a late record was not counted", { groupId: consumer.groupId, store, partition });
+        const { groupId } = consumer;
+        config.logger.debug("a late record was not counted", { groupId, store, partition });
+        config.telemetry?.onLateRecord({ groupId, store, partition });
       },
       onFailure: host.fail,
     });
@@ -85,6 +87,7 @@ export class StoreTasks {
     const windows = stores.filter(isWindowStore).map(({ window }) => window);
     const idle = windows.flatMap(({ idleMs }) => idleMs ?? []);
     this.#calls = new TaskCalls({
+      groupId: consumer.groupId,
       tasks: this.tasks,
       run,
       encoders: this.#host.encoders,

@@ -43,6 +43,7 @@ interface LastRecord {
  * expire, and what is scheduled.
  */
 export class TaskCalls {
+  readonly #groupId: string;
   readonly #tasks: Tasks;
   readonly #options: ResolvedRunOptions;
   readonly #encoders: Encoders;
@@ -58,6 +59,7 @@ export class TaskCalls {
   readonly #maxAheadMs: number;
 
   constructor(options: {
+    readonly groupId: string;
     readonly tasks: Tasks;
     readonly run: ResolvedRunOptions;
     readonly encoders: Encoders;
@@ -70,6 +72,7 @@ export class TaskCalls {
     readonly finished: (finished: Finished) => void;
     readonly onFailure: (error: unknown) => void;
   }) {
+    this.#groupId = options.groupId;
     this.#tasks = options.tasks;
     this.#options = options.run;
     this.#encoders = options.encoders;
@@ -174,13 +177,22 @@ export class TaskCalls {
     await work(tx, closed);
     await tx.finish();
     const changes = state.end();
-    const isNothing = sends.length === 0 && !changesAnything(changes) && !changesAnything(dueChanges);
-    if (isNothing || task.signal.aborted) return;
+    if (task.signal.aborted) return;
+    this.#tellClosed(task.number, closed);
+    if (sends.length === 0 && !changesAnything(changes) && !changesAnything(dueChanges)) return;
     this.#finished({
       parts: [{ partition, offsets: [] }],
       sends,
       changes: changesOf(task, [dueChanges, changes], () => undefined),
     });
+  }
+
+  #tellClosed(partition: number, closed: readonly ClosedWindow[]): void {
+    if (this.#telemetry === undefined) return;
+    const counts = new Map<string, number>();
+    for (const { store } of closed) counts.set(store, (counts.get(store) ?? 0) + 1);
+    for (const [store, windows] of counts)
+      this.#telemetry.onWindowsClosed({ groupId: this.#groupId, store, partition, windows });
   }
 
   async #lookIdle(task: Task): Promise<void> {

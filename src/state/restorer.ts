@@ -10,6 +10,8 @@ import { LogSource } from "../reader/log-source.js";
 import { resolveReadOptions } from "../reader/options.js";
 import { ArrivalOrder } from "../reader/read-order.js";
 import type { RawRecord } from "../record.js";
+import type { WatchedOperation } from "../telemetry/client-telemetry.js";
+import type { RestoreEnded } from "../telemetry/activities.js";
 import { sleep } from "../waiting.js";
 import { streamTimeOf } from "./offset-metadata.js";
 import { tombstonesKeptMs } from "./changelogs.js";
@@ -55,6 +57,10 @@ interface Reading {
   readonly from: number;
   /** The offset to reach. */
   readonly to: number;
+  /** Tells telemetry of its end. */
+  watched: WatchedOperation<RestoreEnded> | undefined;
+  /** How many entries and deletions were read. */
+  entries: number;
   toldAt: number;
 }
 
@@ -186,6 +192,8 @@ export class Restorer {
           state,
           from,
           to,
+          watched: undefined,
+          entries: 0,
           toldAt: 0,
         });
     }
@@ -243,6 +251,7 @@ export class Restorer {
       void source.close(signal.reason);
     };
     signal.addEventListener("abort", abort, { once: true });
+    for (const reading of all) reading.watched = this.#watch(reading);
     try {
       await source.start();
       while (readings.size > 0) {
@@ -251,10 +260,26 @@ export class Restorer {
           await this.#reached(partitionId(topic, partition), position, readings, restored);
         if (readings.size > 0) await source.fetchInto(order);
       }
+    } catch (error) {
+      for (const { watched, entries } of readings.values())
+        watched?.end(
+          signal.aborted ? { entries, outcome: "stopped" } : { entries, outcome: "failed", error },
+        );
+      throw error;
     } finally {
       signal.removeEventListener("abort", abort);
       await source.close(new KafkaError("CLOSED", "the stores are restored"));
     }
+  }
+
+  #watch({ state, task, from, to }: Reading): WatchedOperation<RestoreEnded> | undefined {
+    const { config, groupId } = this.#host;
+    return config.telemetry?.onStoreRestore({
+      groupId,
+      store: state.name,
+      partition: task.number,
+      total: to - from,
+    });
   }
 
   async #apply(order: ArrivalOrder, readings: ReadonlyMap<string, Reading>): Promise<void> {
@@ -267,6 +292,7 @@ export class Restorer {
       let batch = batches.get(reading);
       if (batch === undefined) batches.set(reading, (batch = { writes: [], position: 0 }));
       batch.writes.push(write);
+      reading.entries += 1;
       batch.position = raw.offset + 1;
     }
     for (const [{ state }, { writes, position }] of batches) {
@@ -284,9 +310,10 @@ export class Restorer {
   ): Promise<void> {
     const reading = readings.get(id);
     if (reading === undefined) return;
-    const { task, state, from, to } = reading;
+    const { task, state, from, to, watched } = reading;
     if (reading.signal.aborted) {
       readings.delete(id);
+      watched?.end({ entries: reading.entries, outcome: "stopped" });
       return;
     }
     const isDone = position >= to;
@@ -298,6 +325,7 @@ export class Restorer {
     }
     if (!isDone) return;
     readings.delete(id);
+    watched?.end({ entries: reading.entries, outcome: "restored" });
     await state.store.piece.apply([], to);
     if (!isRead(task, readings)) await restored(task);
   }

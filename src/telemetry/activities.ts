@@ -127,6 +127,51 @@ export interface GroupWaitEvent extends GroupWait {
   readonly groupId: string;
 }
 
+/** The changelog of a store is read for one task, before its first record is delivered. */
+export interface RestoreActivity {
+  /** The consumer group's id. */
+  readonly groupId: string;
+  /** The store's name. */
+  readonly store: string;
+  /** The task: the partition's number, from 0. */
+  readonly partition: number;
+  /** How much there is to read, in offsets. */
+  readonly total: number;
+}
+
+/** How the reading of a changelog ended. */
+export interface RestoreEnded extends Ended {
+  /** How many entries and deletions were read. */
+  readonly entries: number;
+  /**
+   * `restored`: it is read to its end; `stopped`: the task was revoked, or the processor closes; `failed`: with an
+   * `error`. Where waiting helps, what is left is read in another restore.
+   */
+  readonly outcome: "restored" | "stopped" | "failed";
+}
+
+/** A record was late for a window store: every window that its timestamp is in has closed. */
+export interface LateRecordEvent {
+  /** The consumer group's id. */
+  readonly groupId: string;
+  /** The window store's name. */
+  readonly store: string;
+  /** The task: the partition's number, from 0. */
+  readonly partition: number;
+}
+
+/** Windows of a task have closed, in one transaction. */
+export interface WindowsClosedEvent {
+  /** The consumer group's id. */
+  readonly groupId: string;
+  /** The window store's name. */
+  readonly store: string;
+  /** The task: the partition's number, from 0. */
+  readonly partition: number;
+  /** How many windows; at least one. */
+  readonly windows: number;
+}
+
 /** A member of a consumer group: a consumer or processor that runs. */
 export interface MemberActivity {
   /** The consumer group's id. */

@@ -5,14 +5,18 @@ import type {
   Ended,
   FailureEvent,
   GroupWaitEvent,
+  LateRecordEvent,
   MemberActivity,
   OffsetResetEvent,
   ProcessActivity,
+  RestoreActivity,
+  RestoreEnded,
   AssignmentChange,
   SendActivity,
   SendEnded,
   TransactionActivity,
   TransactionEnded,
+  WindowsClosedEvent,
 } from "./activities.js";
 import type { Operation, Telemetry, TelemetryClient } from "./telemetry.js";
 
@@ -59,6 +63,18 @@ export class ClientTelemetry {
 
   onOffsetReset(event: OffsetResetEvent): void {
     this.#attempt("onOffsetReset", () => this.#telemetry.onOffsetReset?.(event, this.#client));
+  }
+
+  onStoreRestore(activity: RestoreActivity): WatchedOperation<RestoreEnded> {
+    return this.#begin("onStoreRestore", () => this.#telemetry.onStoreRestore?.(activity, this.#client));
+  }
+
+  onLateRecord(event: LateRecordEvent): void {
+    this.#attempt("onLateRecord", () => this.#telemetry.onLateRecord?.(event, this.#client));
+  }
+
+  onWindowsClosed(event: WindowsClosedEvent): void {
+    this.#attempt("onWindowsClosed", () => this.#telemetry.onWindowsClosed?.(event, this.#client));
   }
 
   /** Gives what is to be called when the member has ended. */

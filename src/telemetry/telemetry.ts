@@ -5,14 +5,18 @@ import type {
   Ended,
   FailureEvent,
   GroupWaitEvent,
+  LateRecordEvent,
   MemberActivity,
   OffsetResetEvent,
   ProcessActivity,
+  RestoreActivity,
+  RestoreEnded,
   AssignmentChange,
   SendActivity,
   SendEnded,
   TransactionActivity,
   TransactionEnded,
+  WindowsClosedEvent,
 } from "./activities.js";
 
 /**
@@ -51,6 +55,12 @@ export interface Telemetry {
   readonly onGroupWait?: Hook<GroupWaitEvent, void>;
   /** The log does not have a group's next offset in a partition, and the member goes on elsewhere. */
   readonly onOffsetReset?: Hook<OffsetResetEvent, void>;
+  /** The changelog of a store is read, before the first record of its task is delivered. Nothing to read is not told. */
+  readonly onStoreRestore?: Hook<RestoreActivity, Operation<RestoreEnded> | undefined>;
+  /** A record was late for a window store. Told at each call of a handler that meets it. */
+  readonly onLateRecord?: Hook<LateRecordEvent, void>;
+  /** Windows have closed. Told again where their transaction was rolled back. */
+  readonly onWindowsClosed?: Hook<WindowsClosedEvent, void>;
   /** A member of a group begins. What this returns is called when the member has ended. */
   readonly onMember?: Hook<MemberActivity, (() => void) | undefined>;
 }
@@ -90,5 +100,8 @@ export const telemetrySpecs = {
   onRebalance: hook<"onRebalance">(),
   onGroupWait: hook<"onGroupWait">(),
   onOffsetReset: hook<"onOffsetReset">(),
+  onStoreRestore: hook<"onStoreRestore">(),
+  onLateRecord: hook<"onLateRecord">(),
+  onWindowsClosed: hook<"onWindowsClosed">(),
   onMember: hook<"onMember">(),
 } satisfies OptionSpecs<Telemetry>;

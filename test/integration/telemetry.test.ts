@@ -1,4 +1,4 @@
-import { Kafka } from "typed-kafka";
+import { defineWindowStore, integer, Kafka, tumbling } from "typed-kafka";
 import type { Telemetry } from "typed-kafka/telemetry";
 import { expect, inject, test } from "vitest";
 import { until } from "../support/consuming.js";
@@ -22,6 +22,12 @@ function noting() {
     onTransaction: () => note("transaction"),
     onFailure: ({ reason, action }) => void note("failure", reason, action),
     onRebalance: ({ type, partitions }) => void note("rebalance", type, partitions),
+    onStoreRestore: ({ store, total }) => {
+      noted.push(`restore ${store} ${total > 0}`);
+      return { end: ({ entries, outcome }) => noted.push(`end of restore ${entries} ${outcome}`) };
+    },
+    onLateRecord: ({ store, partition }) => void note("late", store, partition),
+    onWindowsClosed: ({ store, partition, windows }) => void note("closed", store, partition, windows),
     onMember: () => {
       const { end } = note("member");
       return () => void end({});
@@ -154,4 +160,33 @@ test("telemetry that throws at every turn changes nothing but the log", async ()
       "the end of onMember",
     ].map((what) => `telemetry: ${what} threw. It changes nothing, and is not logged again`),
   );
+});
+
+test("telemetry is told of windows that close, late records, and what is restored at a restart", async () => {
+  const { noted, telemetry } = noting();
+  await using quiet = new Kafka({ brokers, logger: silent });
+  const topic = await newTopic();
+  const store = defineWindowStore("per-second", { value: integer(), window: tumbling({ sizeMs: 1_000 }) });
+  const groupId = uniqueName();
+  const counts = async (done: () => boolean): Promise<void> => {
+    await using kafka = new Kafka({ brokers, telemetry, logger: silent });
+    const options = { groupId, transactionalId: groupId, commitIntervalMs: 1, stores: [store] };
+    const processor = kafka.processor(topic, options);
+    const running = processor.run(({ key, timestamp }, tx) => {
+      tx.store(store).update(key ?? "", timestamp, (count = 0) => count + 1);
+    });
+    await until("it is told", done);
+    await processor.close();
+    await running;
+  };
+  const at = (key: string, timestamp: number) => ({ key, value: "x", timestamp });
+  const records = [at("a", 1), at("b", 999), at("a", 5_000), at("a", 5_500), at("a", 500), at("b", 9_000)];
+  await quiet.producer().send(topic, records);
+  const told = () => noted.filter((note) => /closed|late|restore/.test(note));
+  await counts(() => told().length >= 3);
+  expect(told()).toEqual(["closed per-second 0 2", "late per-second 0", "closed per-second 0 1"]);
+  // Three windows were written, three changes of which the last may be in one transaction with its deletion.
+  await counts(() => told().length >= 5);
+  expect(told()[3]).toBe("restore per-second true");
+  expect(told()[4]).toMatch(/^end of restore [1-9] restored$/);
 });

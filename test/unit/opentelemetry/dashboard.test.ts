@@ -38,7 +38,7 @@ describe("the Grafana dashboard", () => {
 
   test("shows every metric that there is", () => {
     const bases = new Set([...emitted.keys()].map((name) => name.replace(/_(bucket|sum|count)$/, "")));
-    expect(bases.size).toBeGreaterThan(9);
+    expect(bases.size).toBeGreaterThan(14);
     const all = queries.map(({ expr }) => expr).join("\n");
     expect([...bases].filter((name) => !all.includes(name))).toEqual([]);
   });
@@ -58,6 +58,9 @@ function emittedMetrics(): Emitted {
   const meter = {
     createCounter: (name: string) => ({
       add: (_: number, attributes?: Attributes) => note([`${underscored(name)}_total`], attributes),
+    }),
+    createUpDownCounter: (name: string) => ({
+      add: (_: number, attributes?: Attributes) => note([underscored(name)], attributes),
     }),
     createHistogram: (name: string) => ({
       record: (_: number, attributes?: Attributes) =>
@@ -97,6 +100,10 @@ function tellEverything(telemetry: Telemetry): void {
   telemetry.onFailure?.({ ...of, reason: "handler", action: "retry" } as never, client);
   telemetry.onRebalance?.({ groupId: of.groupId, type: "assigned", partitions: 1 } as never, client);
   telemetry.onOffsetReset?.({ ...of, reason: "gone", gone: 1 } as never, client);
+  const ofStore = { groupId: of.groupId, store: "totals", partition: 0 };
+  telemetry.onStoreRestore?.({ ...ofStore, total: 1 }, client)?.end({ entries: 1, outcome: "failed", error });
+  telemetry.onLateRecord?.(ofStore, client);
+  telemetry.onWindowsClosed?.({ ...ofStore, windows: 1 }, client);
   telemetry.onMember?.(
     {
       groupId: of.groupId,

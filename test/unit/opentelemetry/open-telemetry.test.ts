@@ -145,6 +145,31 @@ test("members that wait are counted by their group, while they wait", async () =
   expect(await measured("typed_kafka.consumer.waiting")).toEqual([]);
 });
 
+test("restores count while they run, with their entries and how they ended", async () => {
+  const { telemetry, measured } = setUpMetrics();
+  const store = { groupId: "g", store: "totals", partition: 0 };
+  const restores = [0, 1, 2].map((partition) =>
+    telemetry.onStoreRestore?.({ ...store, partition, total: 9 }, client),
+  );
+  expect(await measured("typed_kafka.restoring")).toEqual([[3, undefined]]);
+  restores[0]?.end({ entries: 7, outcome: "restored" });
+  expect(await measured("typed_kafka.restored_entries")).toEqual([[7, undefined]]);
+  restores[1]?.end({ entries: 0, outcome: "failed", error: new TimeoutError("late") });
+  expect(await measured("typed_kafka.restore.duration")).toEqual([[expect.anything(), "TIMEOUT"]]);
+  restores[2]?.end({ entries: 0, outcome: "stopped" });
+  // Since it was measured last.
+  expect(await measured("typed_kafka.restoring")).toEqual([[-1, undefined]]);
+});
+
+test("late records and closed windows are counted", async () => {
+  const { telemetry, measured } = setUpMetrics();
+  const store = { groupId: "g", store: "totals", partition: 0 };
+  telemetry.onLateRecord?.(store, client);
+  expect(await measured("typed_kafka.late_records")).toEqual([[1, undefined]]);
+  telemetry.onWindowsClosed?.({ ...store, windows: 3 }, client);
+  expect(await measured("typed_kafka.closed_windows")).toEqual([[3, undefined]]);
+});
+
 test("of a send that failed half way, what was written counts without the error", async () => {
   const { telemetry, measured } = setUpMetrics();
   const send = { topic: "t", batch: 3, isTombstone: false, isTransactional: false };
