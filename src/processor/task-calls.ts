@@ -28,6 +28,12 @@ export interface TaskCall {
   readonly fail: () => void;
 }
 
+/**
+ * How often offsets are committed again that have not changed. Only the first topic is subscribed to, and brokers forget
+ * offsets of other topics after `offsets.retention.minutes` (7 days by default): with them, where a topic that has long
+ * been idle goes on.
+ */
+const keepOffsetsMs = 3_600_000;
 /** How often tasks without records are looked at, at the most, in milliseconds. */
 const idleLookMs = 1_000;
 const minIdleLookMs = 50;
@@ -84,8 +90,11 @@ export class TaskCalls {
     this.#onFailure = options.onFailure;
   }
 
-  /** Begins the timers of what is scheduled, and of idle tasks. */
+  /** Begins the timers of what is scheduled, of idle tasks, and of their offsets. */
   start(): void {
+    this.#every(keepOffsetsMs, (task) => {
+      this.#keepOffsets(task);
+    });
     for (const work of this.#options.schedule)
       this.#every(work.everyMs, (task) =>
         this.#once(task, work, () =>
@@ -195,6 +204,16 @@ export class TaskCalls {
       this.#telemetry.onWindowsClosed({ groupId: this.#groupId, store, partition, windows });
   }
 
+  #keepOffsets(task: Task): void {
+    for (const partition of task.partitions)
+      if (partition.committed !== undefined && !partition.releasing)
+        this.#finished({
+          parts: [{ partition, offsets: [] }],
+          sends: [],
+          changes: changesOf(task, [], () => undefined),
+        });
+  }
+
   async #lookIdle(task: Task): Promise<void> {
     const last = this.#lastRecords.get(task);
     if (last === undefined || this.#idleMs === undefined || !isIdle(task)) return;
@@ -216,9 +235,9 @@ export class TaskCalls {
     };
   }
 
-  #every(ms: number, run: (task: Task) => Promise<void>): void {
+  #every(ms: number, run: (task: Task) => Promise<void> | void): void {
     const timer = setInterval(() => {
-      for (const task of this.#tasks) if (task.isRestored) run(task).catch(this.#onFailure);
+      for (const task of this.#tasks) if (task.isRestored) run(task)?.catch(this.#onFailure);
     }, ms);
     this.#timers.add(timer);
   }
