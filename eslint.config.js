@@ -35,7 +35,7 @@ const mayImport = {
   opentelemetry: ["options", "telemetry"],
   "schema-registry": ["options", "serde"],
   // A program of its own on top of everything.
-  cli: ["serde"],
+  cli: ["serde", "schema-registry", "reader", "admin", "group"],
 };
 const topPaths = top.map((file) => `src/${file}.ts`);
 const folders = Object.keys(mayImport);

@@ -115,7 +115,7 @@ export type { TableOptions, WaitOptions } from "./table/options.js";
 
 export { Reader } from "./reader/reader.js";
 export type { ReadOptions, ReadProgress } from "./reader/options.js";
-export { Admin, type AdminOptions, type GroupLag, type ResetOffset } from "./admin/admin.js";
+export { Admin, type AdminOptions, type GroupLag, type LogOffsets, type ResetOffset } from "./admin/admin.js";
 export type { TopicLike } from "./admin/topic-names.js";
 export type {
   AclOperation,

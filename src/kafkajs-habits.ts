@@ -52,7 +52,7 @@ export const callsOfKafkajs = {
     disconnect: "use close()",
     createTopics: "use ensureTopics(topics)",
     fetchTopicMetadata: "use describeTopics(topics)",
-    fetchTopicOffsets: "use groupLag(groupId, topics), or kafka.read",
+    fetchTopicOffsets: "use logOffsets(topics)",
     fetchOffsets: "use groupLag(groupId)",
     setOffsets: "use resetOffsets(groupId, topics, to)",
     deleteTopicRecords: "use deleteRecords(topic, before)",

@@ -9,6 +9,7 @@ import {
   type OffsetsByPartition,
   partitionId,
   type PartitionOffset,
+  resolveTime,
   type TopicPartition,
   topicPartitionOf,
 } from "../offsets.js";
@@ -61,6 +62,16 @@ export interface GroupLag {
   readonly end: number;
   /** `end` less `committed`, or less the start of the log: records, and the markers of transactions. */
   readonly lag: number;
+}
+
+/** Which offsets the log of a partition has. */
+export interface LogOffsets extends TopicPartition {
+  /** The first offset that is kept. */
+  readonly start: number;
+  /** The offset that the next record will get. Between both are records, and the markers of transactions. */
+  readonly end: number;
+  /** The first record at or after the time asked for, `end` where none is that young; `undefined` without a time. */
+  readonly at: number | undefined;
 }
 
 /** Where `resetOffsets` moved a group to in a partition. */
@@ -254,6 +265,26 @@ export class Admin {
         return { topic, partition, committed: before, end, lag: Math.max(0, end - from) };
       })
       .sort((a, b) => (a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1));
+  }
+
+  /**
+   * The first and the next offset of each partition of topics, and where a time is in it.
+   *
+   * @throws `KafkaError` with code `UNKNOWN_TOPIC`, `AuthorizationError`
+   */
+  async logOffsets(
+    topics: TopicLike | readonly TopicLike[],
+    time?: Date | undefined,
+  ): Promise<readonly LogOffsets[]> {
+    const partitions = await this.#partitionsOf(namesOf(listOf(topics)));
+    const positions = await this.#positions();
+    const starts = await positions.at(partitions, logStart);
+    const ends = await positions.at(partitions, logEnd);
+    const found = time === undefined ? [] : await positions.at(partitions, resolveTime("time", time));
+    return partitions.map(({ topic, partition }, index) => {
+      const [start = 0, end = 0, at] = [starts[index], ends[index], found[index]];
+      return { topic, partition, start, end, at: at === -1 ? end : at };
+    });
   }
 
   /**

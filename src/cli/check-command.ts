@@ -1,62 +1,67 @@
-import { parseArgs } from "node:util";
-import { Kafka } from "../kafka.js";
-import { bytes } from "../serde/bytes.js";
-import { defineTopic } from "../topic.js";
-import { type Command, exitCodes } from "./command.js";
-import { connectionArgs, connectionUsage, kafkaOptionsOf } from "./connection.js";
+import { assignorNames } from "../group/assignors.js";
+import { argumentsOf } from "./arguments.js";
+import { type Command, exitCodes, exitCodesUsage, UsageError } from "./command.js";
+import { connectionArgs, connectionUsage, topicNamed, withKafka } from "./connection.js";
 
 /** `typed-kafka check`: what a service will need, looked at before it starts. */
 export const checkCommand: Command = {
   summary: "tells what is missing before a service starts",
-  usage: `typed-kafka check --brokers host:port --topic name… [options]
+  synopsis: "typed-kafka check -b host:port [-t topic…] [-G group] [options]",
+  flags: {
+    groupId: "--group",
+    transactionalId: "--transactional-id",
+    "retryTopics.delaysMs": "--retry-delays",
+    retryTopics: "--retry-delays",
+    deadLetter: "--dead-letter",
+    groupProtocol: "--group-protocol",
+    assignor: "--assignor",
+  },
+  usage: `typed-kafka check -b host:port [-t topic…] [-G group] [options]
 
 ${connectionUsage}
-  --topic name               a topic that is read (with --group), written, or either; may be repeated
+  -t, --topic name           a topic that is read (with --group), written, or either; may be repeated
   --writes name              a topic that is written; may be repeated
-  --group id                 the consumer group
+  -G, --group id             the consumer group
+  --group-protocol name      how the service is going to join: classic (the default) or consumer
+  --assignor name,name       its assignors: ${assignorNames.join(", ")}
   --transactional-id id      the transactional id
   --dead-letter              the group has the option deadLetter: true
   --retry-delays ms,ms       the group has retry topics with these delays
-  --timeout ms               how long to wait for a broker (10000)
   --json                     print the report as JSON
 
-Exit code: 0 ready, 1 not ready, 2 called wrongly.`,
+Group protocol and assignor are compared with what the group's members use, and the brokers know.
+
+${exitCodesUsage}`,
 
   run: async (args, terminal) => {
-    const { values } = parseArgs({
-      args: [...args],
-      options: {
-        ...connectionArgs,
-        topic: { type: "string", multiple: true },
-        writes: { type: "string", multiple: true },
-        group: { type: "string" },
-        "transactional-id": { type: "string" },
-        "dead-letter": { type: "boolean" },
-        "retry-delays": { type: "string" },
-        timeout: { type: "string" },
-        json: { type: "boolean" },
-      },
+    const { values, positionals } = argumentsOf(args, {
+      ...connectionArgs,
+      topic: { type: "string", short: "t", multiple: true },
+      writes: { type: "string", multiple: true },
+      group: { type: "string", short: "G" },
+      "group-protocol": { type: "string" },
+      assignor: { type: "string" },
+      "transactional-id": { type: "string" },
+      "dead-letter": { type: "boolean" },
+      "retry-delays": { type: "string" },
+      json: { type: "boolean" },
     });
-    const { timeout, group, topic = [], writes = [] } = values;
+    if (positionals.length > 0) throw new UsageError("topics are given with --topic");
+    const { group, topic = [], writes = [] } = values;
     const delays = values["retry-delays"];
-    const kafka = new Kafka({
-      ...kafkaOptionsOf(values, terminal),
-      connectTimeoutMs: timeout === undefined ? undefined : Number(timeout),
-    });
-    try {
-      const report = await kafka.check(topic.map(topicNamed), {
+    const report = await withKafka(values, terminal, (kafka) =>
+      kafka.check(topic.map(topicNamed), {
         groupId: group,
+        // Looked at by the check, which says what may be given.
+        groupProtocol: values["group-protocol"] as "classic" | undefined,
+        assignor: values.assignor as "range" | undefined,
         transactionalId: values["transactional-id"],
         writes: writes.map(topicNamed),
         deadLetter: values["dead-letter"],
         retryTopics: delays === undefined ? undefined : { delaysMs: delays.split(",").map(Number) },
-      });
-      terminal.out(values.json === true ? JSON.stringify(report, null, 2) : report.format());
-      return report.ok ? exitCodes.ok : exitCodes.failed;
-    } finally {
-      await kafka.close();
-    }
+      }),
+    );
+    terminal.out(values.json === true ? JSON.stringify(report, null, 2) : report.format());
+    return report.ok ? exitCodes.ok : exitCodes.failed;
   },
 };
-
-const topicNamed = (name: string) => defineTopic(name, { value: bytes() });

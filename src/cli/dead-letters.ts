@@ -1,105 +1,154 @@
-import { isUtf8 } from "node:buffer";
-import { parseArgs } from "node:util";
-import { Kafka } from "../kafka.js";
-import { bytes } from "../serde/bytes.js";
-import { defineTopic } from "../topic.js";
-import { type Command, exitCodes, type Terminal, UsageError } from "./command.js";
-import { connectionArgs, connectionUsage, kafkaOptionsOf } from "./connection.js";
+import type { Kafka } from "../kafka.js";
+import { argumentsOf, numberOf } from "./arguments.js";
+import { type Command, exitCodes, exitCodesUsage, type Terminal, UsageError } from "./command.js";
+import { connectionArgs, connectionUsage, topicNamed, withKafka } from "./connection.js";
+import { deleteLetters } from "./dead-letters-delete.js";
+import { clean, plainBytes, printTable, textOf, timeOf } from "./text.js";
 
 type RedriveOptions = Parameters<Kafka["redrive"]>[1];
 type DeadLetter = Parameters<NonNullable<RedriveOptions["filter"]>>[0];
 
 const defaultListed = 100;
 const progressEveryMs = 1_000;
-const maxCell = 60;
+const words = ["list", "show", "redrive", "delete"] as const;
 
 const args = {
   ...connectionArgs,
-  topic: { type: "string" },
-  group: { type: "string" },
+  topic: { type: "string", short: "t" },
+  group: { type: "string", short: "G" },
   "dead-letter-topic": { type: "string" },
   to: { type: "string" },
-  limit: { type: "string" },
+  limit: { type: "string", short: "c" },
   rate: { type: "string" },
-  partition: { type: "string" },
-  offset: { type: "string" },
+  partition: { type: "string", short: "p" },
+  offset: { type: "string", short: "o" },
+  "came-from": { type: "string" },
   error: { type: "string" },
   "dry-run": { type: "boolean" },
+  yes: { type: "boolean" },
   json: { type: "boolean" },
 } as const;
 
-/** `typed-kafka dead-letters`: what failed, why, and sending it back. */
+/** `typed-kafka dead-letters`: what failed, why, sending it back, and deleting it. */
 export const deadLettersCommand: Command = {
-  summary: "lists dead letters, shows one, or sends them back",
-  usage: `typed-kafka dead-letters list    --brokers host:port --topic name --group id [--limit n]
-typed-kafka dead-letters show    --brokers host:port --topic name --group id --partition n --offset n
-typed-kafka dead-letters redrive --brokers host:port --topic name --group id [--limit n] [--dry-run]
+  summary: "lists dead letters, shows one, sends them back, or deletes them",
+  words,
+  synopsis: "typed-kafka dead-letters list|show|redrive|delete -b host:port -t topic -G group [options]",
+  flags: {
+    groupId: "--group",
+    limit: "--limit",
+    maxRecordsPerSecond: "--rate",
+    toTopic: "--to",
+    deadLetter: "--dead-letter-topic",
+  },
+  usage: `typed-kafka dead-letters list    -b host:port -t topic -G group [--limit n]
+typed-kafka dead-letters show    -b host:port -t topic -G group --partition n --offset n
+typed-kafka dead-letters redrive -b host:port -t topic -G group [--limit n] [--dry-run]
+typed-kafka dead-letters delete  -b host:port -t topic -G group [--partition n --offset n] [--yes]
 
 ${connectionUsage}
-  --topic name               the topic in which the records failed
-  --group id                 the group in which they failed
+  -t, --topic name           the topic in which the records failed
+  -G, --group id             the group in which they failed
   --dead-letter-topic name   where they are, if not in <topic>.<group>.dead-letter
   --error name               only those that failed with an error of this name
-  --partition n --offset n   only the one at this offset of the dead-letter topic
-  --limit n                  at most so many (list: ${defaultListed})
+  -p, --partition n, -o, --offset n
+                             only the one at this offset of the dead-letter topic;
+                             delete: this one, and those before it in its partition
+  --came-from part/offset    only the one that was at this offset of the topic, as CAME FROM shows
+  -c, --limit n              at most so many (list: ${defaultListed})
   --to name                  redrive: send them to this topic instead of the one they came from
   --rate n                   redrive: so many in a second at most
   --dry-run                  redrive: count what would be done, and do nothing
+  --yes                      delete: do it; without it is counted what would be done
   --json                     print JSON
 
 Redriven records come to every group that reads the topic. A redrive that was ended goes on where it
-stopped when it is run again.
+stopped when it is run again. Those that stay, in front of one that is sent back, are written to the end of
+the dead-letter topic: their offset there changes, and where they came from does not.
 
-Exit code: 0 done, 1 it failed or there is no such dead letter, 2 called wrongly.`,
+${exitCodesUsage}`,
 
-  run: async (words, terminal) => {
-    const { values, positionals } = parseArgs({ args: [...words], options: args, allowPositionals: true });
-    const [word, ...more] = positionals;
-    if ((word !== "list" && word !== "show" && word !== "redrive") || more.length > 0)
-      throw new UsageError("expected list, show or redrive");
-    const { topic, group, json = false } = values;
-    if (topic === undefined || group === undefined) throw new UsageError("--topic and --group are needed");
-    if (word === "show" && (values.partition === undefined || values.offset === undefined))
-      throw new UsageError("show needs --partition and --offset");
-    const own = values["dead-letter-topic"];
-    const partition = numberOf("partition", values.partition);
-    const offset = numberOf("offset", values.offset);
-    const options: RedriveOptions = {
-      groupId: group,
-      deadLetter: own === undefined ? undefined : topicNamed(own),
-      limit: numberOf("limit", values.limit),
-      filter: (letter) =>
-        (values.error === undefined || letter.errorName === values.error) &&
-        (partition === undefined || letter.partition === partition) &&
-        (offset === undefined || letter.offset === offset),
-    };
-    const kafka = new Kafka(kafkaOptionsOf(values, terminal));
-    try {
-      if (word !== "redrive") {
-        const limit = word === "show" ? 1 : (options.limit ?? defaultListed);
-        const letters = await collect(kafka, topic, { ...options, limit });
-        return word === "list" ? list(letters, limit, json, terminal) : show(letters, json, terminal);
-      }
-      const dryRun = values["dry-run"] ?? false;
-      const result = await kafka.redrive(topicNamed(topic), {
-        ...options,
-        dryRun,
-        toTopic: values.to === undefined ? undefined : topicNamed(values.to),
-        maxRecordsPerSecond: numberOf("rate", values.rate),
-        onProgress: json || dryRun ? undefined : progressTo(terminal),
-      });
-      const { redriven, kept } = result;
-      terminal.out(
-        json
-          ? JSON.stringify({ ...result, dryRun })
-          : `${redriven} ${dryRun ? "would be sent back" : "sent back"}, ${kept} ${dryRun ? "would stay" : "stayed"}`,
+  run: async (given, terminal) => {
+    const { values, positionals } = argumentsOf(given, args);
+    const [first, ...more] = positionals;
+    const word = words.find((each) => each === first);
+    if (word === undefined || more.length > 0) throw new UsageError(`expected ${words.join(", ")}`);
+    const { topic, group } = values;
+    if (topic === undefined || group === undefined)
+      throw new UsageError(`${topic === undefined ? "--topic" : "--group"} is missing`);
+    if ((values.partition === undefined) !== (values.offset === undefined))
+      throw new UsageError("--partition and --offset go together: an offset is of one partition");
+    const cameFrom = values["came-from"];
+    if (word === "show" && values.offset === undefined && cameFrom === undefined)
+      throw new UsageError("show needs --partition and --offset, or --came-from");
+    if (word === "delete" && (values.error ?? cameFrom ?? values.limit) !== undefined)
+      throw new UsageError(
+        "delete takes all, or those up to --partition and --offset: Kafka deletes no others",
       );
-      return exitCodes.ok;
-    } finally {
-      await kafka.close();
-    }
+    const options = optionsOf(values, group);
+    return withKafka(values, terminal, async (kafka) => {
+      if (word === "redrive") return redrive(kafka, topic, options, values, terminal);
+      if (word === "delete") {
+        const letters = values["dead-letter-topic"] ?? `${topic}.${group}.dead-letter`;
+        return deleteLetters(kafka, { topic, group, letters }, values, terminal);
+      }
+      const limit = word === "show" ? 1 : (options.limit ?? defaultListed);
+      const letters = await collect(kafka, topic, { ...options, limit });
+      const json = values.json ?? false;
+      return word === "list" ? list(letters, limit, json, terminal) : show(letters, json, terminal);
+    });
   },
 };
+
+type Values = ReturnType<typeof argumentsOf<typeof args>>["values"];
+
+function optionsOf(values: Values, groupId: string): RedriveOptions {
+  const own = values["dead-letter-topic"];
+  const partition = numberOf("partition", values.partition);
+  const offset = numberOf("offset", values.offset);
+  const source = values["came-from"];
+  if (source !== undefined && !/^\d+\/\d+$/.test(source))
+    throw new UsageError(`--came-from ${source}: expected partition/offset, such as 0/17`);
+  return {
+    groupId,
+    deadLetter: own === undefined ? undefined : topicNamed(own),
+    limit: numberOf("limit", values.limit),
+    filter: (letter) =>
+      (values.error === undefined || letter.errorName === values.error) &&
+      (partition === undefined || letter.partition === partition) &&
+      (offset === undefined || letter.offset === offset) &&
+      (source === undefined || `${letter.sourcePartition}/${letter.sourceOffset}` === source),
+  };
+}
+
+async function redrive(
+  kafka: Kafka,
+  topic: string,
+  options: RedriveOptions,
+  values: Values,
+  terminal: Terminal,
+): Promise<number> {
+  const { json = false, "dry-run": dryRun = false } = values;
+  const all = { ...options, maxRecordsPerSecond: numberOf("rate", values.rate) };
+  const to = values.to === undefined ? undefined : topicNamed(values.to);
+  const isWatched = !json && !dryRun;
+  // How many there are is known by reading them, which is quick beside sending them.
+  const total = isWatched ? await kafka.redrive(topicNamed(topic), { ...options, dryRun: true }) : undefined;
+  const result = await kafka.redrive(topicNamed(topic), {
+    ...all,
+    dryRun,
+    toTopic: to,
+    signal: terminal.signal,
+    onProgress: total === undefined ? undefined : progressTo(terminal, total.redriven),
+  });
+  const { redriven, kept } = result;
+  terminal.out(
+    json
+      ? JSON.stringify({ ...result, dryRun })
+      : `${redriven} ${dryRun ? "would be sent back" : "sent back"}, ${kept} ${dryRun ? "would stay" : "stayed"}`,
+  );
+  return exitCodes.ok;
+}
 
 async function collect(kafka: Kafka, topic: string, options: RedriveOptions): Promise<DeadLetter[]> {
   const letters: DeadLetter[] = [];
@@ -119,7 +168,20 @@ function list(letters: readonly DeadLetter[], limit: number, json: boolean, term
   if (json) terminal.out(JSON.stringify(letters.map(plain), null, 2));
   else if (letters.length === 0) terminal.out("no dead letters");
   else {
-    for (const line of tableOf(letters)) terminal.out(line);
+    printTable(
+      terminal,
+      ["PARTITION", "OFFSET", "CAME FROM", "FAILED", "CALLS", "ERROR", "KEY", "MESSAGE"],
+      letters.map((letter) => [
+        letter.partition,
+        letter.offset,
+        sourceOf(letter),
+        timeOf(letter.failedAt),
+        letter.attempts,
+        letter.errorName,
+        textOf(letter.key),
+        letter.errorMessage,
+      ]),
+    );
     if (letters.length === limit) terminal.out(`the first ${limit}; there may be more (--limit)`);
   }
   return exitCodes.ok;
@@ -156,35 +218,12 @@ function show([letter]: readonly DeadLetter[], json: boolean, terminal: Terminal
   return exitCodes.ok;
 }
 
-function tableOf(letters: readonly DeadLetter[]): string[] {
-  const rows = [
-    ["PARTITION", "OFFSET", "CAME FROM", "FAILED", "CALLS", "ERROR", "KEY", "MESSAGE"],
-    ...letters.map((letter) => [
-      String(letter.partition),
-      String(letter.offset),
-      sourceOf(letter),
-      timeOf(letter.failedAt),
-      String(letter.attempts),
-      letter.errorName,
-      textOf(letter.key),
-      letter.errorMessage,
-    ]),
-  ].map((row) => row.map((cell) => short(clean(cell))));
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join("  ")
-      .trimEnd(),
-  );
-}
-
-function progressTo(terminal: Terminal): NonNullable<RedriveOptions["onProgress"]> {
+function progressTo(terminal: Terminal, total: number): NonNullable<RedriveOptions["onProgress"]> {
   let last = performance.now();
   return ({ redriven, kept }) => {
     if (performance.now() - last < progressEveryMs) return;
     last = performance.now();
-    terminal.error(`${redriven} sent back, ${kept} stayed …`);
+    terminal.error(`${redriven} of ${total} sent back, ${kept} stayed …`);
   };
 }
 
@@ -198,38 +237,6 @@ function plain({ key, value, headers, ...letter }: DeadLetter): object {
   };
 }
 
-function plainBytes(data: Buffer | null): string | { readonly base64: string } | null {
-  if (data === null) return null;
-  return isUtf8(data) ? data.toString() : { base64: data.toString("base64") };
-}
-
-function textOf(data: Buffer | null): string {
-  if (data === null) return "(none)";
-  return isUtf8(data) ? data.toString() : `base64:${data.toString("base64")}`;
-}
-
-/** What others wrote must not move the cursor, nor colour the terminal. */
-function clean(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, " ");
-}
-
-function short(text: string): string {
-  return text.length <= maxCell ? text : `${text.slice(0, maxCell - 1)}…`;
-}
-
 function sourceOf({ sourceTopic, sourcePartition, sourceOffset }: DeadLetter): string {
   return `${sourceTopic}/${sourcePartition}/${sourceOffset}`;
 }
-
-function timeOf(ms: number): string {
-  const date = new Date(ms);
-  return ms < 0 || Number.isNaN(date.getTime()) ? "unknown" : date.toISOString();
-}
-
-function numberOf(name: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  if (!/^[0-9]+$/.test(text)) throw new UsageError(`--${name} ${text}: expected a number`);
-  return Number(text);
-}
-
-const topicNamed = (name: string) => defineTopic(name, { value: bytes() });

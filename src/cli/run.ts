@@ -2,10 +2,19 @@ import { ConfigError, KafkaError } from "../errors.js";
 import { version } from "../version.js";
 import { checkCommand } from "./check-command.js";
 import { type Command, exitCodes, type Terminal, UsageError } from "./command.js";
+import { connectionFlags, Interrupted } from "./connection.js";
 import { deadLettersCommand } from "./dead-letters.js";
+import { groupsCommand } from "./groups.js";
+import { lagCommand } from "./lag.js";
+import { tailCommand } from "./tail.js";
+import { topicsCommand } from "./topics.js";
 
 /** Every command, by the word it is called with. */
 const commands: Readonly<Record<string, Command>> = {
+  topics: topicsCommand,
+  tail: tailCommand,
+  lag: lagCommand,
+  groups: groupsCommand,
   check: checkCommand,
   "dead-letters": deadLettersCommand,
 };
@@ -13,7 +22,7 @@ const commands: Readonly<Record<string, Command>> = {
 /** Runs `typed-kafka` with these arguments; resolves with the exit code. */
 export async function run(args: readonly string[], terminal: Terminal): Promise<number> {
   const [word = "help", ...rest] = args;
-  if (word === "--version" || word === "-v") {
+  if (word === "--version" || word === "-v" || word === "-V") {
     terminal.out(version);
     return exitCodes.ok;
   }
@@ -21,7 +30,11 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
   if (command === undefined) {
     const asked = ["help", "--help", "-h"].includes(word) && args.length > 0;
     if (asked) terminal.out(help());
-    else terminal.error(args.length === 0 ? help() : `${word}: no such command\n\n${help()}`);
+    else if (args.length === 0) terminal.error(help());
+    else
+      terminal.error(
+        `typed-kafka: no such command: ${word}\nusage: typed-kafka ${Object.keys(commands).join("|")} …\ntyped-kafka --help tells what they do`,
+      );
     return asked ? exitCodes.ok : exitCodes.usage;
   }
   if (rest.includes("--help") || rest.includes("-h")) {
@@ -31,14 +44,29 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
   try {
     return await command.run(rest, terminal);
   } catch (error) {
+    if (error instanceof Interrupted || terminal.signal.aborted) return exitCodes.interrupted;
+    const name = `typed-kafka ${[word, ...(rest[0] !== undefined && command.words?.includes(rest[0]) === true ? [rest[0]] : [])].join(" ")}`;
     if (isUsage(error)) {
-      terminal.error(`typed-kafka ${word}: ${error.message}\n\n${command.usage}`);
+      terminal.error(`${name}: ${inFlags(error, command)}\nusage: ${command.synopsis}`);
+      terminal.error(`typed-kafka ${word} --help tells every option`);
       return exitCodes.usage;
     }
     if (!(error instanceof KafkaError)) throw error;
-    terminal.error(`typed-kafka ${word}: ${error.message}`);
+    terminal.error(`${name}: ${error.message}`);
     return exitCodes.failed;
   }
+}
+
+/** A message that names the flag where the library names its option. */
+function inFlags(error: Error, command: Command): string {
+  if (!(error instanceof ConfigError)) return error.message;
+  const { field, message } = error;
+  const flags: Readonly<Record<string, string>> = { ...connectionFlags, ...command.flags };
+  // `brokers[0]` and `retryTopics.delaysMs[1]` are given with the flag of the whole.
+  const names = Object.keys(flags).sort((a, b) => b.length - a.length);
+  const name = names.find((each) => field === each || field.startsWith(`${each}[`));
+  const flag = name === undefined ? undefined : flags[name];
+  return flag === undefined ? message : `${flag}${message.slice(field.length)}`;
 }
 
 function help(): string {
@@ -49,6 +77,15 @@ function help(): string {
     "",
     ...list,
     "",
+    "What kcat's users type, and what it is here:",
+    "  kcat -L -b HOST               typed-kafka topics -b HOST",
+    "  kcat -C -b HOST -t T -e       typed-kafka tail T -b HOST",
+    "  kcat -C -b HOST -t T -o end   typed-kafka tail T -b HOST -o end -f",
+    "  kcat … -o -10 -c 10 -K :      typed-kafka tail … -o -10 -c 10 -K :",
+    "  kcat … -f '%k %s\\n' -J        typed-kafka tail … --format '%k %s\\n' | --json",
+    "  kcat … -s avro -r URL         typed-kafka tail … -r URL",
+    "",
+    "Exit code: 0 done, 1 it failed, 2 called wrongly, 130 interrupted.",
     "typed-kafka <command> --help tells its options, typed-kafka --version the version.",
   ].join("\n");
 }

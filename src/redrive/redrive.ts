@@ -77,7 +77,8 @@ export class Redrive {
     this.#signal = options.signal === undefined ? closing : AbortSignal.any([closing, options.signal]);
     const name = `${options.letters}.redrive`;
     const properties = { "group.id": name, "isolation.level": "read_committed" };
-    this.#consumer = new NativeConsumer(config, `redrive of ${options.letters}`, properties, {
+    const what = options.dryRun ? `dead letters in ${options.letters}` : `redrive of ${options.letters}`;
+    this.#consumer = new NativeConsumer(config, what, properties, {
       onWake: () => undefined,
       onRebalance: () => undefined,
       onCommit: () => undefined,

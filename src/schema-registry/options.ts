@@ -87,14 +87,15 @@ function checkUrls(path: string, given: unknown): readonly string[] {
   const urls: readonly unknown[] = Array.isArray(given) ? given : [given];
   if (urls.length === 0) throw new ConfigError(path, "give the address of a schema registry");
   return urls.map((url) => {
+    // What is no address may hold a password all the same, and is not shown.
+    if (typeof url === "string" && url.includes("@"))
+      throw new ConfigError(path, "holds a name or a password: give them in auth");
     const parsed = typeof url === "string" && URL.canParse(url) ? new URL(url) : undefined;
     if (parsed === undefined || !/^https?:$/.test(parsed.protocol))
       throw new ConfigError(
         path,
         `expected an address such as "http://localhost:8081", got ${describe(url)}`,
       );
-    if (parsed.username !== "" || parsed.password !== "")
-      throw new ConfigError(path, "holds a name or a password: give them in auth");
     if (parsed.search !== "" || parsed.hash !== "")
       throw new ConfigError(path, "is a base address: it ends with the path");
     return parsed.href.replace(/\/+$/, "");

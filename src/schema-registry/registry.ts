@@ -78,6 +78,31 @@ export class SchemaRegistry {
   }
 
   /**
+   * The descriptors of a protobuf schema and of what it imports, its own first, in base64.
+   *
+   * @throws `ConfigError` where the registry gives only the text of .proto files
+   * @internal
+   */
+  async descriptorsOf(id: number): Promise<readonly string[]> {
+    const found: string[] = [];
+    const add = async (path: string): Promise<void> => {
+      let answer: RegistrySchema;
+      try {
+        answer = schemaIn(await this.#ask("GET", path));
+      } catch (error) {
+        throw error instanceof Refusal ? notAnswered(path, error) : error;
+      }
+      if (!/^[A-Za-z0-9+/]+=*$/.test(answer.schema))
+        throw new ConfigError("url", "the registry gives no descriptors of protobuf (format=serialized)");
+      found.push(answer.schema);
+      for (const { subject, version } of answer.references)
+        await add(`/subjects/${encodeURIComponent(subject)}/versions/${version}?format=serialized`);
+    };
+    await add(`/schemas/ids/${id}?format=serialized`);
+    return found;
+  }
+
+  /**
    * The id of a schema under a subject, registered before where that is asked for.
    * @internal
    */

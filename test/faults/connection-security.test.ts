@@ -191,7 +191,7 @@ test("the command connects with files and passwords from the environment", async
     return join(folder, name);
   };
   const { ca, client } = certificates;
-  const ssl = `--ca ${file("trust.pem", ca)} --cert ${file("own.pem", client.cert)} --key ${file("own.key", client.key)}`;
+  const ssl = `--ca ${file("trust.pem", ca)} --cert ${file("own.pem", client.cert)} --cert-key ${file("own.key", client.key)}`;
   const program = runProgram("test/support/programs/cli.ts", {
     KAFKA_BROKERS: cluster.brokers,
     KAFKA_PASSWORD: "hers",

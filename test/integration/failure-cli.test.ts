@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
-import { Kafka } from "typed-kafka";
-import { run } from "../../src/cli/run.js";
+import { defineTopic, Kafka, string } from "typed-kafka";
+import { callCommand } from "../support/call-command.js";
 import { failedTopic } from "../support/dead-letters.js";
 import { silent } from "../support/silent.js";
 import { runUnread } from "../support/unread-command.js";
@@ -16,25 +16,8 @@ describe("the command dead-letters", () => {
   });
 
   async function call(...args: string[]) {
-    const lines = { out: [] as string[], error: [] as string[] };
-    const code = await run(
-      [
-        "dead-letters",
-        ...args,
-        "--brokers",
-        brokers,
-        "--topic",
-        failed.topic.name,
-        "--group",
-        failed.groupId,
-      ],
-      {
-        out: (line) => lines.out.push(line),
-        error: (line) => lines.error.push(line),
-        environment: {},
-      },
-    );
-    return { code, out: lines.out.join("\n"), error: lines.error.join("\n") };
+    const { topic, groupId } = failed;
+    return callCommand(["dead-letters", ...args, "-b", brokers, "-t", topic.name, "-G", groupId]);
   }
 
   test("lists, shows, and sends back", async () => {
@@ -74,6 +57,54 @@ describe("the command dead-letters", () => {
     expect(await runUnread(["stdout", "stderr"], [...redrive, "--rate", "2"])).toMatchObject({ code: 0 });
     const left = await kafka.redrive(topic, { groupId, dryRun: true });
     expect(left).toEqual({ redriven: 0, kept: 0 });
+  });
+
+  test("what came from an offset is found by it, wherever it is written to", async () => {
+    const { topic, groupId } = await failedTopic(kafka, 3, 1);
+    const on = ["-b", brokers, "-t", topic.name, "-G", groupId];
+    const letters = (word: string, ...args: string[]) => callCommand(["dead-letters", word, ...on, ...args]);
+    expect((await letters("redrive", "--came-from", "0/2")).out).toBe("1 sent back, 2 stayed");
+    // It was at offset 1 before.
+    expect((await letters("show", "-p", "0", "-o", "1")).code).toBe(1);
+    expect((await letters("show", "--came-from", "0/1")).out).toMatch(/^key +key-1$/m);
+  });
+
+  test("deletes, once it is told to", async () => {
+    const { topic, groupId, letters } = await failedTopic(kafka, 4, 1);
+    const remove = (...args: string[]) =>
+      callCommand(["dead-letters", "delete", "-b", brokers, "-t", topic.name, "-G", groupId, ...args]);
+    expect((await remove()).out).toBe("4 would be deleted: --yes does it");
+    expect((await remove("-p", "0", "-o", "1", "--yes")).out).toBe("2 deleted");
+    const [log] = await kafka.admin().logOffsets(letters);
+    expect(log).toMatchObject({ start: 2 });
+
+    // Records of others are never deleted.
+    const producer = kafka.producer();
+    await producer.send(defineTopic(letters, { value: string() }), { value: "not a dead letter" });
+    expect(await remove("--yes")).toMatchObject({
+      code: 1,
+      error: expect.stringContaining("1 record of other"),
+    });
+    expect((await remove("--error", "RangeError")).code).toBe(2);
+    expect((await kafka.admin().logOffsets(letters))[0]).toMatchObject({ start: 2 });
+  });
+
+  test("all of them are deleted where all are of the group", async () => {
+    const { topic, groupId, letters } = await failedTopic(kafka, 3, 2);
+    const args = [
+      "dead-letters",
+      "delete",
+      "-b",
+      brokers,
+      "-t",
+      topic.name,
+      "-G",
+      groupId,
+      "--yes",
+      "--json",
+    ];
+    expect(JSON.parse((await callCommand(args)).out)).toEqual({ deleted: 3, done: true });
+    for (const { start, end } of await kafka.admin().logOffsets(letters)) expect(start).toBe(end);
   });
 
   test("called wrongly says how", async () => {

@@ -1,0 +1,71 @@
+import { argumentsOf } from "./arguments.js";
+import { type Command, exitCodes, exitCodesUsage, UsageError } from "./command.js";
+import { connectionArgs, connectionUsage, withKafka } from "./connection.js";
+import { resetGroup } from "./groups-reset.js";
+import { printTable } from "./text.js";
+
+const described = 20;
+
+/** `typed-kafka groups`: which groups there are, and moving one. */
+export const groupsCommand: Command = {
+  summary: "lists groups with state and members, or moves one: groups reset",
+  words: ["reset"],
+  synopsis: "typed-kafka groups [reset GROUP -t topic --to position [--yes]] -b host:port",
+  flags: { groupId: "--group", groupIds: "--group", to: "--to", "to[]": "--to" },
+  usage: `typed-kafka groups -b host:port [--json]
+typed-kafka groups reset GROUP -b host:port -t topic --to position [-p n] [--yes]
+
+${connectionUsage}
+  -G, --group id             reset: the group, as the word GROUP
+  -t, --topic name           reset: the topic; may be repeated
+  --to, -o position          reset: earliest, latest, an offset, -N for the last N, or a time
+                             (2026-01-31T12:00:00Z)
+  -p, --partition n          reset: only this partition
+  --yes                      reset: do it; without it is shown what would be done
+  --json                     print JSON
+
+A group is reset while it has no members: stop them first.
+
+${exitCodesUsage}`,
+
+  run: async (args, terminal) => {
+    const { values, positionals } = argumentsOf(args, {
+      ...connectionArgs,
+      group: { type: "string", short: "G" },
+      topic: { type: "string", short: "t", multiple: true },
+      to: { type: "string", short: "o" },
+      partition: { type: "string", short: "p" },
+      yes: { type: "boolean" },
+      json: { type: "boolean" },
+    });
+    const [word, ...rest] = positionals;
+    if (word === "reset") return resetGroup(rest, values, terminal);
+    if (word !== undefined && word !== "list") throw new UsageError("expected nothing, list or reset");
+    const groups = await withKafka(values, terminal, async (kafka) => {
+      const admin = kafka.admin();
+      const listed = await admin.listGroups();
+      // Each is a question to its own coordinator.
+      const found = [];
+      for (let index = 0; index < listed.length; index += described) {
+        const ids = listed.slice(index, index + described).map(({ groupId }) => groupId);
+        found.push(...(await admin.describeGroups(ids)));
+      }
+      return found;
+    });
+    if (values.json === true) terminal.out(JSON.stringify(groups, null, 2));
+    else if (groups.length === 0) terminal.out("no groups");
+    else
+      printTable(
+        terminal,
+        ["GROUP", "STATE", "PROTOCOL", "ASSIGNOR", "MEMBERS"],
+        groups.map(({ groupId, state, protocol, assignor, members }) => [
+          groupId,
+          state,
+          protocol,
+          assignor === "" ? "-" : assignor,
+          members.length,
+        ]),
+      );
+    return exitCodes.ok;
+  },
+};

@@ -1,0 +1,54 @@
+import { isUtf8 } from "node:buffer";
+import type { Terminal } from "./command.js";
+
+const maxCell = 60;
+
+/** Prints rows below a headline, each column as wide as it needs. Numbers stand at the right. */
+export function printTable(
+  { out, isColoured }: Terminal,
+  headline: readonly string[],
+  rows: readonly (readonly (string | number)[])[],
+): void {
+  const lines = [headline, ...rows].map((row) => row.map((cell) => short(clean(String(cell)))));
+  const widths = headline.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
+  const isNumeric = headline.map((_, column) => rows.every((row) => typeof row[column] === "number"));
+  for (const [index, line] of lines.entries()) {
+    const cells = line.map((cell, column) =>
+      isNumeric[column] === true ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0),
+    );
+    const text = cells.join("  ").trimEnd();
+    out(isColoured && index === 0 ? `\u001B[1m${text}\u001B[22m` : text);
+  }
+}
+
+/** What others wrote must not move the cursor, nor colour the terminal. */
+export function clean(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, " ");
+}
+
+/** A count with its word: `1 record`, `2 records`. */
+export function counted(count: number, word: string): string {
+  return `${count} ${word}${count === 1 ? "" : "s"}`;
+}
+
+/** Bytes as JSON has them: a text where they are UTF-8, else in base64. */
+export function plainBytes(data: Buffer | null): string | { readonly base64: string } | null {
+  if (data === null) return null;
+  return isUtf8(data) ? data.toString() : { base64: data.toString("base64") };
+}
+
+/** Bytes as a line shows them. */
+export function textOf(data: Buffer | null): string {
+  if (data === null) return "(none)";
+  return isUtf8(data) ? data.toString() : `base64:${data.toString("base64")}`;
+}
+
+/** A timestamp in ISO 8601. */
+export function timeOf(ms: number): string {
+  const date = new Date(ms);
+  return ms < 0 || Number.isNaN(date.getTime()) ? "unknown" : date.toISOString();
+}
+
+function short(text: string): string {
+  return text.length <= maxCell ? text : `${text.slice(0, maxCell - 1)}…`;
+}
