@@ -15,18 +15,10 @@ describe("positions", () => {
     ["s@1767225600000", { time: new Date(1_767_225_600_000) }],
   ])("%s", (text, expected) => expect(positionOf("from", text)).toEqual(expected));
 
-  test.each([
-    "",
-    "-0",
-    "-",
-    "1.5",
-    "soon",
-    "2026",
-    "2026-13-01",
-    "1e3",
-    "99999999999999999999",
-    "1969-01-01",
-  ])("is none: %s", (text) => expect(() => positionOf("from", text)).toThrow(UsageError));
+  test.each(["", "-0", "-", "1.5", "soon", "2026-13-01", "1e3", "99999999999999999999", "1969-01-01"])(
+    "is none: %s",
+    (text) => expect(() => positionOf("from", text)).toThrow(UsageError),
+  );
 });
 
 test("a negative number is the value of the option before it", () => {

@@ -67,7 +67,7 @@ describe("typed-kafka", () => {
     [
       "a user without a password",
       ["check", "--brokers", "a:1", "--sasl-mechanism", "plain", "--username", "a"],
-      /KAFKA_PASSWORD/,
+      /KAFKA_SASL_PASSWORD/,
     ],
     ["an authority that cannot be read", ["check", "--brokers", "a:1", "--ca", "/nowhere"], /--ca \/nowhere/],
   ])("called wrongly (%s) says how, and exits with 2", async (_, args, message) => {
