@@ -3,7 +3,7 @@ import { argumentsOf, numberOf } from "./arguments.js";
 import { type Command, exitCodes, exitCodesUsage, type Terminal, UsageError } from "./command.js";
 import { connectionArgs, connectionUsage, topicNamed, withKafka } from "./connection.js";
 import { deleteLetters } from "./dead-letters-delete.js";
-import { clean, plainBytes, printTable, textOf, timeOf } from "./text.js";
+import { clean, plainBytes, printTable, short, textOf, timeOf } from "./text.js";
 
 type RedriveOptions = Parameters<Kafka["redrive"]>[1];
 type DeadLetter = Parameters<NonNullable<RedriveOptions["filter"]>>[0];
@@ -178,8 +178,8 @@ function list(letters: readonly DeadLetter[], limit: number, json: boolean, term
         timeOf(letter.failedAt),
         letter.attempts,
         letter.errorName,
-        textOf(letter.key),
-        letter.errorMessage,
+        short(textOf(letter.key)),
+        short(letter.errorMessage),
       ]),
     );
     if (letters.length === limit) terminal.out(`the first ${limit}; there may be more (--limit)`);

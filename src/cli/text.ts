@@ -9,7 +9,7 @@ export function printTable(
   headline: readonly string[],
   rows: readonly (readonly (string | number)[])[],
 ): void {
-  const lines = [headline, ...rows].map((row) => row.map((cell) => short(clean(String(cell)))));
+  const lines = [headline, ...rows].map((row) => row.map((cell) => clean(String(cell))));
   const widths = headline.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
   const isNumeric = headline.map((_, column) => rows.every((row) => typeof row[column] === "number"));
   for (const [index, line] of lines.entries()) {
@@ -49,6 +49,7 @@ export function timeOf(ms: number): string {
   return ms < 0 || Number.isNaN(date.getTime()) ? "unknown" : date.toISOString();
 }
 
-function short(text: string): string {
+/** A text as a table shows it that has no room for all of it; names are never cut. */
+export function short(text: string): string {
   return text.length <= maxCell ? text : `${text.slice(0, maxCell - 1)}…`;
 }

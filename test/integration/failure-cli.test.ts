@@ -24,7 +24,7 @@ describe("the command dead-letters", () => {
     const table = await call("list");
     expect(table.code).toBe(0);
     expect(table.out.split("\n")).toHaveLength(5);
-    expect(table.out).toMatch(/^PARTITION +OFFSET +CAME FROM +FAILED +CALLS +ERROR +KEY +MESSAGE\n0 +0 /);
+    expect(table.out).toMatch(/^PARTITION +OFFSET +CAME FROM +FAILED +CALLS +ERROR +KEY +MESSAGE\n +0 +0 +/);
     expect(table.out).toContain(`${failed.topic.name}/0/0`);
 
     const json = JSON.parse((await call("list", "--json", "--error", "RangeError")).out) as object[];
