@@ -272,10 +272,7 @@ export class Admin {
    *
    * @throws `KafkaError` with code `UNKNOWN_TOPIC`, `AuthorizationError`
    */
-  async logOffsets(
-    topics: TopicLike | readonly TopicLike[],
-    time?: Date | undefined,
-  ): Promise<readonly LogOffsets[]> {
+  async logOffsets(topics: TopicLike | readonly TopicLike[], time?: Date): Promise<readonly LogOffsets[]> {
     const partitions = await this.#partitionsOf(namesOf(listOf(topics)));
     const positions = await this.#positions();
     const starts = await positions.at(partitions, logStart);
