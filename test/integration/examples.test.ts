@@ -1,7 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { afterEach, describe, expect, inject, test } from "vitest";
 import { defineTopic, Kafka, string } from "typed-kafka";
+import { freePort } from "../support/ports.js";
 import { type RunningProgram, runProgram } from "../support/run-example.js";
+import { startSchemaRegistry } from "../support/schema-registry.js";
 import { silent } from "../support/silent.js";
 
 const running: RunningProgram[] = [];
@@ -51,6 +53,109 @@ describe("the students examples", () => {
     }
     consumer.process.kill("SIGTERM");
     expect(await consumer.ended).toBe(0);
+  });
+});
+
+describe("the examples of failures", () => {
+  test("dead-letters.ts bills around the order that fails, and bills that one when it was sent back", async () => {
+    const program = run("dead-letters.ts", { KAFKA_BROKERS: inject("brokers") });
+    await program.printed(/dead letter: no bills in XAU[^]*sent back: 1, kept: 0[^]*-2 is billed: 1 XAU/);
+    expect(program.output()).toMatch(/-1 is billed: 2500 EUR/);
+    expect(program.output()).toMatch(/-3 is billed: 900 EUR/);
+    program.process.kill("SIGTERM");
+    expect(await program.ended).toBe(0);
+  });
+
+  test("retry-topics.ts ships what fails twice at its third attempt, and the others before that", async () => {
+    const program = run("retry-topics.ts", { KAFKA_BROKERS: inject("brokers") });
+    await program.printed(/-2 is shipped from Basel, at attempt 3/, 40_000);
+    const lines = program.output();
+    const at = (text: string) => lines.search(text);
+    for (const order of ["-1", "-3"]) {
+      const shipped = at(`${order} is shipped from Bern, at attempt 1`);
+      expect(shipped).toBeGreaterThanOrEqual(0);
+      expect(shipped).toBeLessThan(at("-2 at attempt 2: Error: Basel does not answer"));
+    }
+    program.process.kill("SIGTERM");
+    expect(await program.ended).toBe(0);
+  });
+});
+
+test("avro.ts reads what both versions of its schema have written", async () => {
+  const registry = await startSchemaRegistry();
+  try {
+    const program = run("avro.ts", {
+      KAFKA_BROKERS: inject("brokers"),
+      SCHEMA_REGISTRY_URL: `http://127.0.0.1:${registry.port}${registry.path}`,
+    });
+    expect(await program.ended, program.output()).toBe(0);
+    expect(program.output()).toMatch(/Samwel graduated in \d{4}\n/);
+    expect(program.output()).toMatch(/Alice graduated in \d{4}, with honours\n/);
+  } finally {
+    await registry.close();
+  }
+}, 300_000);
+
+test("traces.ts prints the order and its bill as one trace", async () => {
+  const program = run("traces.ts", { KAFKA_BROKERS: inject("brokers") });
+  expect(await program.ended, program.output()).toBe(0);
+  const traceOf = (span: string) =>
+    new RegExp(`traceId: '(\\w+)',(?:(?!traceId)[^])*?name: '${span}'`).exec(program.output())?.[1];
+  const order = traceOf("send traced-orders");
+  expect(order).toBeDefined();
+  expect(traceOf("process traced-orders")).toBe(order);
+  expect(traceOf("send traced-bills")).toBe(order);
+});
+
+describe("the examples of services", () => {
+  const start = async (file: string) => {
+    const port = await freePort();
+    const program = run(file, { KAFKA_BROKERS: inject("brokers"), HOST: "127.0.0.1", PORT: String(port) });
+    return {
+      program,
+      ask: (path: string, init?: RequestInit) => fetch(`http://127.0.0.1:${port}${path}`, init),
+    };
+  };
+  const ends = async (program: RunningProgram) => {
+    program.process.kill("SIGTERM");
+    expect(await program.ended, program.output()).toBe(0);
+  };
+
+  test("fastify-service.ts takes orders, refuses what is none, tells its health and ends on SIGTERM", async () => {
+    const { program, ask } = await start("fastify-service.ts");
+    await program.printed(/Server listening/);
+    const post = (body: object) => {
+      const headers = { "content-type": "application/json" };
+      return ask("/orders", { method: "POST", headers, body: JSON.stringify(body) });
+    };
+    const id = `order-${Date.now()}`;
+    expect((await post({ id, cents: 2_500 })).status).toBe(202);
+    await program.printed(new RegExp(`"id":"${id}","cents":2500,"msg":"billed"`), 30_000);
+    const refused = await post({ id, cents: "many" });
+    expect(refused.status).toBe(400);
+    expect(await refused.json()).toMatchObject({ issues: [{ path: ["cents"] }] });
+    const health = await ask("/health");
+    expect(health.status).toBe(200);
+    expect(await health.json()).toMatchObject({ brokers: true, clients: expect.arrayContaining([]) });
+    await ends(program);
+  });
+
+  test("nestjs-service.ts announces a student, enrols it, tells its health and ends on SIGTERM", async () => {
+    const { program, ask } = await start("nestjs-service.ts");
+    await program.printed(/Nest application successfully started/);
+    const name = `Samwel${Date.now()}`;
+    expect((await ask(`/students/1/${name}`, { method: "POST" })).status).toBe(201);
+    await program.printed(new RegExp(`enrolled ${name}`), 30_000);
+    const health = await ask("/health");
+    expect(health.status).toBe(200);
+    expect(await health.json()).toMatchObject({
+      clients: [expect.stringMatching(/^producer: /), expect.stringMatching(/^consumer: /)],
+    });
+    // Nest ends the process with the signal itself, once everything is closed.
+    program.process.kill("SIGTERM");
+    expect(await program.ended).toBeNull();
+    expect(program.process.signalCode).toBe("SIGTERM");
+    expect(program.output()).toContain("the consumer has left its group");
   });
 });
 
