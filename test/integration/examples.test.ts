@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { afterEach, describe, expect, inject, test } from "vitest";
 import { defineTopic, Kafka, string } from "typed-kafka";
+import { until } from "../support/consuming.js";
 import { freePort } from "../support/ports.js";
 import { type RunningProgram, runProgram } from "../support/run-example.js";
 import { startSchemaRegistry } from "../support/schema-registry.js";
@@ -59,7 +60,10 @@ describe("the students examples", () => {
 describe("the examples of failures", () => {
   test("dead-letters.ts bills around the order that fails, and bills that one when it was sent back", async () => {
     const program = run("dead-letters.ts", { KAFKA_BROKERS: inject("brokers") });
-    await program.printed(/dead letter: no bills in XAU[^]*sent back: 1, kept: 0[^]*-2 is billed: 1 XAU/);
+    await program.printed(/dead letter: no bills in XAU/);
+    // The consumer may have it before the redrive says so.
+    await program.printed(/sent back: 1, kept: 0/);
+    await program.printed(/-2 is billed: 1 XAU/);
     expect(program.output()).toMatch(/-1 is billed: 2500 EUR/);
     expect(program.output()).toMatch(/-3 is billed: 900 EUR/);
     program.process.kill("SIGTERM");
@@ -123,7 +127,7 @@ describe("the examples of services", () => {
 
   test("fastify-service.ts takes orders, refuses what is none, tells its health and ends on SIGTERM", async () => {
     const { program, ask } = await start("fastify-service.ts");
-    await program.printed(/Server listening/);
+    await program.printed(/Server listening/, 50_000);
     const post = (body: object) => {
       const headers = { "content-type": "application/json" };
       return ask("/orders", { method: "POST", headers, body: JSON.stringify(body) });
@@ -142,7 +146,9 @@ describe("the examples of services", () => {
 
   test("nestjs-service.ts announces a student, enrols it, tells its health and ends on SIGTERM", async () => {
     const { program, ask } = await start("nestjs-service.ts");
-    await program.printed(/Nest application successfully started/);
+    // Nest says that it has started before it listens.
+    const answers = async () => (await ask("/health").catch(() => undefined))?.ok === true;
+    await until("the service answers", answers, 50_000);
     const name = `Samwel${Date.now()}`;
     expect((await ask(`/students/1/${name}`, { method: "POST" })).status).toBe(201);
     await program.printed(new RegExp(`enrolled ${name}`), 30_000);
