@@ -93,6 +93,8 @@ export default defineConfig(
       "@typescript-eslint/no-empty-function": ["error", { allow: ["arrowFunctions"] }],
       // The index signature of an options object is looked up by name on purpose.
       "@typescript-eslint/dot-notation": "off",
+      // A module of NestJS is its decorator.
+      "@typescript-eslint/no-extraneous-class": ["error", { allowWithDecorator: true }],
       eqeqeq: "error",
     },
   },
