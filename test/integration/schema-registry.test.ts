@@ -23,6 +23,7 @@ import {
 } from "typed-kafka";
 import { avro, jsonSchema, protobuf, type SchemaRegistry, schemaRegistry } from "typed-kafka/schema-registry";
 import { z } from "zod";
+import { callCommand } from "../support/call-command.js";
 import { committedOffsets, until } from "../support/consuming.js";
 import { Student_AddressSchema, StudentSchema } from "../support/proto/student_pb.js";
 import { type RegistryServer, startSchemaRegistry } from "../support/schema-registry.js";
@@ -144,6 +145,36 @@ describe("Confluent's own serializers read what is sent here, and are read here"
     expect(nestedBytes).toEqual(await serializer.serialize(nestedName, address));
     expect(await readBack(nestedName, nested, [nestedBytes])).toEqual([address, address]);
   });
+});
+
+test("the command shows values by the schema that they were written with", async () => {
+  const name = await createTopic();
+  const wide = { ...student, fields: [...student.fields, { name: "big", type: "long" }] };
+  const wideType = studentType.extend({ id: z.bigint(), big: z.bigint() });
+  const message = create(StudentSchema, { id: 1n, name: "Ann", course: { title: "Data" } });
+  await producer.send(defineTopic(name, { value: avro(registry, wide, wideType, { longs: "bigint" }) }), {
+    value: { ...ann, id: 1n, big: 2n ** 60n },
+  });
+  const [json, proto, nested] = [await createTopic(), await createTopic(), await createTopic()];
+  await sentBytes(json, jsonSchema(registry, studentType), ann);
+  await sentBytes(proto, protobuf(registry, StudentSchema), message);
+  await sentBytes(
+    nested,
+    protobuf(registry, Student_AddressSchema),
+    create(Student_AddressSchema, { city: "Bern" }),
+  );
+  const shown = async (topic: string): Promise<unknown> => {
+    const { code, out, error } = await callCommand(
+      ["tail", topic, "-e", "--json", "-b", brokers, "--schema-registry"].concat(url),
+    );
+    expect(error).toBe("");
+    expect(code).toBe(0);
+    return (JSON.parse(out) as { readonly value: unknown }).value;
+  };
+  expect(await shown(json)).toEqual(ann);
+  expect(await shown(name)).toEqual({ ...ann, big: "1152921504606846976" });
+  expect(await shown(proto)).toMatchObject({ id: "1", name: "Ann", course: { title: "Data" } });
+  expect(await shown(nested)).toEqual({ city: "Bern" });
 });
 
 test("a topic whose schema evolves: old and new readers read old and new records", async () => {
