@@ -2,13 +2,19 @@ import { parseArgs, type ParseArgsConfig } from "node:util";
 import { UsageError } from "./command.js";
 
 type Options = NonNullable<ParseArgsConfig["options"]>;
+type Parsed<Given extends Options> = ReturnType<
+  typeof parseArgs<{ readonly args: string[]; readonly options: Given; readonly allowPositionals: true }>
+>;
 
 /**
  * What the words after a command say. `-o -10` is an option and its value, which `parseArgs` takes for two options.
  *
  * @throws `UsageError`, or a `TypeError` of `parseArgs`, for an option that there is not
  */
-export function argumentsOf<const Given extends Options>(args: readonly string[], options: Given) {
+export function argumentsOf<const Given extends Options>(
+  args: readonly string[],
+  options: Given,
+): Parsed<Given> {
   const joined: string[] = [];
   for (const word of args) {
     const before = joined.at(-1);
