@@ -1,3 +1,5 @@
+import { inspect } from "node:util";
+
 /** What a log line carries besides its text: plain values, safe to serialize; an error is a text with its stack. */
 export type LogFields = Readonly<Record<string, unknown>>;
 
@@ -33,12 +35,26 @@ export const consoleLogger: Logger = {
   debug: () => undefined,
   info: () => undefined,
   warn: (message, fields) => {
-    console.warn(`typed-kafka: ${message}`, fields ?? "");
+    console.warn("%s", line(message, fields));
   },
   error: (message, fields) => {
-    console.error(`typed-kafka: ${message}`, fields ?? "");
+    console.error("%s", line(message, fields));
   },
 };
+
+/** What brokers, handlers and schemas say is in it: a line break of theirs must not begin a line that looks like another. */
+function line(message: string, fields: LogFields | undefined): string {
+  const text = `typed-kafka: ${message.replace(controls, escaped)}`;
+  // What is quoted has no line break of its own, but what turns text is left in it.
+  return fields === undefined ? text : `${text} ${inspect(fields).replace(turns, escaped)}`;
+}
+
+/** Control characters: line breaks and the escapes of terminals among them. */
+const controls = /[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
+/** What breaks a line in Unicode, or turns its direction. */
+const turns = /[\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
+
+const escaped = (sign: string): string => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`;
 
 /**
  * The user's logger as the clients call it: it never throws, whatever the user's does, now or in a promise that it

@@ -1,5 +1,7 @@
-import { expect, test, vi } from "vitest";
-import { type Logger, safeLogger } from "../../src/logger.js";
+import { format } from "node:util";
+import fc from "fast-check";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { consoleLogger, type LogFields, type Logger, safeLogger } from "../../src/logger.js";
 
 const levels = ["debug", "info", "warn", "error"] as const;
 const always = (log: () => unknown): Logger => ({ debug: log, info: log, warn: log, error: log });
@@ -52,4 +54,49 @@ test("a logger is called as the method that it is", () => {
   const lines = new Lines();
   for (const level of levels) safeLogger(lines)[level](level);
   expect(lines.lines).toEqual([...levels]);
+});
+
+describe("the default logger", () => {
+  afterEach(() => vi.restoreAllMocks());
+
+  const printed = (level: "warn" | "error", message: string, fields: LogFields): string => {
+    const print = vi.spyOn(console, level).mockImplementation(() => undefined);
+    consoleLogger[level](message, fields);
+    return format(...(print.mock.lastCall ?? []));
+  };
+
+  test("a message is one line of the console, whatever is in it", () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom("warn" as const, "error" as const),
+        fc.string({ unit: "binary" }),
+        fc.constantFrom(
+          "\n",
+          "\r\ntyped-kafka: ",
+          "\u001b[2K",
+          "\u0000",
+          "\u2028",
+          "\u0085",
+          "\u202e",
+          "%s%j%o%c",
+        ),
+        (level, text, hostile) => {
+          const lines = printed(level, `a handler failed: ${hostile}${text}${hostile}`, {
+            topic: hostile,
+          }).split(/[\r\n\u2028\u2029\u0085]/u);
+          expect(lines.filter((line) => line.startsWith("typed-kafka:"))).toHaveLength(1);
+          // What follows is of the fields, which are quoted.
+          for (const line of lines.slice(1)) expect(line).toMatch(/^ {2}|^\}/u);
+          // eslint-disable-next-line no-control-regex -- what must not be there
+          expect(lines[0]).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/u);
+        },
+      ),
+    );
+  });
+
+  test("takes no sign of a message for a place of the fields, and changes no text without control characters", () => {
+    expect(printed("warn", "50 %s of étudiants 💥", { topic: "a" })).toMatch(
+      /^typed-kafka: 50 %s of étudiants 💥 \{/u,
+    );
+  });
 });
