@@ -5,7 +5,7 @@ export const guides = {
   "Begin here": ["getting-started", "topics", "producing", "consuming", "failure-policy"],
   Guarantees: ["exactly-once", "databases", "state", "replay", "scaling"],
   "In your service": ["recipes", "testing", "schema-registry", "observability", "production", "command"],
-  Reference: ["options", "errors", "compatibility", "licences"],
+  Reference: ["options", "errors", "compatibility", "guarantees", "licences"],
   "Coming from elsewhere": ["migrating", "choosing-a-client", "benchmarks"],
   Inside: ["architecture"],
 };
