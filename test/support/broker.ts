@@ -2,7 +2,8 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterThisProcess } from "./guard.js";
 import { startKafka } from "./kafka-cluster.js";
-import { kafkaVersion, missingForJava } from "./kafka/jars.js";
+import { isOtherVersion, kafkaVersion, missingForJava } from "./kafka/jars.js";
+import { startWithZooKeeper } from "./kafka/zookeeper.js";
 import { freePort } from "./ports.js";
 
 export interface Broker {
@@ -35,10 +36,10 @@ export async function findOrStartBroker(): Promise<Broker> {
  * @throws NoBrokerError if there is neither.
  */
 export async function startBroker(port: number): Promise<Broker> {
-  if (dockerAnswers()) return startInDocker(port);
+  if (!isOtherVersion && dockerAnswers()) return startInDocker(port);
   const missing = await missingForJava();
   if (missing.length === 0) {
-    const kafka = await startKafka({ port });
+    const kafka = await (kafkaVersion.startsWith("2.") ? startWithZooKeeper(port) : startKafka({ port }));
     return { brokers: kafka.brokers, runsOn: "Java", close: () => kafka.close() };
   }
   throw new NoBrokerError(

@@ -26,8 +26,9 @@ import { existsSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterThisProcess } from "./guard.js";
-import { classArchive, kafkaJars, requireJava } from "./kafka/jars.js";
+import { classArchive, isOtherVersion, kafkaJars, requireJava } from "./kafka/jars.js";
 import { KafkaNode, type Properties } from "./kafka/node.js";
+import { forTests, javaOptions, single } from "./kafka/settings.js";
 import { freePort } from "./ports.js";
 import { TcpProxy } from "./tcp-proxy.js";
 
@@ -52,12 +53,12 @@ export interface KafkaClusterOptions {
 export async function startKafka(options: KafkaClusterOptions = {}): Promise<KafkaCluster> {
   await requireJava();
   const jars = kafkaJars();
+  const java = javaOptions(jars, options.nodes === 3 ? 384 : 512);
+  // Other versions are started once, for which an archive does not pay.
+  if (isOtherVersion) return KafkaCluster.start(options, java);
   const archive = classArchive();
   if (!existsSync(archive)) await archiveClasses(jars, archive);
-  return KafkaCluster.start(options, [
-    ...javaOptions(jars, options.nodes === 3 ? 384 : 512),
-    `-XX:SharedArchiveFile=${archive}`,
-  ]);
+  return KafkaCluster.start(options, [...java, `-XX:SharedArchiveFile=${archive}`]);
 }
 
 export class KafkaCluster {
@@ -183,27 +184,6 @@ export class KafkaCluster {
   }
 }
 
-const forTests: Properties = {
-  "auto.create.topics.enable": false,
-  "unclean.leader.election.enable": false,
-  // Members of a new group wait for others by default; tests know who comes.
-  "group.initial.rebalance.delay.ms": 0,
-  // The default of 6 s would have every test of a lost member wait that long.
-  "group.min.session.timeout.ms": 1000,
-  "group.consumer.min.session.timeout.ms": 1000,
-  "group.consumer.min.heartbeat.interval.ms": 500,
-  "group.consumer.heartbeat.interval.ms": 500,
-  "transaction.abort.timed.out.transaction.cleanup.interval.ms": 1000,
-  "offsets.topic.num.partitions": 4,
-  "transaction.state.log.num.partitions": 4,
-};
-
-const single: Properties = {
-  "offsets.topic.replication.factor": 1,
-  "transaction.state.log.replication.factor": 1,
-  "transaction.state.log.min.isr": 1,
-};
-
 const replicated: Properties = {
   "default.replication.factor": 3,
   "min.insync.replicas": 2,
@@ -213,17 +193,6 @@ const replicated: Properties = {
   "broker.heartbeat.interval.ms": 500,
   "broker.session.timeout.ms": 3000,
 };
-
-const javaOptions = (jars: string, heapMb: number): string[] => [
-  `-Xmx${heapMb}m`,
-  "-XX:TieredStopAtLevel=1",
-  "-XX:+UseSerialGC",
-  "-Xshare:auto",
-  "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
-  "-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info",
-  "-cp",
-  join(jars, "*"),
-];
 
 /** Java writes the archive when a server that was told to ends in order. Once for each machine, about 10 s. */
 async function archiveClasses(jars: string, archive: string): Promise<void> {

@@ -8,9 +8,14 @@ import { missingCommands, requireCommands } from "../system-packages.js";
 
 const pom = fileURLToPath(new URL("./pom.xml", import.meta.url));
 
-/** Kafka's version, as pom.xml has it; the Docker image takes the same. */
-export const kafkaVersion =
-  /<kafka\.version>(.*)<\/kafka\.version>/.exec(readFileSync(pom, "utf8"))?.[1] ?? "";
+/**
+ * The version of the servers: the one in `KAFKA_VERSION`, else the one of pom.xml, which alone has Kafka's command line
+ * tools. The Docker image takes the same.
+ */
+const pomVersion = /<kafka\.version>(.*)<\/kafka\.version>/.exec(readFileSync(pom, "utf8"))?.[1] ?? "";
+export const kafkaVersion = process.env["KAFKA_VERSION"] ?? pomVersion;
+/** Where it is another version, Docker is not asked: its images begin with 3.7. */
+export const isOtherVersion = kafkaVersion !== pomVersion;
 
 /**
  * What has to be installed before {@link kafkaJars} can work, after the system's packages were installed where that
@@ -31,7 +36,9 @@ export function kafkaJars(): string {
   if (existsSync(folder)) return folder;
   const unfinished = `${folder}.${process.pid}`;
   mkdirSync(unfinished, { recursive: true });
-  const copy = ["-q", "-B", "-f", pom, "dependency:copy-dependencies", `-DoutputDirectory=${unfinished}`];
+  const version = [`-Dkafka.version=${kafkaVersion}`, ...(isOtherVersion ? ["-P", "!tools"] : [])];
+  const into = ["dependency:copy-dependencies", `-DoutputDirectory=${unfinished}`];
+  const copy = ["-q", "-B", "-f", pom, ...version, ...into];
   const maven = spawnSync("mvn", copy, { encoding: "utf8", timeout: 300_000 });
   if (maven.status !== 0) {
     rmSync(unfinished, { recursive: true, force: true });
