@@ -87,7 +87,7 @@ describe("the default logger", () => {
           expect(lines.filter((line) => line.startsWith("typed-kafka:"))).toHaveLength(1);
           // What follows is of the fields, which are quoted.
           for (const line of lines.slice(1)) expect(line).toMatch(/^ {2}|^\}/u);
-          // eslint-disable-next-line no-control-regex -- what must not be there
+
           expect(lines[0]).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/u);
         },
       ),
