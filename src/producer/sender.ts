@@ -115,8 +115,7 @@ export class Sender {
     call.ready(records);
     this.#queue.add(call);
     if (this.#clients.active === undefined) void this.#connect();
-    // What is alone leaves at once. Under load, the calls of one turn of the event loop are passed to the native
-    // client together: that makes fuller batches than one by one, between the reports of others.
+    // What is alone leaves at once. Under load the calls of one turn are passed on together: fuller batches.
     else if (this.#queue.inFlight === 0) this.#pump();
     else if (this.#queue.waiting >= turnRecords && !this.#isBlocked) this.#pump();
     else this.#pumpSoon();
@@ -163,9 +162,8 @@ export class Sender {
     this.#watch ??= setTimeout(
       () => {
         this.#watch = undefined;
-        for (const call of this.#queue.waitingSince(performance.now() - deliveryTimeoutMs)) {
+        for (const call of this.#queue.waitingSince(performance.now() - deliveryTimeoutMs))
           call.giveUp(waitedTooLong(call.topic, deliveryTimeoutMs, this.trouble));
-        }
         this.#queue.sweep();
         this.#pump();
       },
