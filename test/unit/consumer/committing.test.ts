@@ -86,6 +86,19 @@ test("repeats a commit that was refused, until it succeeds", async () => {
   expect(partition.committed).toBe(2);
 });
 
+test("repeats a commit that was refused by itself, where nobody waits for it", async () => {
+  const sent: number[] = [];
+  const committer = committerOf((offsets) => sent.push(offsets[0]?.offset ?? -1));
+  const partition = partitionWith(5);
+  handle(partition, committer, 2);
+  await vi.advanceTimersByTimeAsync(100);
+  committer.settle(refusal);
+  await vi.advanceTimersByTimeAsync(500);
+  expect(sent).toEqual([2, 2]);
+  committer.settle(undefined);
+  expect(partition.committed).toBe(2);
+});
+
 test("a flush without success ends with the broker's reason", async () => {
   const committer = committerOf(() => {});
   const partition = partitionWith(1);

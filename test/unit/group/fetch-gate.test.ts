@@ -18,6 +18,18 @@ test("a change waits for all fetches under way, and none may begin meanwhile", a
   expect(gate.isClosed).toBe(false);
 });
 
+test("a change waits for a single fetch too", async () => {
+  const order: string[] = [];
+  const gate = new FetchGate(() => undefined);
+  gate.enter();
+  const change = gate.exclusively(() => void order.push("change"));
+  await settled();
+  expect(order).toEqual([]);
+  gate.leave();
+  await change;
+  expect(order).toEqual(["change"]);
+});
+
 test("a change with no fetch under way runs at once, and the gate stays closed until it has ended", async () => {
   const gate = new FetchGate(() => undefined);
   let end = (): void => undefined;

@@ -42,6 +42,17 @@ describe("results held back", () => {
     expect(held.sizeOf(partition)).toBe(0);
   });
 
+  test("behind an unfinished record stay, where those in front of it are given out", () => {
+    const [held, partition] = [new HeldResults(), partitionWith(3)];
+    for (const offset of [2, 0]) {
+      partition.finish(offset);
+      held.hold(partition, offset, { sends: [sent(String(offset))] });
+    }
+    expect(topicsOf(held.release(partition).flatMap(({ sends }) => sends))).toEqual(["0"]);
+    partition.finish(1);
+    expect(topicsOf(held.release(partition).flatMap(({ sends }) => sends))).toEqual(["2"]);
+  });
+
   test("are forgotten with their partition", () => {
     const [held, partition] = [new HeldResults(), partitionWith(2)];
     partition.finish(1);
