@@ -30,6 +30,8 @@ export class JoinWatch {
   #partitions = 0;
   /** Since when it has had none, in milliseconds since the epoch; `undefined` before it subscribes. */
   #emptySince: number | undefined;
+  /** Whether it has had none for so long that this is worth telling: a timer and the clock differ by a millisecond. */
+  #isLong = false;
   /** Whether the group counts it as a member now. */
   #hasJoined = false;
   #refusal: GroupWait | undefined;
@@ -46,7 +48,7 @@ export class JoinWatch {
   get waiting(): GroupWait | undefined {
     if (this.#refusal !== undefined) return this.#refusal;
     const since = this.#emptySince;
-    if (since === undefined || Date.now() - since < patienceMs) return undefined;
+    if (since === undefined || !this.#isLong) return undefined;
     if (this.#hasJoined) return { code: "NO_PARTITIONS", reason: this.#whyNone(), since };
     const reason = "the group is still rebalancing, or its coordinator does not answer";
     return { code: "NOT_JOINED", reason, since };
@@ -129,6 +131,7 @@ export class JoinWatch {
   #clear(): void {
     clearTimeout(this.#timer);
     this.#emptySince = undefined;
+    this.#isLong = false;
   }
 
   /** From now on it has no partitions. */
@@ -141,6 +144,7 @@ export class JoinWatch {
   }
 
   readonly #look = (): void => {
+    this.#isLong = true;
     const { waiting } = this;
     // A member that nothing is left for may stay so for ever, by intention.
     if (waiting?.code !== "NO_PARTITIONS") {
@@ -148,7 +152,7 @@ export class JoinWatch {
       this.#timer.unref();
     }
     if (waiting === undefined || this.#refusal !== undefined) return;
-    const seconds = Math.round((Date.now() - waiting.since) / 1_000);
+    const seconds = Math.round(Math.max(patienceMs, Date.now() - waiting.since) / 1_000);
     this.#tell(waiting, `has given this member no partition for ${seconds} s: ${waiting.reason}`);
   };
 

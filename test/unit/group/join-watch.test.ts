@@ -141,3 +141,12 @@ describe("a member without partitions", () => {
     expect([warnings, watch.waiting]).toEqual([[], undefined]);
   });
 });
+
+test("a clock that is set back, or lags behind the timer by a millisecond, delays nothing", () => {
+  watch.subscribed();
+  watch.joined();
+  vi.setSystemTime(Date.now() - 3_600_000);
+  vi.advanceTimersByTime(30_000);
+  expect(waits).toEqual(["NO_PARTITIONS"]);
+  expect(watch.waiting?.code).toBe("NO_PARTITIONS");
+});
