@@ -1,3 +1,4 @@
+import { deadLetterTopicOf } from "../failure/topic-names.js";
 import type { Kafka } from "../kafka.js";
 import { argumentsOf, numberOf } from "./arguments.js";
 import { type Command, exitCodes, exitCodesUsage, type Terminal, UsageError } from "./command.js";
@@ -89,7 +90,7 @@ ${exitCodesUsage}`,
     return withKafka(values, terminal, async (kafka) => {
       if (word === "redrive") return redrive(kafka, topic, options, values, terminal);
       if (word === "delete") {
-        const letters = values["dead-letter-topic"] ?? `${topic}.${group}.dead-letter`;
+        const letters = values["dead-letter-topic"] ?? deadLetterTopicOf(topic, group);
         return deleteLetters(kafka, { topic, group, letters }, values, terminal);
       }
       const limit = word === "show" ? 1 : (options.limit ?? defaultListed);

@@ -1,6 +1,7 @@
 import { readAny } from "../schema-registry/any.js";
 import { schemaRegistry } from "../schema-registry/registry.js";
 import type { SchemaRegistryAuth } from "../schema-registry/options.js";
+import { hasId } from "../schema-registry/wire-format.js";
 import { type Terminal, UsageError } from "./command.js";
 
 /** What a part of a record holds. */
@@ -20,7 +21,7 @@ export function decoderOf(url: string, environment: Terminal["environment"]): De
     );
   const read = readAny(schemaRegistry({ url, auth: authOf(environment) }));
   return async (bytes) => {
-    if (bytes[0] !== 0 || bytes.length < 5) return undefined;
+    if (!hasId(bytes)) return undefined;
     const value = await read(bytes);
     return { value, json: JSON.stringify(value, plain) };
   };

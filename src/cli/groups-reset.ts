@@ -59,7 +59,7 @@ export async function resetGroup(
       moves.map(({ topic, partition: number, before, after, lag }) => [
         topic,
         number,
-        before === undefined ? "-" : before,
+        before ?? "-",
         after,
         lag,
       ]),

@@ -38,13 +38,7 @@ ${exitCodesUsage}`,
     printTable(
       terminal,
       ["TOPIC", "PARTITION", "COMMITTED", "END", "LAG"],
-      lags.map(({ topic, partition, committed, end, lag }) => [
-        topic,
-        partition,
-        committed === undefined ? "-" : committed,
-        end,
-        lag,
-      ]),
+      lags.map(({ topic, partition, committed, end, lag }) => [topic, partition, committed ?? "-", end, lag]),
     );
     terminal.out(`total lag: ${total}`);
     return exitCodes.ok;

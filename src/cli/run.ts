@@ -1,7 +1,7 @@
 import { ConfigError, KafkaError } from "../errors.js";
 import { version } from "../version.js";
 import { checkCommand } from "./check-command.js";
-import { type Command, exitCodes, type Terminal, UsageError } from "./command.js";
+import { type Command, exitCodes, exitCodesUsage, type Terminal, UsageError } from "./command.js";
 import { connectionFlags, Interrupted } from "./connection.js";
 import { deadLettersCommand } from "./dead-letters.js";
 import { groupsCommand } from "./groups.js";
@@ -85,7 +85,7 @@ function help(): string {
     "  kcat … -f '%k %s\\n' -J        typed-kafka tail … --format '%k %s\\n' | --json",
     "  kcat … -s avro -r URL         typed-kafka tail … -r URL",
     "",
-    "Exit code: 0 done, 1 it failed, 2 called wrongly, 130 interrupted.",
+    exitCodesUsage,
     "typed-kafka <command> --help tells its options, typed-kafka --version the version.",
   ].join("\n");
 }

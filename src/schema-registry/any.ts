@@ -2,7 +2,7 @@ import type * as bufbuild from "@bufbuild/protobuf";
 import type * as wellKnown from "@bufbuild/protobuf/wkt";
 import { ConfigError } from "../errors.js";
 import { SerdeFailure } from "../serde/failure.js";
-import { AvroTypes } from "./avro-types.js";
+import { AvroTypes, ofWriter } from "./avro-types.js";
 import { loadPeer } from "./peer.js";
 import type { RegistrySchema, SchemaRegistry } from "./registry.js";
 import { headerSize, readId, readIndexes } from "./wire-format.js";
@@ -40,10 +40,9 @@ async function readerOf(registry: SchemaRegistry, id: number): Promise<Read> {
 }
 
 function avroReader(schema: RegistrySchema, referenced: readonly RegistrySchema[], id: number): Read {
-  const parse = (text: string): unknown => JSON.parse(text, withoutDefault);
   const type = new AvroTypes("bigint").typeOf(
-    parse(schema.schema),
-    referenced.map((each) => parse(each.schema)),
+    ofWriter(schema.schema),
+    referenced.map((each) => ofWriter(each.schema)),
   );
   return (bytes) => {
     const { value, offset } = type.decode(bytes, headerSize) as {
@@ -53,11 +52,6 @@ function avroReader(schema: RegistrySchema, referenced: readonly RegistrySchema[
     if (offset === bytes.length) return value;
     throw new SerdeFailure(`what was written with schema id ${id} is cut off, or has bytes left over`);
   };
-}
-
-/** Defaults are for writing, and avsc does not know all that are allowed. */
-function withoutDefault(name: string, value: unknown): unknown {
-  return name === "default" ? undefined : value;
 }
 
 async function protobufReader(registry: SchemaRegistry, id: number): Promise<Read> {

@@ -310,3 +310,14 @@ export function decimalBytes(
     "hex",
   );
 }
+
+/**
+ * A writer's schema, for reading: without defaults, which are for writing, and of which avsc does not know all that are
+ * allowed; and with names as avsc takes them: those of Java's inner classes have a `$`.
+ */
+export function ofWriter(text: string): unknown {
+  return JSON.parse(text, (name, value: unknown) => {
+    if (name === "default") return undefined;
+    return typeof value === "string" && name !== "logicalType" ? value.replace(/[^\w.]/g, "_") : value;
+  }) as unknown;
+}

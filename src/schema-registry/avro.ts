@@ -13,7 +13,7 @@ import { hasItemsWithoutBytes } from "./avro-counts.js";
 import { AvroInput, CutOff } from "./avro-input.js";
 import { type Resolution, resolve } from "./avro-resolution.js";
 import { isLaidOutAlike, nameOf, type Shape, shapeOf, typesIn } from "./avro-shapes.js";
-import { AvroTypes } from "./avro-types.js";
+import { AvroTypes, ofWriter } from "./avro-types.js";
 import { type Reader, reading } from "./reading.js";
 import type { RegistrySchema, SchemaRegistry } from "./registry.js";
 import { type RegistrySerdeOptions, serdeSpecs, settleSerdeOptions } from "./serde-options.js";
@@ -127,16 +127,6 @@ export function avro<Schema extends StandardSchemaV1>(
 }
 
 type Parse = (text: string) => unknown;
-
-/**
- * A writer's schema, for reading: without defaults, which are for writing, and of which avsc does not know all that are
- * allowed; and with names as avsc takes them: those of Java's inner classes have a `$`.
- */
-const ofWriter: Parse = (text) =>
-  JSON.parse(text, (name, value: unknown) => {
-    if (name === "default") return undefined;
-    return typeof value === "string" && name !== "logicalType" ? value.replace(/[^\w.]/g, "_") : value;
-  }) as unknown;
 
 function ownType(types: AvroTypes, given: AvroSchema): { readonly own: Type; readonly document: unknown } {
   try {

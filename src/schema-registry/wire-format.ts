@@ -3,13 +3,18 @@ import { SerdeFailure } from "../serde/failure.js";
 /** The magic byte and the schema's id: what comes before everything else. */
 export const headerSize = 5;
 
+/** Whether bytes begin as Confluent's wire format does. */
+export function hasId(bytes: Buffer): boolean {
+  return bytes[0] === 0 && bytes.length >= headerSize;
+}
+
 /**
  * The id of the schema that bytes in Confluent's wire format were written with.
  *
  * @throws `SerdeFailure` for bytes in another format
  */
 export function readId(bytes: Buffer): number {
-  if (bytes[0] === 0 && bytes.length >= headerSize) return bytes.readInt32BE(1);
+  if (hasId(bytes)) return bytes.readInt32BE(1);
   throw new SerdeFailure(
     bytes[0] === 1 && bytes.length > 16
       ? "the bytes begin with the GUID of a schema (magic byte 1), which is not supported: let the sender write ids"

@@ -62,8 +62,9 @@ function isPlain(value: unknown): value is object {
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
-function ownProperty(object: object, name: string): unknown {
-  return Object.hasOwn(object, name) ? (object as Readonly<Record<string, unknown>>)[name] : undefined;
+/** A property that is an object's own; `undefined` for what it inherits. */
+export function ownProperty(object: object, name: PropertyKey): unknown {
+  return Object.hasOwn(object, name) ? (object as Readonly<Record<PropertyKey, unknown>>)[name] : undefined;
 }
 
 function isOfOneKind(one: unknown, other: unknown): boolean {

@@ -1,6 +1,6 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { Issue } from "../errors.js";
-import { differenceOf, isData, isEqual, withoutUndefined } from "./difference.js";
+import { differenceOf, isData, isEqual, ownProperty, withoutUndefined } from "./difference.js";
 import { doubtful, type Look, lost, Trace, undefinedEntry, type UndefinedProperty } from "./doubts.js";
 import { describeValue } from "./failure.js";
 import type { SchemaNames } from "./schema-names.js";
@@ -157,7 +157,7 @@ function at(value: unknown, path: readonly PropertyKey[]): unknown {
   let part = value;
   for (const name of path) {
     if (!isData(part)) return undefined;
-    part = Object.hasOwn(part, name) ? (part as Readonly<Record<PropertyKey, unknown>>)[name] : undefined;
+    part = ownProperty(part, name);
   }
   return part;
 }

@@ -1,4 +1,5 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { isData, ownProperty } from "./difference.js";
 
 /**
  * The paths of properties that a schema names, whatever the value is: by the JSON Schema that it gives of itself.
@@ -63,7 +64,7 @@ function namingOf(node: unknown, path: readonly PropertyKey[]): Naming {
   if (typeof first === "number") return namingOfElement(schema, rest);
   const { type, properties, additionalProperties } = schema;
   if (type !== undefined && type !== "object") return "absent";
-  const property = ownProperty(properties, first);
+  const property = first === undefined || !isData(properties) ? undefined : ownProperty(properties, first);
   if (property !== undefined) return rest.length === 0 ? "named" : namingOf(property, rest);
   // What says nothing of other names takes them as they come, and what has no names at all is made of them.
   const others = additionalProperties ?? properties === undefined;
@@ -79,11 +80,4 @@ function namingOfElement(schema: Readonly<Record<string, unknown>>, path: readon
 /** Of several, by any of which a value may be read. */
 function firstOf(namings: readonly Naming[]): Naming {
   return (["open", "named"] as const).find((naming) => namings.includes(naming)) ?? "absent";
-}
-
-function ownProperty(properties: unknown, name: PropertyKey | undefined): unknown {
-  if (typeof properties !== "object" || properties === null || name === undefined) return undefined;
-  return Object.hasOwn(properties, name)
-    ? (properties as Readonly<Record<PropertyKey, unknown>>)[name]
-    : undefined;
 }
