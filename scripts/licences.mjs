@@ -20,7 +20,7 @@ if (unlicensed.length > 0) throw new Error(`no licence is known of ${unlicensed.
 
 const text = `# Licences
 
-What \`npm install typed-kafka\` brings into an application, for those who must list it. The library itself is under the MIT
+For those who must list what \`npm install typed-kafka\` brings into an application. The library itself is under the MIT
 licence. librdkafka, which is in the native client, is under the BSD-2-Clause licence, and names the licences of what it
 includes in its own \`LICENSES.txt\`. Packages that are needed only for a part of the library (zod, avsc and others) are the
 application's own choice and not in the table.

@@ -9,6 +9,12 @@ test("every guide has its place in the documentation site, Getting started the f
   expect(placed[0]).toBe("getting-started");
 });
 
+test.each(Object.values(guides).flat())("%s says in its first lines what the page is for", (name) => {
+  const [, paragraph = ""] =
+    /^# .+\n\n(?!#|```|\||- )((?:.+\n)+)/m.exec(readFileSync(`docs/${name}.md`, "utf8")) ?? [];
+  expect(paragraph).toMatch(/^(?:This page|For |Look here|Read this)/);
+});
+
 test("every export of the package is in a group of the site", () => {
   const index = readFileSync("src/index.ts", "utf8");
   const files = [...index.matchAll(/from "\.\/(.+)\.js"/g)].map(([, name = ""]) => `src/${name}.ts`);
