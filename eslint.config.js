@@ -29,13 +29,13 @@ const mayImport = {
   admin: ["options", "serde", "failure", "driver"],
   preflight: [
     ...["options", "serde", "failure", "driver"],
-    ...["group", "producer", "transactions", "consumer", "processor", "admin"],
+    ...["group", "producer", "transactions", "consumer", "processor", "state", "admin"],
   ],
   testing: ["driver"],
   opentelemetry: ["options", "telemetry"],
   "schema-registry": ["options", "serde"],
   // A program of its own on top of everything.
-  cli: ["serde", "schema-registry", "reader", "admin", "group", "failure"],
+  cli: ["serde", "schema-registry", "reader", "admin", "group", "failure", "state"],
 };
 const topPaths = top.map((file) => `src/${file}.ts`);
 const folders = Object.keys(mayImport);

@@ -1,4 +1,6 @@
 import { assignorNames } from "../group/assignors.js";
+import { bytes } from "../serde/bytes.js";
+import { defineStore } from "../state/store-definition.js";
 import { argumentsOf } from "./arguments.js";
 import { type Command, exitCodes, exitCodesUsage, UsageError } from "./command.js";
 import { connectionArgs, connectionUsage, topicNamed, withKafka } from "./connection.js";
@@ -13,6 +15,8 @@ export const checkCommand: Command = {
     "retryTopics.delaysMs": "--retry-delays",
     retryTopics: "--retry-delays",
     deadLetter: "--dead-letter",
+    stores: "--store",
+    name: "--store",
     groupProtocol: "--group-protocol",
     assignor: "--assignor",
   },
@@ -27,6 +31,7 @@ ${connectionUsage}
   --transactional-id id      the transactional id
   --dead-letter              the group has the option deadLetter: true
   --retry-delays ms,ms       the group has retry topics with these delays
+  --store name               the group has a store of this name; may be repeated
   --json                     print the report as JSON
 
 Group protocol and assignor are compared with what the group's members use, and the brokers know.
@@ -44,10 +49,11 @@ ${exitCodesUsage}`,
       "transactional-id": { type: "string" },
       "dead-letter": { type: "boolean" },
       "retry-delays": { type: "string" },
+      store: { type: "string", multiple: true },
       json: { type: "boolean" },
     });
     if (positionals.length > 0) throw new UsageError("topics are given with --topic");
-    const { group, topic = [], writes = [] } = values;
+    const { group, topic = [], writes = [], store } = values;
     const delays = values["retry-delays"];
     const report = await withKafka(values, terminal, (kafka) =>
       kafka.check(topic.map(topicNamed), {
@@ -57,6 +63,7 @@ ${exitCodesUsage}`,
         assignor: values.assignor as "range" | undefined,
         transactionalId: values["transactional-id"],
         writes: writes.map(topicNamed),
+        stores: store?.map((name) => defineStore(name, { value: bytes() })),
         deadLetter: values["dead-letter"],
         retryTopics: delays === undefined ? undefined : { delaysMs: delays.split(",").map(Number) },
       }),

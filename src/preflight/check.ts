@@ -2,7 +2,7 @@ import { describeGroup } from "../admin/describe-group.js";
 import type { AclOperation } from "../admin/descriptions.js";
 import { checkKnown } from "../check.js";
 import type { ClientConfig } from "../driver/client-config.js";
-import { NativeAdmin } from "../driver/native-admin.js";
+import { NativeAdmin, type NativeTopicDescription } from "../driver/native-admin.js";
 import { AuthorizationError, ConfigError, KafkaError } from "../errors.js";
 import {
   type FailureOptions,
@@ -10,6 +10,8 @@ import {
   resolveFailureOptions,
 } from "../failure/options.js";
 import { retryTransactionalIdPrefix } from "../failure/topic-names.js";
+import { settingsFlaw, sizesFlaw, type StoresOfGroup } from "../state/changelogs.js";
+import { changelogName } from "../state/store-definition.js";
 import type { AnyTopic } from "../topic.js";
 import { type BrokerSettings, type Membership, membershipFindings } from "./group-findings.js";
 import { type CheckOptions, checkSpecs } from "./options.js";
@@ -34,7 +36,8 @@ export async function check(
   const groupId = checkSpecs.groupId.check("groupId", options.groupId);
   const transactionalId = checkSpecs.transactionalId.check("transactionalId", options.transactionalId);
   const failure = resolveFailure(options, groupId, topics);
-  const uses = usesOf(topics, options, failure);
+  const group = storesOf(options, groupId);
+  const uses = usesOf(topics, options, failure, group);
   const membership = membershipOf(options);
   const findings: Finding[] = [];
   const admin = new NativeAdmin(config, () => undefined);
@@ -43,9 +46,9 @@ export async function check(
     await admin.connect();
     const message = `${config.brokers} answered in ${Math.round(performance.now() - begin)} ms`;
     findings.push({ level: "ok", subject: "brokers", message });
-    const asked = groupId === undefined ? undefined : await askSettings(admin);
+    const asked = groupId === undefined ? undefined : await askSettings(admin, "brokers");
     findings.push(...checkTimeLimits(options, asked?.settings));
-    findings.push(...(await lookAtTopics(admin, uses)));
+    findings.push(...(await lookAtTopics(admin, uses, group)));
     if (groupId !== undefined)
       findings.push(...(await lookAtGroup(admin, config, groupId, membership, asked?.settings)));
     if (asked?.finding !== undefined) findings.push(asked.finding);
@@ -73,10 +76,18 @@ function resolveFailure(
   return resolveFailureOptions(options, groupId ?? "", { topics: topics.map(({ name }) => name) });
 }
 
+function storesOf(options: CheckOptions, groupId: string | undefined): StoresOfGroup {
+  const stores = checkSpecs.stores.check("stores", options.stores);
+  if (groupId === undefined && stores.length > 0)
+    throw new ConfigError("groupId", "is required with stores, whose changelogs are named after it");
+  return { groupId: groupId ?? "", stores, onDisk: options.stateDirectory !== undefined };
+}
+
 function usesOf(
   topics: readonly AnyTopic[],
   { groupId, transactionalId, writes = [] }: CheckOptions,
   failure: ResolvedFailureOptions | undefined,
+  group: StoresOfGroup,
 ): readonly TopicUse[] {
   const needs: readonly AclOperation[] =
     groupId !== undefined ? ["READ"] : transactionalId !== undefined ? ["WRITE"] : [];
@@ -96,15 +107,65 @@ function usesOf(
       needs: made.use === "retry" ? ["READ", "WRITE"] : ["WRITE"],
       madeFrom: made.sources,
     })),
+    ...group.stores.map<TopicUse>((store) => ({
+      name: changelogName(group.groupId, store.name),
+      definition: undefined,
+      needs: ["READ", "WRITE"],
+      madeFrom: topics.map(({ name }) => name),
+      isChangelog: true,
+    })),
   ];
 }
 
-async function lookAtTopics(admin: NativeAdmin, uses: readonly TopicUse[]): Promise<readonly Finding[]> {
+async function lookAtTopics(
+  admin: NativeAdmin,
+  uses: readonly TopicUse[],
+  group: StoresOfGroup,
+): Promise<readonly Finding[]> {
   const names = [...new Set(uses.map(({ name }) => name))];
   if (names.length === 0) return [];
   const described = await admin.describeTopics(names, queryTimeoutMs);
   const byName = new Map(described.map((topic) => [topic.name, topic]));
-  return uses.flatMap((use) => topicFindings(use, byName));
+  const findings = uses.flatMap((use) => topicFindings(use, byName));
+  if (group.stores.length === 0) return findings;
+  const existing = described.filter(({ error }) => error === undefined);
+  return [
+    ...findings,
+    ...taskFindings(uses, existing),
+    ...(await lookAtChangelogs(admin, group, new Set(existing.map(({ name }) => name)))),
+  ];
+}
+
+/** What makes the topics that are read no tasks, which stores need. */
+function taskFindings(
+  uses: readonly TopicUse[],
+  existing: readonly NativeTopicDescription[],
+): readonly Finding[] {
+  const read = uses.filter(({ needs, isChangelog }) => needs.includes("READ") && isChangelog !== true);
+  const flaw = sizesFlaw(
+    existing
+      .filter(({ name }) => read.some((use) => use.name === name))
+      .map(({ name, partitions }) => ({ name, partitions: partitions.length })),
+  );
+  return flaw === undefined ? [] : [{ level: "error", subject: "stores", ...flaw }];
+}
+
+/** Whether changelogs that exist keep what their stores need. */
+async function lookAtChangelogs(
+  admin: NativeAdmin,
+  { groupId, stores, onDisk }: StoresOfGroup,
+  existing: ReadonlySet<string>,
+): Promise<readonly Finding[]> {
+  const findings: Finding[] = [];
+  for (const store of stores) {
+    const topic = changelogName(groupId, store.name);
+    if (!existing.has(topic)) continue;
+    const { settings, finding } = await askSettings(admin, { topic });
+    const flaw = settings && settingsFlaw(topic, store, settings, onDisk);
+    if (flaw !== undefined) findings.push({ level: "error", subject: `topic ${topic}`, ...flaw });
+    if (finding !== undefined) findings.push(finding);
+  }
+  return findings;
 }
 
 /** How the client is going to join its group. */
@@ -114,25 +175,32 @@ function membershipOf(options: CheckOptions): Membership {
   return { groupProtocol, assignors: assignors.split(",") };
 }
 
-/** What the brokers are configured with, or a finding of why that is not known. */
+/** What the brokers, or a topic, are configured with, or a finding of why that is not known. */
 async function askSettings(
   admin: NativeAdmin,
+  of: "brokers" | { readonly topic: string },
 ): Promise<{ readonly settings?: BrokerSettings; readonly finding?: Finding }> {
-  const subject = "settings of the brokers";
-  const compared = "so session timeout, group protocol and group size are not compared with them";
+  const [subject, consequence, resource] =
+    of === "brokers"
+      ? [
+          "settings of the brokers",
+          "so session timeout, group protocol and group size are not compared with them",
+          "--cluster",
+        ]
+      : [`settings of ${of.topic}`, "so whether it is compacted is not known", `--topic ${of.topic}`];
   try {
-    const settings = await admin.settingsOf("brokers", queryTimeoutMs);
+    const settings = await admin.settingsOf(of, queryTimeoutMs);
     if (settings !== undefined) return { settings };
-    const message = `only the addon of the fast path can ask for them, and it is not used, ${compared}`;
+    const message = `only the addon of the fast path can ask for them, and it is not used, ${consequence}`;
     return { finding: { level: "unknown", subject, message } };
   } catch (error) {
     if (!(error instanceof KafkaError)) throw error;
     const why = error instanceof AuthorizationError ? "this principal may not ask for them" : error.message;
     const remedy =
       error instanceof AuthorizationError
-        ? "to be sure: kafka-acls.sh --add --allow-principal User:… --operation DescribeConfigs --cluster"
+        ? `to be sure: kafka-acls.sh --add --allow-principal User:… --operation DescribeConfigs ${resource}`
         : undefined;
-    return { finding: { level: "unknown", subject, message: `${why}, ${compared}`, remedy } };
+    return { finding: { level: "unknown", subject, message: `${why}, ${consequence}`, remedy } };
   }
 }
 

@@ -7,14 +7,17 @@ import type { AnyTopic } from "../topic.js";
 
 /**
  * Options of {@link Kafka.check}: those of the consumer, processor or transactional producer that is going to
- * start, the same object. The groups, ids, time limits and the failure policy are looked at; nothing can be found
- * out about the others before the start.
+ * start, the same object. The groups, ids, time limits, the failure policy and the changelogs of stores are looked at;
+ * nothing can be found out about the others before the start.
  */
 export interface CheckOptions
   extends
     Omit<ConsumerOptions, "groupId">,
     Omit<TransactionOptions, "transactionalId">,
-    Pick<ProcessorOptions, "maxTransactionRecords"> {
+    Pick<
+      ProcessorOptions,
+      "maxTransactionRecords" | "stores" | "stateDirectory" | "maxTaskIdleMs" | "onRestore"
+    > {
   /** The group that is going to read the topics. */
   readonly groupId?: string | undefined;
   /** The transactional id that is going to write. */
@@ -30,5 +33,9 @@ export const checkSpecs = {
   groupId: text({ property: "group.id" }),
   transactionalId: text({ property: "transactional.id" }),
   maxTransactionRecords: processorSpecs.maxTransactionRecords,
+  stores: processorSpecs.stores,
+  stateDirectory: processorSpecs.stateDirectory,
+  maxTaskIdleMs: processorSpecs.maxTaskIdleMs,
+  onRestore: processorSpecs.onRestore,
   writes: unchecked<AnyTopic | readonly AnyTopic[]>("topic"),
 } satisfies OptionSpecs<CheckOptions>;

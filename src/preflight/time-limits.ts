@@ -27,12 +27,12 @@ export function checkTimeLimits(options: CheckOptions, settings: BrokerSettings)
 }
 
 function refused(options: CheckOptions): readonly Finding[] {
-  const { groupId, transactionalId, transactionTimeoutMs } = options;
+  const { groupId, transactionalId, transactionTimeoutMs, stores } = options;
   const { sessionTimeoutMs, maxPollIntervalMs, drainTimeoutMs, commitIntervalMs } = options;
   const reading = { sessionTimeoutMs, maxPollIntervalMs, drainTimeoutMs, commitIntervalMs };
   try {
     if (groupId !== undefined && transactionalId !== undefined)
-      resolveProcessorOptions({ groupId, transactionalId, transactionTimeoutMs, ...reading }, {});
+      resolveProcessorOptions({ groupId, transactionalId, transactionTimeoutMs, stores, ...reading }, {});
     else if (groupId !== undefined) resolveConsumerOptions({ groupId, ...reading });
     else if (transactionalId !== undefined)
       resolveTransactionOptions({ transactionalId, transactionTimeoutMs }, {});

@@ -3,6 +3,7 @@ import { differencesOf } from "../admin/topic-differences.js";
 import type { NativeTopicDescription } from "../driver/native-admin.js";
 import { fromNative } from "../driver/native-errors.js";
 import { AuthorizationError } from "../errors.js";
+import { partitionsFlaw } from "../state/changelogs.js";
 import type { AnyTopic } from "../topic.js";
 import type { Finding } from "./report.js";
 
@@ -15,6 +16,8 @@ export interface TopicUse {
   readonly needs: readonly AclOperation[];
   /** The library makes it at the start, with as many partitions as the largest of these topics. */
   readonly madeFrom: readonly string[] | undefined;
+  /** It is the changelog of a store, which needs exactly as many. */
+  readonly isChangelog?: boolean;
 }
 
 /** What there is to say of a topic, given what the brokers say of all of them. Pure. */
@@ -31,7 +34,7 @@ export function topicFindings(
   const problems = [
     ...placement(topic, subject),
     ...difference(use, topic, subject),
-    ...fewPartitions(use, topic, described, subject),
+    ...wrongPartitions(use, topic, described, subject),
     ...rights(use, topic, subject),
   ];
   const count = topic.partitions.length;
@@ -42,7 +45,7 @@ export function topicFindings(
 }
 
 function refused(
-  { name, madeFrom, definition }: TopicUse,
+  { name, madeFrom, definition, isChangelog }: TopicUse,
   subject: string,
   nativeError: NonNullable<NativeTopicDescription["error"]>,
 ): Finding {
@@ -53,7 +56,10 @@ function refused(
       subject,
       message:
         "does not exist; it is made at the start if this principal may CREATE it, which cannot be found out",
-      remedy: "make it yourself to be sure",
+      remedy:
+        isChangelog === true
+          ? `make it yourself to be sure, with as many partitions as ${madeFrom[0] ?? "its source"}: kafka-topics.sh --create --topic ${name} --config cleanup.policy=compact`
+          : "make it yourself to be sure",
     };
   if (error.code === "UNKNOWN_TOPIC")
     return {
@@ -116,13 +122,17 @@ function difference(
   return findings;
 }
 
-function fewPartitions(
-  { madeFrom }: TopicUse,
+function wrongPartitions(
+  { madeFrom, isChangelog }: TopicUse,
   topic: TopicDescription,
   described: ReadonlyMap<string, NativeTopicDescription>,
   subject: string,
 ): readonly Finding[] {
   const wanted = Math.max(0, ...(madeFrom ?? []).map((name) => described.get(name)?.partitions.length ?? 0));
+  if (isChangelog === true) {
+    const flaw = wanted === 0 ? undefined : partitionsFlaw(topic.partitions.length, wanted);
+    return flaw === undefined ? [] : [{ level: "error", subject, ...flaw }];
+  }
   if (topic.partitions.length >= wanted) return [];
   return [
     {

@@ -3,6 +3,7 @@ import { createTopics, type NeededTopic, type SizeSource, sizeOfTopic } from "..
 import { NativeAdmin } from "../driver/native-admin.js";
 import { ConfigError, KafkaError } from "../errors.js";
 import { type AnyStore, changelogName } from "./store-definition.js";
+import { isWindowStore } from "./window-definition.js";
 
 const askTimeoutMs = 5_000;
 /** For how long a changelog keeps tombstones, in milliseconds: what was read before that must be read from the beginning. */
@@ -16,9 +17,23 @@ const changelogConfig = {
   "delete.retention.ms": String(tombstonesKeptMs),
 } as const;
 
+/** The stores of a group. */
+export interface StoresOfGroup {
+  readonly groupId: string;
+  readonly stores: readonly AnyStore[];
+  /** Whether they are kept on disk: then it matters for how long tombstones are kept. */
+  readonly onDisk: boolean;
+}
+
+/** What is wrong with a changelog, and what to do. */
+export interface ChangelogFlaw {
+  readonly message: string;
+  readonly remedy: string;
+}
+
 /**
- * Checks that all topics of the tasks have as many partitions and that changelogs are compacted, and creates the
- * changelogs that are missing.
+ * Checks that all topics of the tasks have as many partitions and that changelogs keep what stores need, and creates
+ * the changelogs that are missing.
  *
  * @param topics - the input topics and their retry topics, which exist
  * @returns how many partitions they all have
@@ -26,24 +41,21 @@ const changelogConfig = {
  */
 export async function prepareChangelogs(
   config: ClientConfig,
-  {
-    groupId,
-    stores,
-    topics,
-  }: { readonly groupId: string; readonly stores: readonly AnyStore[]; readonly topics: readonly string[] },
+  { topics, ...group }: StoresOfGroup & { readonly topics: readonly string[] },
   native: SizeSource,
   signal: AbortSignal,
 ): Promise<number> {
   const partitions = await commonPartitions(topics, native);
-  const names = stores.map(({ name }) => changelogName(groupId, name));
+  const existing: AnyStore[] = [];
   const missing: string[] = [];
-  for (const name of names) {
+  for (const store of group.stores) {
+    const name = changelogName(group.groupId, store.name);
     const size = await sizeOfTopic(name, native);
     if (size.partitions === 0) missing.push(name);
     else checkChangelog(name, size.partitions, partitions);
+    if (size.partitions > 0) existing.push(store);
   }
-  const existing = names.filter((name) => !missing.includes(name));
-  if (existing.length > 0) await checkCompacted(config, existing, signal);
+  if (existing.length > 0) await checkSettings(config, { ...group, stores: existing }, signal);
   if (missing.length === 0) return partitions;
   config.logger.info("changelogs are created", { topics: missing });
   const { replicationFactor } = await sizeOfTopic(topics[0] ?? "", native);
@@ -54,37 +66,68 @@ export async function prepareChangelogs(
 }
 
 /**
- * Checks that changelogs keep the last value of each key, where brokers tell it.
- * @throws `ConfigError` for one of which records are deleted
+ * Checks the settings of changelogs, where brokers tell them.
+ * @throws `ConfigError` for one that does not keep what its store needs
  */
-async function checkCompacted(
-  config: ClientConfig,
-  names: readonly string[],
-  signal: AbortSignal,
-): Promise<void> {
+async function checkSettings(config: ClientConfig, group: StoresOfGroup, signal: AbortSignal): Promise<void> {
   const admin = new NativeAdmin(config, () => undefined);
   try {
     await admin.connect(signal);
-    for (const topic of names) {
-      const policy = (await admin.settingsOf({ topic }, askTimeoutMs))?.get("cleanup.policy");
-      if (policy !== undefined && policy !== "compact") throw notCompacted(topic, policy);
+    for (const store of group.stores) {
+      const topic = changelogName(group.groupId, store.name);
+      const settings = await admin.settingsOf({ topic }, askTimeoutMs);
+      const flaw = settings && settingsFlaw(topic, store, settings, group.onDisk);
+      if (flaw !== undefined)
+        throw new ConfigError("stores", `the changelog ${topic} ${flaw.message}. ${flaw.remedy}`, { topic });
     }
   } catch (error) {
     // What may not be asked, or not now, is no reason to stop.
     if (error instanceof ConfigError || !(error instanceof KafkaError)) throw error;
     signal.throwIfAborted();
-    config.logger.debug(`whether changelogs are compacted is not known: ${error.message}`, { topics: names });
+    config.logger.debug(`how changelogs are configured is not known: ${error.message}`, {
+      groupId: group.groupId,
+    });
   } finally {
     await admin.disconnect();
   }
 }
 
-function notCompacted(topic: string, policy: string): ConfigError {
-  return new ConfigError(
-    "stores",
-    `the changelog ${topic} has cleanup.policy=${policy}, so brokers delete what the store still has. Set it to compact: kafka-configs.sh --alter --topic ${topic} --add-config cleanup.policy=compact. If it has lost records already, delete it and process the topics anew`,
-    { topic },
-  );
+/** Why a changelog with these settings does not keep what its store needs; `undefined` where it does. Pure. */
+export function settingsFlaw(
+  topic: string,
+  store: AnyStore,
+  settings: ReadonlyMap<string, string>,
+  onDisk: boolean,
+): ChangelogFlaw | undefined {
+  const flaw = (name: keyof typeof changelogConfig, harm: string, more = ""): ChangelogFlaw => ({
+    message: `has ${name}=${settings.get(name) ?? ""}, ${harm}`,
+    remedy: `Set it to ${changelogConfig[name]}: kafka-configs.sh --alter --topic ${topic} --add-config ${name}=${changelogConfig[name]}${more}`,
+  });
+  const is = (name: keyof typeof changelogConfig): string => settings.get(name) ?? changelogConfig[name];
+  if (is("cleanup.policy") !== "compact")
+    return flaw(
+      "cleanup.policy",
+      "so brokers delete what the store still has",
+      ". If it has lost records already, delete it and process the topics anew",
+    );
+  const expires = store.retentionMs !== undefined && !isWindowStore(store);
+  if (expires && is("message.timestamp.type") !== "CreateTime")
+    return flaw("message.timestamp.type", "so after a restore entries expire by the brokers' clock");
+  if (onDisk && Number(is("delete.retention.ms")) < tombstonesKeptMs)
+    return flaw(
+      "delete.retention.ms",
+      "so a stateDirectory that was away for less than a day may have missed deletions",
+    );
+  return undefined;
+}
+
+/** Why a changelog with this number of partitions is no good; `undefined` where it is. Pure. */
+export function partitionsFlaw(found: number, wanted: number): ChangelogFlaw | undefined {
+  if (found === wanted) return undefined;
+  return {
+    message: `has ${String(found)} partitions, and the topics have ${String(wanted)}: with another number keys are in other partitions`,
+    remedy: "Use a new store name, or delete the changelog and process the topics anew",
+  };
 }
 
 function refusalOf({ name, partitions }: NeededTopic, { message }: KafkaError): string {
@@ -96,22 +139,28 @@ function refusalOf({ name, partitions }: NeededTopic, { message }: KafkaError): 
  * @throws `ConfigError` that says the numbers
  */
 async function commonPartitions(topics: readonly string[], native: SizeSource): Promise<number> {
-  const sizes = await Promise.all(topics.map(async (topic) => (await sizeOfTopic(topic, native)).partitions));
-  const [first] = sizes;
-  if (first === undefined || sizes.some((size) => size !== first)) {
-    const numbers = topics.map((topic, index) => `${topic} has ${String(sizes[index])}`).join(", ");
-    throw new ConfigError(
-      "topics",
-      `with stores all topics need the same number of partitions, because partition 0 of all of them is one task: ${numbers}. Add partitions where they are fewer`,
-    );
-  }
-  return first;
+  const sizes = await Promise.all(
+    topics.map(async (name) => ({ name, partitions: (await sizeOfTopic(name, native)).partitions })),
+  );
+  const flaw = sizesFlaw(sizes);
+  if (flaw !== undefined) throw new ConfigError("topics", `${flaw.message}. ${flaw.remedy}`);
+  return sizes[0]?.partitions ?? 0;
+}
+
+/** Why topics with these numbers of partitions are no tasks; `undefined` where they are. Pure. */
+export function sizesFlaw(
+  topics: readonly { readonly name: string; readonly partitions: number }[],
+): ChangelogFlaw | undefined {
+  if (topics.every(({ partitions }) => partitions === topics[0]?.partitions)) return undefined;
+  const numbers = topics.map(({ name, partitions }) => `${name} has ${String(partitions)}`).join(", ");
+  return {
+    message: `with stores all topics need the same number of partitions, because partition 0 of all of them is one task: ${numbers}`,
+    remedy: "Add partitions where they are fewer",
+  };
 }
 
 function checkChangelog(name: string, found: number, wanted: number): void {
-  if (found !== wanted)
-    throw new ConfigError(
-      "stores",
-      `the changelog ${name} has ${String(found)} partitions, and the topics have ${String(wanted)}: with another number keys are in other partitions. Use a new store name, or delete the changelog and process the topics anew`,
-    );
+  const flaw = partitionsFlaw(found, wanted);
+  if (flaw !== undefined)
+    throw new ConfigError("stores", `the changelog ${name} ${flaw.message}. ${flaw.remedy}`);
 }

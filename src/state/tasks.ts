@@ -98,9 +98,10 @@ export class Tasks {
 
   /** Before subscribing: checks the topics and creates the changelogs. */
   async prepare(topics: readonly string[], native: SizeSource, signal: AbortSignal): Promise<void> {
-    const { config, groupId, stores } = this.#host;
+    const { config, groupId, stores, stateDirectory } = this.#host;
+    const onDisk = stateDirectory !== undefined;
     this.#topics = topics;
-    this.#partitions = await prepareChangelogs(config, { groupId, stores, topics }, native, signal);
+    this.#partitions = await prepareChangelogs(config, { groupId, stores, onDisk, topics }, native, signal);
     this.#watching ??= this.#watchPartitions();
     await this.#openDirectory(signal);
   }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { defineTopic, Kafka, string } from "typed-kafka";
+import { defineStore, defineTopic, integer, Kafka, string } from "typed-kafka";
 import { until } from "../support/consuming.js";
 import { accessOf, type SecureKafka, startSecureKafka } from "../support/secure-kafka.js";
 import { silent } from "../support/silent.js";
@@ -12,6 +12,7 @@ const users = [
   "letters",
   "retries",
   "processor",
+  "stores",
   "reader",
   "redrive",
   "operator",
@@ -126,6 +127,55 @@ test("a processor: READ on sources and group, WRITE on outputs and transactional
   await Promise.race([running, until("all are handled", () => handled === 3)]);
   await processor.close();
   await running;
+});
+
+test("stores: READ and WRITE on their changelogs, CREATE where they are missing", async () => {
+  const kafka = await kafkaWith(
+    "stores",
+    "--operation Read --topic orders",
+    "--operation Read --group counting",
+    "--operation Write --transactional-id counting-1",
+    "--operation Create --operation Read --operation Write --topic counting. --resource-pattern-type prefixed",
+  );
+  const counts = defineStore("counts", { value: integer() });
+  const options = { groupId: "counting", transactionalId: "counting-1", stores: [counts] };
+  let handled = 0;
+  const count = async (until3: number) => {
+    const processor = kafka.processor(orders, options);
+    const running = processor.run((_record, tx) => {
+      const store = tx.store(counts);
+      store.set("all", (store.get("all") ?? 0) + 1);
+      handled += 1;
+    });
+    await Promise.race([running, until("all are handled", () => handled === until3)]);
+    await processor.close();
+    await running;
+  };
+  await count(3);
+  await secure.revoke("stores", [
+    ..."--operation Create --topic counting. --resource-pattern-type prefixed".split(" "),
+  ]);
+  await clients[0]?.producer().send(orders, { value: "d" });
+  await count(4);
+  const report = await kafka.check(orders, options);
+  expect(report.findings).toContainEqual(
+    expect.objectContaining({ level: "ok", subject: "topic counting.counts.changelog" }),
+  );
+  expect(report.findings).toContainEqual({
+    level: "unknown",
+    subject: "settings of counting.counts.changelog",
+    message: "this principal may not ask for them, so whether it is compacted is not known",
+    remedy: expect.stringContaining("DescribeConfigs --topic counting.counts.changelog"),
+  });
+  await secure.revoke("stores", [
+    ..."--operation Write --topic counting. --resource-pattern-type prefixed".split(" "),
+  ]);
+  expect((await kafka.check(orders, options)).findings).toContainEqual({
+    level: "error",
+    subject: "topic counting.counts.changelog",
+    message: "this principal may not WRITE it",
+    remedy: expect.stringContaining("--operation Write --topic counting.counts.changelog"),
+  });
 });
 
 test("read: READ on the topics", async () => {

@@ -1,5 +1,14 @@
 import { afterAll, describe, expect, inject, test } from "vitest";
-import { type CheckOptions, type ConsumerOptions, defineTopic, Kafka, string } from "typed-kafka";
+import {
+  type CheckOptions,
+  type ConsumerOptions,
+  defineStore,
+  defineTopic,
+  integer,
+  Kafka,
+  type ProcessorOptions,
+  string,
+} from "typed-kafka";
 import { textTopic, until } from "../../support/consuming.js";
 import { runProgram } from "../../support/run-example.js";
 import { accessOf, startSecureKafka } from "../../support/secure-kafka.js";
@@ -61,14 +70,112 @@ describe("kafka.check", () => {
     await ended;
   });
 
-  test("runs from the command line", async () => {
+  describe("of a processor with stores", () => {
+    const totals = defineStore("totals", { value: integer(), retentionMs: 60_000 });
+    const optionsOf = (groupId: string): ProcessorOptions => ({
+      ...{ groupId, transactionalId: groupId, stores: [totals], stateDirectory: "/nowhere" },
+      ...{ maxTaskIdleMs: 100, onRestore: () => {} },
+    });
+    const foundIn = async (topics: Parameters<Kafka["check"]>[0], groupId: string) =>
+      (await kafka.check(topics, optionsOf(groupId))).findings.filter(
+        ({ subject }) => subject.includes(groupId) || subject === "stores",
+      );
+
+    test("says that a changelog is missing, and is ok with the one that the start makes", async () => {
+      const topic = textTopic(await createTopic({ partitions: 2 }));
+      const groupId = uniqueName();
+      const changelog = `topic ${groupId}.totals.changelog`;
+      const stateDirectory = undefined;
+      expect(await foundIn(topic, groupId)).toContainEqual({
+        level: "warning",
+        subject: changelog,
+        message: expect.stringContaining("does not exist; it is made at the start"),
+        remedy: expect.stringMatching(
+          new RegExp(`as many partitions as ${topic.name}: .* ${groupId}.totals.changelog .*=compact$`),
+        ),
+      });
+      const processor = kafka.processor(topic, { ...optionsOf(groupId), stateDirectory });
+      const running = processor.run(() => {});
+      await until("it has its partitions", () => processor.assignment.length === 2);
+      await processor.close();
+      await running;
+      const found = await foundIn(topic, groupId);
+      expect(found).toContainEqual(expect.objectContaining({ level: "ok", subject: changelog }));
+      expect(found.filter(({ subject }) => subject === changelog)).toHaveLength(1);
+    });
+
+    test("says what is wrong with a changelog, and with topics that are no tasks", async () => {
+      const [two, three] = await Promise.all([2, 3].map((partitions) => createTopic({ partitions })));
+      const groupId = uniqueName();
+      const name = `${groupId}.totals.changelog`;
+      await createTopic({ name, partitions: 1, config: { "cleanup.policy": "delete" } });
+      expect(await foundIn([textTopic(two ?? ""), textTopic(three ?? "")], groupId)).toMatchObject([
+        {
+          level: "error",
+          subject: `topic ${name}`,
+          message:
+            "has 1 partitions, and the topics have 3: with another number keys are in other partitions",
+          remedy: expect.stringContaining("Use a new store name"),
+        },
+        {
+          level: "error",
+          subject: "stores",
+          message: expect.stringContaining(`${two ?? ""} has 2, ${three ?? ""} has 3`),
+        },
+        {
+          level: "error",
+          subject: `topic ${name}`,
+          message: expect.stringContaining("has cleanup.policy=delete, so brokers delete"),
+          remedy: expect.stringContaining(`--alter --topic ${name} --add-config cleanup.policy=compact`),
+        },
+        { subject: `group ${groupId}` },
+        { subject: `transactional id ${groupId}` },
+      ]);
+    });
+
+    test.each([
+      ["delete.retention.ms", "3600000", "86400000"],
+      ["message.timestamp.type", "LogAppendTime", "CreateTime"],
+    ])(
+      "says that a changelog has %s=%s, and its processor does not start with it",
+      async (key, is, wanted) => {
+        const topic = textTopic(await createTopic());
+        const groupId = uniqueName();
+        const name = `${groupId}.totals.changelog`;
+        await createTopic({ name, config: { "cleanup.policy": "compact", [key]: is } });
+        expect(await foundIn(topic, groupId)).toContainEqual(
+          expect.objectContaining({
+            level: "error",
+            subject: `topic ${name}`,
+            remedy: expect.stringContaining(`--add-config ${key}=${wanted}`),
+          }),
+        );
+        await expect(kafka.processor(topic, optionsOf(groupId)).run(() => {})).rejects.toMatchObject({
+          name: "ConfigError",
+          field: "stores",
+          message: expect.stringContaining(`the changelog ${name} has ${key}=${is}`),
+        });
+      },
+    );
+
+    test("needs the group that changelogs are named after", async () => {
+      await expect(kafka.check([], { stores: [totals] })).rejects.toMatchObject({ field: "groupId" });
+    });
+  });
+
+  test("runs from the command line, with stores too", async () => {
     const topic = await createTopic();
+    const group = uniqueName();
     const program = runProgram("test/support/programs/cli.ts", {
       KAFKA_BROKERS: inject("brokers"),
-      CLI_ARGS: `check --topic ${topic} --group ${uniqueName()}`,
+      CLI_ARGS: `check --topic ${topic} --group ${group} --store totals`,
     });
     expect(await program.ended).toBe(0);
-    expect(program.output()).toMatch(new RegExp(`ok +topic ${topic} +1 partition, .*\n(.*\n)*ready\n$`));
+    expect(program.output()).toMatch(
+      new RegExp(
+        `ok +topic ${topic} +1 partition, .*\nwarning +topic ${group}.totals.changelog +does not exist.*\n(.*\n)*ready: 1 warning\n$`,
+      ),
+    );
   });
 });
 
