@@ -12,7 +12,6 @@ export class InFlight {
   readonly #sizes: number[] = [];
   readonly #free: number[] = [];
   #bytes = 0;
-  #begunCalls = 0;
 
   get records(): number {
     return this.#calls.length - this.#free.length;
@@ -22,11 +21,6 @@ export class InFlight {
     return this.#bytes;
   }
 
-  /** How many calls have their first record here: all that are on their way, but for large ones. */
-  get begunCalls(): number {
-    return this.#begunCalls;
-  }
-
   /** Returns the tag to send the record with. `size` in bytes. */
   add(call: SendCall, index: number, size: number): number {
     const tag = this.#free.pop() ?? this.#calls.length;
@@ -34,7 +28,6 @@ export class InFlight {
     this.#indexes[tag] = index;
     this.#sizes[tag] = size;
     this.#bytes += size;
-    if (index === 0) this.#begunCalls += 1;
     return tag;
   }
 
@@ -54,7 +47,6 @@ export class InFlight {
     this.#calls[tag] = undefined;
     this.#free.push(tag);
     this.#bytes -= this.#sizes[tag] ?? 0;
-    if (index === 0) this.#begunCalls -= 1;
     return index;
   }
 

@@ -53,12 +53,10 @@ export interface ProducerOptions {
    */
   readonly retries?: number | undefined;
   /**
-   * How long a record waits for others to share a request with, in milliseconds; 0 to 900,000. Unless given,
-   * that depends on the load: a record that is alone or among few leaves at once, and 2 ms are waited while
-   * 500 or more calls of `send` are in work all the time, for which a second native client is opened. 0 never waits;
-   * records still share requests while earlier ones are on their way. `sendAll`, where nobody waits for one
-   * record, uses at least 5. Kafka: `linger.ms`.
-   * @default 0, and 2 under load
+   * How long a record waits for others to share a request with, in milliseconds; 0 to 900,000. With 0 a record leaves
+   * at once, and records still share requests: those of the calls that are made together, and those that come while
+   * earlier ones are on their way. `sendAll`, where nobody waits for one record, uses at least 5. Kafka: `linger.ms`.
+   * @default 0
    */
   readonly lingerMs?: number | undefined;
   /** How batches are compressed. Kafka: `compression.type`. @default "none" */
@@ -119,8 +117,6 @@ export interface ResolvedProducerOptions {
   readonly partitioner: PartitionerFunction | undefined;
   /** For the native client that reports every record. */
   readonly properties: NativeProperties;
-  /** For the one beside it under load; `undefined` where `lingerMs` is the user's. */
-  readonly gatheringProperties: NativeProperties | undefined;
   /** For the one of `sendAll`, which reports failures alone. */
   readonly bulkProperties: NativeProperties;
 }
@@ -166,7 +162,7 @@ export const producerSpecs = {
     property: "retries",
     kafkajs: "retry.retries",
   }),
-  lingerMs: integer({ min: 0, max: 900_000, absent: "0, and 2 under load", property: "linger.ms" }),
+  lingerMs: integer({ min: 0, max: 900_000, default: 0, property: "linger.ms" }),
   compression: compressionSpec,
   partitioner: custom<PartitionerName | PartitionerFunction, PartitionerName | PartitionerFunction>(
     "choice",
@@ -208,9 +204,6 @@ export const producerSpecs = {
  */
 const topicPropagationMs = 5_000;
 
-/** What a batch waits under load: about as long as 500 records take to arrive. */
-const gatheringLingerMs = 2;
-
 /** What a batch of `sendAll` may wait: nobody waits for one of its records, and full batches cost least. */
 const bulkLingerMs = 5;
 
@@ -220,8 +213,8 @@ export function resolveProducerOptions(
   shared: NativeProperties,
 ): ResolvedProducerOptions {
   const given = checkOptions("ProducerOptions", options, producerSpecs);
-  const { deliveryTimeoutMs, maxRecordBytes, maxInFlightRecords, maxInFlightBytes, partitioner } = given;
-  const { lingerMs = 0 } = given;
+  const { deliveryTimeoutMs, lingerMs, maxRecordBytes, maxInFlightRecords, maxInFlightBytes } = given;
+  const { partitioner } = given;
   const left = deliveryTimeoutMs - lingerMs;
   if (left < 10) {
     throw new ConfigError(
@@ -272,8 +265,6 @@ export function resolveProducerOptions(
     maxWaitingRecords: given.maxWaitingRecords,
     partitioner: typeof partitioner === "string" ? undefined : partitioner,
     properties,
-    gatheringProperties:
-      given.lingerMs === undefined ? { ...properties, "linger.ms": gatheringLingerMs } : undefined,
     bulkProperties: {
       ...properties,
       ...oneInFlight,

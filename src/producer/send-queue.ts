@@ -43,7 +43,6 @@ export class SendQueue {
   #first: SendCall | undefined;
   #last: SendCall | undefined;
   #waiting = 0;
-  #waitingCalls = 0;
   /** How many records the first call has sent in its turn, which may go on over several pumps. */
   #turnCount = 0;
   /** What is passed on together: records with their tags, and how many of them are of which call. */
@@ -70,11 +69,6 @@ export class SendQueue {
     return this.#inFlight.records;
   }
 
-  /** How many calls are in work: what gathering their records into larger requests can gain depends on it. */
-  get load(): number {
-    return this.#waitingCalls + this.#inFlight.begunCalls;
-  }
-
   add(call: SendCall): void {
     this.#waiting += call.remaining;
     this.#append(call);
@@ -84,7 +78,6 @@ export class SendQueue {
   addFirst(calls: readonly SendCall[]): void {
     for (const call of calls.toReversed()) {
       this.#waiting += call.remaining;
-      this.#waitingCalls += 1;
       call.after = this.#first;
       this.#first = call;
       this.#last ??= call;
@@ -151,7 +144,6 @@ export class SendQueue {
     while (call !== undefined) {
       const { after } = call;
       call.after = undefined;
-      this.#waitingCalls -= 1;
       if (call.isSettled) this.#waiting -= call.remaining;
       else this.#append(call);
       call = after;
@@ -169,7 +161,6 @@ export class SendQueue {
     if (this.#last === undefined) this.#first = call;
     else this.#last.after = call;
     this.#last = call;
-    this.#waitingCalls += 1;
   }
 
   /**
@@ -250,7 +241,6 @@ export class SendQueue {
     this.#first = call.after;
     if (this.#first === undefined) this.#last = undefined;
     call.after = undefined;
-    this.#waitingCalls -= 1;
     this.#waiting -= call.remaining;
   }
 

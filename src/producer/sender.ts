@@ -1,13 +1,12 @@
 import type { ClientConfig } from "../driver/client-config.js";
 import { recordStatusOf } from "../driver/error-codes.js";
 import { nativeCodes } from "../driver/native-errors.js";
-import { queued } from "../driver/native-producer.js";
+import { NativeProducer, queued } from "../driver/native-producer.js";
 import type { OnReport } from "../driver/produce-path.js";
 import { ClosedError, type KafkaError } from "../errors.js";
 import type { EncodedRecord } from "../record.js";
 import { settlesWithin } from "../waiting.js";
 import { checkSizes } from "./encoded-size.js";
-import { SendClients } from "./send-clients.js";
 import type { ResolvedProducerOptions } from "./options.js";
 import type { Partitions } from "./partitions.js";
 import { deadError, recordError } from "./record-errors.js";
@@ -27,11 +26,15 @@ export class Sender {
   readonly #queue: SendQueue;
   /** Calls that cannot be in the queue yet. */
   readonly #gate: TopicGate;
-  readonly #clients: SendClients;
+  readonly #closed = new AbortController();
+  /** The native client, from when it is connected. */
+  #native: NativeProducer | undefined;
+  #connecting: Promise<NativeProducer> | undefined;
   #fatal: KafkaError | undefined;
-  #isConnecting = false;
   /** Whether records had to stay behind: only a report frees the window for them. */
   #isBlocked = false;
+  /** Whether more than one record waited last time: what comes next is probably not alone either. */
+  #hadCompany = false;
   #pumpDue: NodeJS.Immediate | undefined;
   #retry: NodeJS.Timeout | undefined;
   #watch: NodeJS.Timeout | undefined;
@@ -41,9 +44,8 @@ export class Sender {
     this.#options = options;
     const window = { maxRecords: options.maxInFlightRecords, maxBytes: options.maxInFlightBytes };
     this.#queue = new SendQueue(window, this.#target);
-    this.#clients = new SendClients(config, options, { onReport: this.#onReport, onFatal: this.#onFatal });
     this.#gate = new TopicGate({
-      connect: () => this.#clients.connect(),
+      connect: () => this.#connect(),
       partitioner: options.partitioner,
       maxAgeMs: config.metadataMaxAgeMs,
       timeoutMs: options.deliveryTimeoutMs,
@@ -67,12 +69,12 @@ export class Sender {
 
   /** Whether a broker was ever reached. */
   get hasConnected(): boolean {
-    return this.#clients.active !== undefined;
+    return this.#native !== undefined;
   }
 
   /** Which connection failed last, and why, to be put behind a message; empty where none did lately. */
   get trouble(): string {
-    return this.#clients.active?.trouble ?? "";
+    return this.#native?.trouble ?? "";
   }
 
   /** Accepts a call: from here it settles by itself. */
@@ -96,7 +98,9 @@ export class Sender {
     clearImmediate(this.#pumpDue);
     clearTimeout(this.#retry);
     clearTimeout(this.#watch);
-    await this.#clients.close();
+    this.#closed.abort(new ClosedError("the producer is closed"));
+    await this.#connecting?.catch(() => {});
+    await this.#native?.disconnect();
   }
 
   #check(call: SendCall, records: readonly EncodedRecord[]): void {
@@ -114,26 +118,39 @@ export class Sender {
     if (call.isSettled) return;
     call.ready(records);
     this.#queue.add(call);
-    if (this.#clients.active === undefined) void this.#connect();
-    // What is alone leaves at once. Under load the calls of one turn are passed on together: fuller batches.
-    else if (this.#queue.inFlight === 0) this.#pump();
+    // Where that fails, the calls that wait are told.
+    if (this.#native === undefined) this.#connect().catch(() => {});
+    // What is alone leaves at once. Of many callers the calls of one turn are passed on together, for fuller batches:
+    // also right after a burst of reports, when nothing is on its way and the first of them has sent again.
+    else if (this.#queue.inFlight === 0 && !this.#hadCompany) this.#pump();
     else if (this.#queue.waiting >= turnRecords && !this.#isBlocked) this.#pump();
     else this.#pumpSoon();
   };
 
-  /** Connects, and sends what waits for it or rejects it. */
-  async #connect(): Promise<void> {
-    if (this.#isConnecting) return;
-    this.#isConnecting = true;
-    try {
-      await this.#clients.connect();
-    } catch (error) {
-      for (const call of this.#queue.calls()) call.giveUp(error);
-      this.#queue.sweep();
-    } finally {
-      this.#isConnecting = false;
-    }
-    this.#pump();
+  /** Connects where that has not been done, and sends what waits for it or rejects it. All who ask share one attempt. */
+  #connect(): Promise<NativeProducer> {
+    this.#connecting ??= this.#connectNative().then(
+      (native) => {
+        this.#native = native;
+        this.#pump();
+        return native;
+      },
+      (error: unknown) => {
+        // Before the calls are told: what they send again begins another attempt.
+        this.#connecting = undefined;
+        for (const call of this.#queue.calls()) call.giveUp(error);
+        this.#queue.sweep();
+        throw error;
+      },
+    );
+    return this.#connecting;
+  }
+
+  async #connectNative(): Promise<NativeProducer> {
+    const events = { onReport: this.#onReport, onFatal: this.#onFatal };
+    const native = new NativeProducer(this.#config, "producer", this.#options.properties, events);
+    await native.connect(this.#closed.signal);
+    return native;
   }
 
   #pumpSoon(): void {
@@ -144,9 +161,10 @@ export class Sender {
   }
 
   #pump(): void {
-    const { load, inFlight, waiting } = this.#queue;
-    if (this.#clients.active === undefined || waiting === 0) return;
-    if (this.#clients.mayProduce(load, inFlight, performance.now()) && !this.#queue.pump()) {
+    const { waiting } = this.#queue;
+    if (this.#native === undefined || waiting === 0) return;
+    this.#hadCompany = waiting > 1;
+    if (!this.#queue.pump()) {
       this.#retry ??= setTimeout(() => {
         this.#retry = undefined;
         this.#pump();
@@ -174,10 +192,8 @@ export class Sender {
   readonly #target: SendTarget = {
     hindrance: (call) => this.#fatal ?? (this.#gate.joins(call) ? "held" : undefined),
     produce: (topic, records, tags) => {
-      const native = this.#clients.active;
-      return native === undefined
-        ? { queued: 0, code: nativeCodes.state }
-        : native.produce(topic, records, tags);
+      if (this.#native === undefined) return { queued: 0, code: nativeCodes.state };
+      return this.#native.produce(topic, records, tags);
     },
     refused: (call, { partition }, code) => {
       if (code === nativeCodes.queueFull) return "full";

@@ -128,7 +128,7 @@ describe("send", () => {
     expect(values).toEqual(Array.from({ length: 10_000 }, (_, index) => index));
   });
 
-  test("keeps the order of a key while lasting load changes the way records are gathered", async () => {
+  test("keeps the order of a key under lasting load", async () => {
     const texts = textsOf(await createTopic({ partitions: 3 }));
     const producer = kafka.producer();
     let next = 0;

@@ -64,9 +64,9 @@ describe("the options of a producer", () => {
     expect(resolve({ deliveryTimeoutMs: 5_000, lingerMs: 100 }).properties["request.timeout.ms"]).toBe(4_900);
   });
 
-  test("leave the linger to the load unless one is given", () => {
-    expect(resolve({}).gatheringProperties?.["linger.ms"]).toBeGreaterThan(0);
-    expect(resolve({ lingerMs: 0 }).gatheringProperties).toBeUndefined();
+  test("let a record leave at once unless a linger is given", () => {
+    expect(resolve({}).properties["linger.ms"]).toBe(0);
+    expect(resolve({ lingerMs: 7 }).properties["linger.ms"]).toBe(7);
   });
 
   test("have sendAll gather batches, and report failures alone", () => {
