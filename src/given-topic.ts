@@ -52,6 +52,8 @@ function given(value: unknown): string {
   if (typeof value === "object" && value !== null) {
     if ("messages" in value || "topicMessages" in value)
       return "an object with messages: the topic comes first, then a record { key, value } or an array of them";
+    if ("topics" in value || "topicPartitions" in value)
+      return "an object with topics: give the topics themselves, or their names, as an array";
     if ("groupId" in value) return "options: the topics come first";
   }
   return describe(value);

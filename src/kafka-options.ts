@@ -155,6 +155,11 @@ export function resolveKafkaOptions(options: KafkaOptions): ClientConfig {
 function checkBrokers(path: string, brokers: unknown): string {
   const list: unknown[] =
     typeof brokers === "string" ? brokers.split(",") : Array.isArray(brokers) ? brokers : [];
+  if (typeof brokers === "function")
+    throw new ConfigError(
+      path,
+      'expected "host:port" or an array of them, got a function: give what it returns',
+    );
   if (list.length === 0) throw new ConfigError(path, 'expected "host:port" or an array of them');
   return list
     .map((broker, index) => {

@@ -1,4 +1,5 @@
-import { KafkaError } from "../errors.js";
+import { describe } from "../check.js";
+import { ConfigError, KafkaError } from "../errors.js";
 import type { GroupSession } from "../group/group-session.js";
 import type { OwnedPartition } from "../group/owned-partition.js";
 import { topicPartitionOf, type TopicPartition } from "../offsets.js";
@@ -33,7 +34,13 @@ export class AssignedPartitions {
   }
 
   /** @throws `KafkaError` with code `UNKNOWN_PARTITION` where it is not assigned to this member */
-  get({ topic, partition }: TopicPartition): OwnedPartition {
+  get(topicPartition: TopicPartition): OwnedPartition {
+    const { topic, partition } = topicPartition;
+    if (typeof topic !== "string" || !Number.isInteger(partition))
+      throw new ConfigError(
+        "partitions",
+        `expected { topic, partition } with one number, got ${describe(topicPartition)} with ${Object.keys(topicPartition).join(", ")}`,
+      );
     const assigned = this.#session().get(topic, partition);
     if (assigned === undefined) throw this.notAssigned({ topic, partition });
     return assigned;

@@ -15,7 +15,7 @@ export function checkOptions<const Specs extends DeclaredOptions>(
   specs: Specs,
   prefix = "",
 ): Checked<Specs> {
-  checkKnown(title, given, Object.keys(specs), (name) => insteadOf(name, specs));
+  checkKnown(title, given, Object.keys(specs), (name) => insteadOf(name, specs, prefix));
   return checkValues(given as object, specs, prefix);
 }
 
@@ -32,9 +32,7 @@ export function checkValues<const Specs extends DeclaredOptions>(
 }
 
 /** What an option is called here, or what to do instead, where its name is one of kafkajs's. */
-function insteadOf(name: string, specs: DeclaredOptions): string | undefined {
-  const instead = insteadOfOption(name);
-  if (instead !== undefined) return instead;
-  const same = Object.entries(specs).find(([, { kafkajs }]) => kafkajs === name);
-  return same === undefined ? undefined : `no such option: use \`${same[0]}\``;
+function insteadOf(name: string, specs: DeclaredOptions, prefix: string): string | undefined {
+  const path = `${prefix}${name}`;
+  return insteadOfOption(path, Object.entries(specs).find(([, { kafkajs }]) => kafkajs === path)?.[0]);
 }

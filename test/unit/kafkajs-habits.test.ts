@@ -23,6 +23,13 @@ type Called =
   | "subscribe"
   | "run"
   | "createTopics"
+  | "deleteTopics"
+  | "createPartitions"
+  | "pause"
+  | "on"
+  | "events"
+  | "commit"
+  | "describeConfigs"
   | "ensureTopics"
   | "close";
 const kafka = new Kafka({ brokers }) as unknown as Untyped;
@@ -74,6 +81,16 @@ describe("calls as with kafkajs say what a topic is here, and how the call looks
       ["kafka.redrive(topic, { groupId })"],
     ],
     ["a check of a name", () => kafka.check("students"), ["kafka.check(topic"]],
+    [
+      "deleteTopics with an object",
+      () => kafka.admin().deleteTopics({ topics: ["students"] }),
+      ["an object with topics", "as an array"],
+    ],
+    [
+      "createPartitions with an object",
+      () => kafka.admin().createPartitions({ topicPartitions: [] }),
+      ["an object with topics"],
+    ],
     [
       "ensureTopics with a name",
       () => kafka.admin().ensureTopics(["students"]),
@@ -129,6 +146,73 @@ describe("options of kafkajs say what they are called here", () => {
   });
 });
 
+/** Every option of kafkajs 2.2 that `Kafka` and its clients take; those in `same` are called so here, too. */
+const optionsOfKafkajs = {
+  Kafka: {
+    take: (options: object) => new Kafka({ brokers, ...options }),
+    same: ["clientId", "ssl", "sasl"],
+    names: [
+      ...[
+        "clientId",
+        "ssl",
+        "sasl",
+        "connectionTimeout",
+        "authenticationTimeout",
+        "reauthenticationThreshold",
+      ],
+      ...["requestTimeout", "enforceRequestTimeout", "retry", "socketFactory", "logLevel", "logCreator"],
+    ],
+  },
+  consumer: {
+    take: (options: object) => kafka.consumer(topic, { groupId: "g", ...options }),
+    same: ["groupId"],
+    names: [
+      ...["groupId", "partitionAssigners", "metadataMaxAge", "sessionTimeout", "rebalanceTimeout"],
+      ...["heartbeatInterval", "maxBytesPerPartition", "minBytes", "maxBytes", "maxWaitTimeInMs"],
+      ...["allowAutoTopicCreation", "maxInFlightRequests", "readUncommitted", "rackId", "fromBeginning"],
+      ...[
+        "topic",
+        "topics",
+        "autoCommit",
+        "autoCommitInterval",
+        "autoCommitThreshold",
+        "eachBatchAutoResolve",
+      ],
+      ...["partitionsConsumedConcurrently", "eachBatch", "eachMessage", "kafkaJS"],
+    ],
+  },
+  "consumer's retry": {
+    take: (retry: object) => kafka.consumer(topic, { groupId: "g", retry }),
+    same: ["factor"],
+    names: ["maxRetryTime", "initialRetryTime", "factor", "multiplier", "retries", "restartOnFailure"],
+  },
+  producer: {
+    take: (options: object) => kafka.producer(options),
+    same: ["compression"],
+    names: [
+      ...["createPartitioner", "retry", "metadataMaxAge", "allowAutoTopicCreation", "idempotent"],
+      ...["transactionalId", "transactionTimeout", "maxInFlightRequests", "acks", "timeout", "compression"],
+    ],
+  },
+  admin: { take: (options: object) => kafka.admin(options), same: [], names: ["retry", "requestTimeout"] },
+} as const;
+
+describe.each(Object.entries(optionsOfKafkajs))("options of kafkajs's %s", (_, { take, same, names }) => {
+  const shared: readonly string[] = same;
+  test.each(names.filter((name) => !shared.includes(name)))("%s says what there is here", async (name) => {
+    const { message } = await refusal(() => take({ [name]: "x" }));
+    expect(message).toContain("no such option: ");
+  });
+});
+
+test("what kafkajs has within an option is known there, too", async () => {
+  const sasl = { mechanism: "oauthbearer", oauthBearerProvider: () => "token" };
+  const { message } = await refusal(() => new Kafka({ brokers, sasl } as unknown as KafkaOptions));
+  expect(message).toContain("sasl.oauthBearerProvider: no such option: use `token`");
+  const hosts = await refusal(() => new Kafka({ brokers: (() => brokers) as unknown as string[] }));
+  expect(hosts.message).toContain("got a function: give what it returns");
+});
+
 describe("functions of kafkajs say what to call instead", () => {
   const producer = kafka.producer();
   const transactional = kafka.transactionalProducer({ transactionalId: "t" });
@@ -141,6 +225,12 @@ describe("functions of kafkajs say what to call instead", () => {
     ["send", "transaction((tx) =>", () => transactional.send(topic, { value: "x" })],
     ["subscribe", "kafka.consumer(topics, { groupId })", () => consumer.subscribe({ topics: ["students"] })],
     ["handler", "run(async (record) => …)", () => consumer.run({ eachMessage: () => undefined })],
+    ["on", "`telemetry`", () => consumer.on("consumer.crash", () => undefined)],
+    ["events", "`telemetry`", () => consumer.events],
+    ["commit", "when its callback has finished", () => transactional.commit()],
+    ["describeConfigs", "kafka-configs.sh", () => admin.describeConfigs({ resources: [] })],
+    ["partitions", "expected { topic, partition }", () => consumer.pause([{ topic: "s", partitions: [1] }])],
+    ["partitions", "expected { topic, partition }", () => consumer.pause([{ topic: "s" }])],
     ["createTopics", "ensureTopics(topics)", () => admin.createTopics({ topics: [] })],
   ])("%s: %s", async (field, hint, call) => {
     expect(await refusal(call)).toMatchObject({ field, message: expect.stringContaining(hint) });
