@@ -69,12 +69,16 @@ export class LogPositions {
     }
     const starts = await this.at(wanted, logStart);
     const ends = await this.at(wanted, logEnd);
-    const found = typeof to === "number" ? await this.at(wanted, to) : to.map(({ offset }) => offset);
+    const found =
+      typeof to === "number"
+        ? await this.#atTime(wanted, to, { starts, ends })
+        : to.map(({ offset }) => offset);
     return wanted.map(({ topic, partition }, index) => {
       const [start = 0, end = 0, offset = -1] = [starts[index], ends[index], found[index]];
       // No record is that young.
       if (offset < 0) return { topic, partition, offset: end };
-      if (offset < start || offset > end)
+      // What was written since the end was asked for may be younger than the time; given offsets must be there.
+      if (typeof to !== "number" && (offset < start || offset > end))
         throw new KafkaError(
           "OFFSET_OUT_OF_RANGE",
           `${topic}[${partition}]: ${offset} is not in the log, which has ${start} to ${end}`,
@@ -82,6 +86,16 @@ export class LogPositions {
         );
       return { topic, partition, offset };
     });
+  }
+
+  /** Start and end are not asked for twice: the log may have grown in between. */
+  async #atTime(
+    partitions: readonly TopicPartition[],
+    time: number,
+    { starts, ends }: { readonly starts: readonly number[]; readonly ends: readonly number[] },
+  ): Promise<readonly number[]> {
+    if (time === logStart) return starts;
+    return time === logEnd ? ends : this.at(partitions, time);
   }
 }
 

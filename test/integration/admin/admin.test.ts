@@ -106,6 +106,26 @@ describe("topics", () => {
     await expect(admin.deleteRecords(name, { 0: 9 })).rejects.toMatchObject({ code: "OFFSET_OUT_OF_RANGE" });
     await expect(admin.deleteRecords(name, { 7: 0 })).rejects.toMatchObject({ code: "UNKNOWN_PARTITION" });
   });
+
+  test("lose all of their records while others are written", async () => {
+    const name = await createTopic({ partitions: 1 });
+    const producer = kafka.producer();
+    const over = new AbortController();
+    const writing = (async () => {
+      while (!over.signal.aborted) await producer.send(define(name), { value: "more" });
+    })();
+    const last: number[] = [];
+    try {
+      for (let count = 0; count < 100; count++)
+        last.push((await admin.deleteRecords(name, "latest"))[0]?.offset ?? -1);
+    } finally {
+      over.abort();
+      await writing;
+      await producer.close();
+    }
+    expect(last).toEqual(last.toSorted((a, b) => a - b));
+    expect(last.at(-1)).toBeGreaterThan(0);
+  });
 });
 
 test("all topics are listed, sorted", async () => {
