@@ -57,6 +57,7 @@ const providers = {
   },
   mvn: { packages: ["maven"], works: () => runs("mvn") },
   postgres: { packages: ["postgresql"], works: hasPostgres },
+  prometheus: { packages: ["prometheus"], works: () => runs("prometheus") },
   openssl: { packages: ["openssl"], works: () => runs("openssl", "version") },
 };
 

@@ -44,6 +44,11 @@ describe("the Grafana dashboard", () => {
   });
 });
 
+test("the picture of the dashboard in the guide shows every panel: `npm run docs:dashboard` draws it", () => {
+  const picture = readFileSync("docs/grafana-dashboard.svg", "utf8");
+  for (const { title } of queries) expect(picture).toContain(`>${title}</text>`);
+});
+
 /** Everything that `openTelemetry` tells a meter, after one of each activity with all of its attributes. */
 function emittedMetrics(): Emitted {
   const emitted = new Map<string, Set<string>>();
