@@ -150,19 +150,20 @@ function zodDirection(
   direction: "forward" | "backward",
   asynchronous: boolean,
 ): SchemaCodec["encode"] {
-  const { run } = schema._zod;
+  // Asked for at each call: zod replaces it once it knows that a schema does not hold itself, by one that costs less.
+  const internals = schema._zod;
   let careful = asynchronous ? Infinity : carefulRuns;
   return (value) => {
     if (careful === 0) {
       try {
-        const payload = run({ value, issues: [] }, { direction, async: false });
+        const payload = internals.run({ value, issues: [] }, { direction, async: false });
         if (!(payload instanceof Promise)) return finished(payload);
         ignoreRejection(payload);
       } catch {
         // A promise after all, or what is wrong with the value itself: that is thrown again below.
       }
     }
-    const payload = run({ value, issues: [] }, { direction, async: true });
+    const payload = internals.run({ value, issues: [] }, { direction, async: true });
     if (payload instanceof Promise) {
       careful = Infinity;
       return payload.then(finished);
