@@ -15,7 +15,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { createRequire } from "node:module";
-import { homedir } from "node:os";
+import { availableParallelism, homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { buildNative } from "./build-native.mjs";
@@ -201,6 +201,8 @@ async function buildSettings() {
   return {
     CKJS_LINKING: "dynamic", // a static build downloads its own copies of the libraries
     JOBS: "1", // librdkafka's makefile does not survive more
+    // Within it the binding asks for as many compilers as there are files, which a small machine has no memory for.
+    MAKEFLAGS: `--max-load=${availableParallelism()}`,
     npm_config_nodedir: await nodeHeaders(),
   };
 }
