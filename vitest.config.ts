@@ -55,6 +55,7 @@ export default defineConfig({
           // What crosses between C and JavaScript, once more by the binding's own way.
           name: "plain-path",
           include: [
+            "test/integration/admin/group-kinds.test.ts",
             "test/integration/consumer-delivery.test.ts",
             "test/integration/health.test.ts",
             "test/integration/producer-send.test.ts",

@@ -27,7 +27,7 @@ import {
   topicDescriptionOf,
 } from "./descriptions.js";
 import { AdminConnection } from "./admin-connection.js";
-import { describeGroup } from "./describe-group.js";
+import { describeGroup, isNotListed } from "./describe-group.js";
 import { failTogether } from "./failures.js";
 import { commitOffsets, committedOffsets, type GroupCall } from "./group-offsets.js";
 import { idsOf, isLiveGroup, liveGroup } from "./live-group.js";
@@ -228,8 +228,8 @@ export class Admin {
   }
 
   /**
-   * State and members of groups of consumers, in the order asked for. One that does not exist is `dead`. (So is one of
-   * another kind where the addon of the fast path is not used.)
+   * State and members of groups of consumers, in the order asked for. One that does not exist is `dead`. Where the
+   * addon of the fast path is not used, it cannot be told from one of another kind: both are `unknown`.
    *
    * @throws `KafkaError` with code `BROKER` for a group of another kind, such as one of Kafka Connect
    * @throws `AuthorizationError`
@@ -441,6 +441,7 @@ export class Admin {
     if (
       group === undefined ||
       group.state === "dead" ||
+      isNotListed(group) ||
       (group.state === "empty" && group.members.length === 0)
     )
       return;

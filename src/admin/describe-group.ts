@@ -61,13 +61,18 @@ function ofAnotherKind(groupId: string, protocolType?: string): KafkaError {
 function notListed(groupId: string): GroupDescription {
   return {
     groupId,
-    state: "dead",
+    state: "unknown",
     protocol: "unknown",
     assignor: "",
     coordinator: undefined,
     members: [],
     operations: [],
   };
+}
+
+/** Whether all that is known of a group is that no list has it: it does not exist, or is of another kind. */
+export function isNotListed({ state, coordinator }: GroupDescription): boolean {
+  return state === "unknown" && coordinator === undefined;
 }
 
 async function answers(call: GroupCall): Promise<void> {

@@ -44,7 +44,10 @@ export interface TopicDescription {
   readonly operations: readonly AclOperation[];
 }
 
-/** What a group is doing. `dead` is also one that does not exist. */
+/**
+ * What a group is doing. `dead` is also one that does not exist. `unknown`, without a coordinator, is one that does not
+ * exist or is of another kind, such as one of Kafka Connect: only the addon of the fast path could tell which.
+ */
 export type GroupState =
   "unknown" | "preparing-rebalance" | "completing-rebalance" | "stable" | "dead" | "empty";
 

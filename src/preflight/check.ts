@@ -1,4 +1,4 @@
-import { describeGroup } from "../admin/describe-group.js";
+import { describeGroup, isNotListed } from "../admin/describe-group.js";
 import type { AclOperation } from "../admin/descriptions.js";
 import { checkKnown } from "../check.js";
 import type { ClientConfig } from "../driver/client-config.js";
@@ -220,9 +220,8 @@ async function lookAtGroup(
   try {
     const call = { config, groupId, timeoutMs: queryTimeoutMs, signal: new AbortController().signal };
     const group = await describeGroup(admin, call);
+    if (isNotListed(group)) return [{ level: "unknown", subject, message: notListed }];
     const { state, members, operations } = group;
-    if (state === "dead" && operations.length === 0)
-      return [{ level: "unknown", subject, message: notListed }];
     if (!operations.includes("READ")) return [mayNot];
     const problems = membershipFindings(group, membership, settings);
     if (problems.length > 0) return problems;
