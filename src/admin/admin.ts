@@ -230,6 +230,8 @@ export class Admin {
   /**
    * State and members of groups of consumers, in the order asked for. One that does not exist is `dead`. Where the
    * addon of the fast path is not used, it cannot be told from one of another kind: both are `unknown`.
+   * Nor can a group whose members share out by an assignor of their own: librdkafka ends the process on an assignment
+   * that is not in Kafka's format.
    *
    * @throws `KafkaError` with code `BROKER` for a group of another kind, such as one of Kafka Connect
    * @throws `AuthorizationError`
