@@ -1,4 +1,5 @@
 // The stopwatch of one measurement: from its first record to its last, or until the time is over.
+import { readFileSync } from "node:fs";
 
 export class Meter {
   #resolve;
@@ -11,6 +12,7 @@ export class Meter {
   #seconds;
   #begun;
   #cpu;
+  #mainCpu;
   #over = false;
   #every;
   #nextMark;
@@ -28,6 +30,7 @@ export class Meter {
   start() {
     this.#begun = performance.now();
     this.#cpu = process.cpuUsage();
+    this.#mainCpu = mainThreadSeconds();
     setTimeout(() => {
       this.#over = true;
       this.onTimeOver();
@@ -59,6 +62,9 @@ export class Meter {
       seconds,
       rate: records / seconds,
       cpuPerMillion: (cpu / records) * 1e6,
+      ...(this.#mainCpu !== undefined && {
+        mainCpuPerMillion: ((mainThreadSeconds() - this.#mainCpu) / records) * 1e6,
+      }),
       peakMb: process.resourceUsage().maxRSS / 1024,
       ...(this.#marks.length > 0 && { marks: this.#marks }),
       ...extra,
@@ -110,6 +116,15 @@ export class Meter {
     }
     this.#records = times.length;
     this.finish(percentiles(times));
+  }
+}
+
+/** What the main thread, where JavaScript runs, has computed; `undefined` where only Linux would say. */
+function mainThreadSeconds() {
+  try {
+    return Number(readFileSync(`/proc/self/task/${process.pid}/schedstat`, "utf8").split(" ")[0]) / 1e9;
+  } catch {
+    return undefined;
   }
 }
 

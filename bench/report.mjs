@@ -70,13 +70,13 @@ function median(values) {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-/** `numerator` by `denominator`, pass by pass, of a number of theirs. */
-export function ratio(numerator, denominator, of) {
+/** `numerator` by `denominator`, pass by pass, of a number of theirs; or whatever else `compare` makes of the two. */
+function ratio(numerator, denominator, of, compare = (mine, other) => mine / other) {
   const ratios = numerator.passes.map((result, pass) => {
     const other = denominator.passes[pass];
-    return result === undefined || other === undefined ? undefined : of(result) / of(other);
+    return result === undefined || other === undefined ? undefined : compare(of(result), of(other));
   });
-  return spreadOf(ratios.filter((value) => value !== undefined));
+  return spreadOf(ratios.filter((value) => value !== undefined && !Number.isNaN(value)));
 }
 
 const opening = [
@@ -125,12 +125,13 @@ function theRun({ machine, command, minutes }) {
 function goalTable(rows) {
   const find = (id, label) =>
     rows.find((row) => row.id === id)?.entries.find((entry) => entry.label === label);
-  const lines = goals.map(({ text, row, ours, than, of, reaches, digits = 2, factor }) => {
+  const lines = goals.map(({ text, row, ours, than, of, less, reaches, digits = 2, factor }) => {
     const mine = find(row, ours ?? "typed-kafka");
     const theirs = than && find(than.row ?? row, than.label);
     let got;
     if (than === undefined) got = mine && spreadOf(mine.good.map(of));
-    else if (mine !== undefined && theirs !== undefined) got = ratio(mine, theirs, of);
+    else if (mine !== undefined && theirs !== undefined)
+      got = ratio(mine, theirs, of, less ? (a, b) => a - b : undefined);
     if (got?.value === undefined) return [text, "not measured", ""];
     const verdict = reaches(got.value) ? "yes" : "no";
     return [
@@ -139,7 +140,7 @@ function goalTable(rows) {
       verdict,
     ];
   });
-  return `## The project's goals\n\nWhat the project wants to reach, and whether this run did. The bare binding is the ceiling: a loop by hand over the native client.\n\n${table(["goal", "measured: median (range)", "reached"], lines)}`;
+  return `## The project's goals\n\nWhat the project wants to reach, and whether this run did.\n\n${table(["goal", "measured: median (range)", "reached"], lines)}`;
 }
 
 /** In which rows typed-kafka leads, and who leads elsewhere. The bare binding is the ceiling and no peer. */
@@ -201,6 +202,7 @@ function entryTable(row) {
     ["p99 ms", fieldOf("p99")],
     ["p99.9 ms", fieldOf("p999")],
     ["CPU s per million", fieldOf("cpuPerMillion")],
+    ["main thread's", fieldOf("mainCpuPerMillion")],
     ["cores", fieldOf("cores")],
     ["import ms", fieldOf("importMs")],
     ["peak MB", fieldOf("peakMb")],

@@ -24,7 +24,33 @@ const without = (...some) => everyone.filter((peer) => !some.includes(peer));
 
 const million = 1_000_000;
 const backlog = { partitions: 8, fill: million, size: 100 };
+/** Logs of small and of large batches: what a client does once a batch weighs more in the one, once a record in the other. */
+const logs = [
+  { suffix: "", words: "batches of 100 records", batch: 100, config: {} },
+  // As large a batch as it takes, which the broker would refuse by default.
+  {
+    suffix: "-large",
+    words: "batches of 10,000",
+    batch: 10_000,
+    config: { "max.message.bytes": "10000000" },
+  },
+];
+/** A row for each of the logs. */
+const byLog = (row, fill = million) =>
+  logs.map(({ suffix, words, batch, config }) => ({
+    ...row,
+    id: row.id + suffix,
+    title: `${row.title}, ${words}`,
+    topic: { ...backlog, fill, batch, config },
+  }));
 const empty = { partitions: 8 };
+
+/** Without the addon of the fast path: as where it cannot be used. */
+const plain = {
+  peer: "typed-kafka",
+  label: "typed-kafka, plain path",
+  env: { TYPED_KAFKA_NATIVE: "off" },
+};
 
 const kafkajsFree = {
   peer: "kafkajs",
@@ -64,7 +90,7 @@ export const rows = [
     call: "produceBatches",
     topic: empty,
     job: { records: 600_000, batch: 1000, inFlight: 10 },
-    entries: [...everyone, kafkajsFree],
+    entries: ["typed-kafka", plain, ...without("typed-kafka"), kafkajsFree],
     notes: {
       platformatic: "a request for a batch, with no crossing into C++ for each record",
       python: "`produce_batch`",
@@ -77,7 +103,7 @@ export const rows = [
     call: "produceSingles",
     topic: empty,
     job: { records: 400_000, inFlight: 1000 },
-    entries: [...without("python"), kafkajsFree],
+    entries: ["typed-kafka", plain, ...without("typed-kafka", "python"), kafkajsFree],
     notes: { kafkajs: "makes a request for each call, one after the other where it is idempotent" },
   },
   {
@@ -89,6 +115,7 @@ export const rows = [
     job: { records: 1_500_000, batch: 1000, inFlight: 10 },
     entries: [
       "typed-kafka",
+      plain,
       "bare",
       { peer: "bare", label: "bare binding, a report per record", call: "produceStreamReports" },
       ...["confluent-kafkajs-api", "drarzter", "kafkajs", "platformatic", "kafka-crab"].map((peer) => ({
@@ -110,19 +137,19 @@ export const rows = [
     topic: empty,
     show: "latency",
     job: { records: 20_000 },
-    entries: everyone,
+    entries: ["typed-kafka", plain, ...without("typed-kafka")],
     notes: { python: "no event loop in between" },
   },
-  {
+  ...byLog({
     id: "consume-each",
     section: "Consuming",
     title: "Record by record",
     call: "consumeEach",
-    topic: backlog,
     job: { records: million },
     entries: [
       "typed-kafka",
       { peer: "typed-kafka", label: "typed-kafka, async handler", call: "consumeEachAsync" },
+      plain,
       ...without("typed-kafka"),
     ],
     notes: {
@@ -130,27 +157,25 @@ export const rows = [
       platformatic: "decodes in JavaScript, as kafkajs does",
       python: "validates in Rust, with no event loop in between",
     },
-  },
-  {
+  }),
+  ...byLog({
     id: "consume-batches",
     section: "Consuming",
     title: "Batch by batch",
     call: "consumeBatches",
-    topic: backlog,
     job: { records: million },
-    entries: without("platformatic"),
+    entries: ["typed-kafka", plain, ...without("typed-kafka", "platformatic")],
     notes: { kafkajs: "decodes in JavaScript", python: "validates in Rust, with no event loop in between" },
-  },
-  {
+  }),
+  ...byLog({
     id: "consume-iterate",
     section: "Consuming",
     title: "`for await`",
     call: "iterate",
-    topic: backlog,
     job: { records: million },
-    entries: ["typed-kafka", "bare", "drarzter", "platformatic", "kafka-crab"],
+    entries: ["typed-kafka", plain, "bare", "drarzter", "platformatic", "kafka-crab"],
     notes: { platformatic: "decodes in JavaScript", "kafka-crab": "its serial stream, one record a read" },
-  },
+  }),
   {
     id: "consume-keys",
     section: "Consuming",
@@ -158,7 +183,7 @@ export const rows = [
     call: "consumeKeys",
     topic: backlog,
     job: { records: 200_000, handlerMs: 1, concurrency: 100 },
-    entries: ["typed-kafka", "bare", "confluent-kafkajs-api", "kafkajs", "platformatic", "kafka-crab"],
+    entries: ["typed-kafka", plain, "bare", "confluent-kafkajs-api", "kafkajs", "platformatic", "kafka-crab"],
     notes: {
       platformatic: "decodes in JavaScript; the order of keys by hand",
       kafkajs: "keys side by side within a batch, by hand",
@@ -217,6 +242,7 @@ export const rows = [
     entries: [
       "typed-kafka",
       { peer: "typed-kafka", label: "typed-kafka, at least once", call: "atLeastOnce" },
+      plain,
       "bare",
       "confluent-kafkajs-api",
       "drarzter",
@@ -231,7 +257,7 @@ export const rows = [
     call: "transactions",
     topic: empty,
     job: { records: 20_000 },
-    entries: ["typed-kafka", "bare", "kafkajs"],
+    entries: ["typed-kafka", plain, "bare", "kafkajs"],
   },
   {
     id: "commit-interval",
@@ -286,16 +312,18 @@ export const rows = [
       job: { librdkafka: { "retry.backoff.ms": x, "retry.backoff.max.ms": 200 } },
     })),
   },
-  {
-    id: "replay",
-    section: "Replay",
-    title: "A topic from its beginning to its end, without a group",
-    call: "replay",
-    topic: { ...backlog, fill: 400_000 },
-    job: { records: million },
-    entries: ["typed-kafka", "bare", "python"],
-    notes: { python: "validates in Rust, with no event loop in between" },
-  },
+  ...byLog(
+    {
+      id: "replay",
+      section: "Replay",
+      title: "A topic from its beginning to its end, without a group",
+      call: "replay",
+      job: { records: million },
+      entries: ["typed-kafka", plain, "bare", "python"],
+      notes: { python: "validates in Rust, with no event loop in between" },
+    },
+    400_000,
+  ),
   ...[1_000, 100_000].map((keys) => ({
     id: keys === 1_000 ? "state-count" : "state-count-large",
     section: "State",
@@ -391,7 +419,7 @@ export const rows = [
     show: "memory",
     passes: 1,
     job: { records: million, handlerMs: 1, seconds: 4 },
-    entries: everyone,
+    entries: ["typed-kafka", plain, ...without("typed-kafka")],
     notes: { python: "no Node.js, and one record at a time" },
   },
   {
@@ -445,7 +473,7 @@ export const rows = [
     topic: empty,
     show: "start",
     job: { records: 1 },
-    entries: without("python"),
+    entries: ["typed-kafka", plain, ...without("typed-kafka", "python")],
     notes: {
       kafkajs: "loads no native library",
       "confluent-kafkajs-api": "does not ask who leads the topic's partitions",

@@ -90,14 +90,14 @@ async function warmUp() {
   const topic = `bench-${unique}-warm-up`;
   const job = { brokers: kafka.brokers, peer: "bare", topic, group: topic, records: 300_000, seconds: 5 };
   const spec = { name: topic, partitions: 8, fill: 300_000, size: 100 };
-  await runChild("bare", { ...job, call: "prepare", topics: [spec] });
-  await runChild("bare", { ...job, call: "consumeEach" });
-  await runChild("bare", { ...job, call: "produceBatches", batch: 1000, inFlight: 10 });
+  await runChild({ peer: "bare" }, { ...job, call: "prepare", topics: [spec] });
+  await runChild({ peer: "bare" }, { ...job, call: "consumeEach" });
+  await runChild({ peer: "bare" }, { ...job, call: "produceBatches", batch: 1000, inFlight: 10 });
 }
 
 async function readOnce(topic, records) {
   const job = { brokers: kafka.brokers, peer: "bare", topic, group: `${topic}-first`, records, seconds: 2 };
-  await runChild("bare", { ...job, call: "consumeEach" });
+  await runChild({ peer: "bare" }, { ...job, call: "consumeEach" });
 }
 
 async function measureRow(row, pass) {
@@ -149,12 +149,15 @@ async function jobsOf(row, pass) {
     jobs.push([index, entry, job]);
   }
   if (missing.length > 0) {
-    const prepared = await runChild("bare", {
-      brokers: kafka.brokers,
-      peer: "bare",
-      call: "prepare",
-      topics: missing,
-    });
+    const prepared = await runChild(
+      { peer: "bare" },
+      {
+        brokers: kafka.brokers,
+        peer: "bare",
+        call: "prepare",
+        topics: missing,
+      },
+    );
     if (prepared.error !== undefined) throw new Error(prepared.error);
     // What the broker still does with what it was given, and a first reading, are not the first peer's burden.
     if (!flags.quick) for (const { name, fill = 0 } of missing) if (fill > 0) await readOnce(name, fill);
@@ -166,7 +169,7 @@ async function jobsOf(row, pass) {
 
 async function measureEntry(entry, job) {
   const { processes } = entry;
-  if (processes === undefined) return runChild(entry.peer, job);
+  if (processes === undefined) return runChild(entry, job);
   // All have joined the group when they begin, and none leaves it before the last has ended.
   const together = { ...job, startAt: Date.now() + joinedAfterMs };
   let allTold;
@@ -180,7 +183,7 @@ async function measureEntry(entry, job) {
     return told;
   };
   const children = Array.from({ length: processes }, async () => {
-    const result = await runChild(entry.peer, together, onTold);
+    const result = await runChild(entry, together, onTold);
     if (result.error !== undefined) allTold();
     return result;
   });
@@ -191,11 +194,12 @@ async function measureEntry(entry, job) {
 }
 
 /** One measurement in a process of its own, which is ended once it has told its result and `onTold` has resolved. */
-function runChild(peer, job, onTold = () => Promise.resolve()) {
+function runChild({ peer, env }, job, onTold = () => Promise.resolve()) {
   const { runtime } = peers[peer];
   const [command, ...args] = commandOf(runtime);
   const child = spawn(command, [...args, JSON.stringify(job)], {
     cwd: here,
+    env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   return new Promise((resolve) => {
@@ -240,6 +244,7 @@ function summary(result) {
   add("p99 ms", result.p99, 2);
   add("p99.9 ms", result.p999, 2);
   add("CPU s per million", result.cpuPerMillion, 2);
+  add("main thread", result.mainCpuPerMillion, 2);
   add("cores", result.cores, 2);
   add("import ms", result.importMs);
   add("first ms", result.firstMs);

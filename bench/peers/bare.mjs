@@ -303,6 +303,18 @@ export async function sendOne(job) {
   await sendOneValue(send, job.topic, check(makeValues(100, 1)[0]));
 }
 
+/** Properties with which batches hold so many records: those that come last wait for others. */
+function batchesOf(records) {
+  return {
+    "linger.ms": 2_000,
+    "batch.num.messages": records,
+    "batch.size": 10_000_000,
+    "message.max.bytes": 10_000_000,
+    "queue.buffering.max.messages": 1_000_000,
+    "queue.buffering.max.kbytes": 1_000_000,
+  };
+}
+
 /** Makes the topics of a row and fills them; no measurement. */
 export async function prepare(job) {
   const admin = binding.AdminClient.create({ "bootstrap.servers": job.brokers });
@@ -310,11 +322,14 @@ export async function prepare(job) {
     const topic = { topic: name, num_partitions: partitions, replication_factor: 1, config };
     await call((done) => admin.createTopic(topic, 10_000, done));
   }
-  for (const { name, fill = 0, size, keys, compression } of job.topics) {
+  for (const { name, fill = 0, size, keys, compression, batch } of job.topics) {
     if (fill === 0) continue;
     const { producer } = await producerOf(
       { ...job, compression },
-      { "linger.ms": 20, "delivery.report.only.error": true },
+      {
+        "delivery.report.only.error": true,
+        ...(batch === undefined ? { "linger.ms": 20 } : batchesOf(batch)),
+      },
     );
     const records = makeValues(size, keys).map((value) => [
       Buffer.from(encode(value)),
