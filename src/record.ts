@@ -69,6 +69,8 @@ export interface RawRecord {
   readonly leaderEpoch?: number | undefined;
   /** The text of a part whose bytes are UTF-8, without making those; `undefined` where they are not. */
   readonly text?: ((part: "key" | "value") => string | undefined) | undefined;
+  /** The memory that the record holds with others together, in bytes, and a copy that holds its own alone. */
+  readonly shared?: { readonly bytes: number; readonly copy: () => RawRecord } | undefined;
 }
 
 /**

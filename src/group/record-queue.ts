@@ -13,6 +13,15 @@ interface RecordSlice {
   readonly to: number;
 }
 
+/**
+ * A partition that has so many slices waiting is behind the others that were fetched with it. What is of it in a large
+ * block of theirs is copied from here on, lest a few small records hold many such blocks in memory.
+ */
+const slicesBehind = 2;
+const largeBlockBytes = 256 * 2 ** 10;
+/** A slice that is a smaller part of its block is copied. */
+const smallPart = 1 / 8;
+
 /** What a record takes in memory beside its value and key: objects, buffers, headers. */
 const overheadBytes = 600;
 
@@ -33,12 +42,15 @@ export class RecordQueue {
 
   /** `records` are the queue's from here on, as far as they are of this slice. */
   push(records: FetchedRecords, from: number, to: number): void {
-    this.#slices.push({ records, from, to });
-    this.#length += to - from;
+    let bytes = 0;
     for (let index = from; index < to; index += 1) {
       const record = records[index];
-      if (record !== undefined) this.#bytes += memoryOf(record);
+      if (record !== undefined) bytes += memoryOf(record);
     }
+    if (this.#slices.length >= slicesBehind) copySmallPart(records, from, to, bytes);
+    this.#slices.push({ records, from, to });
+    this.#length += to - from;
+    this.#bytes += bytes;
   }
 
   peek(): RawRecord | undefined {
@@ -66,6 +78,14 @@ export class RecordQueue {
     this.#length = 0;
     this.#bytes = 0;
   }
+}
+
+/** Has records of `bytes` altogether hold memory of their own where they are a small part of what they hold. */
+function copySmallPart(records: FetchedRecords, from: number, to: number, bytes: number): void {
+  const block = records[from]?.shared?.bytes ?? 0;
+  if (block < largeBlockBytes || bytes > block * smallPart) return;
+  for (let index = from; index < to; index += 1)
+    records[index] = records[index]?.shared?.copy() ?? records[index];
 }
 
 function memoryOf(record: RawRecord): number {

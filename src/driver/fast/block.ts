@@ -133,6 +133,24 @@ class BlockRecord implements RawRecord {
     return kind === text.ascii ? bytes.latin1Slice(start, end) : bytes.utf8Slice(start, end);
   }
 
+  get shared(): { readonly bytes: number; readonly copy: () => RawRecord } {
+    return { bytes: this.#block.bytes.length, copy: () => this.#alone() };
+  }
+
+  #alone(): RawRecord {
+    const { offsets, timestamps, rows, bytes } = this.#block;
+    const at = this.#index;
+    const ints = rows.slice(at * rowInts, (at + 1) * rowInts);
+    ints[row.start] = 0;
+    const block: Block = {
+      offsets: offsets.slice(at, at + 1),
+      timestamps: timestamps.slice(at, at + 1),
+      rows: ints,
+      bytes: Buffer.from(bytes.subarray(this.#start, this.#headersStart + this.#of(row.headers))) as Slices,
+    };
+    return new BlockRecord(block, 0, this);
+  }
+
   get #start(): number {
     // The only unsigned one.
     return this.#of(row.start) >>> 0;

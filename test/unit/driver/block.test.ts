@@ -3,6 +3,7 @@ import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { appendRecords } from "../../../src/driver/fast/block.js";
+import { RecordQueue } from "../../../src/group/record-queue.js";
 import type { RawRecord } from "../../../src/record.js";
 import { bytes } from "../../../src/serde/bytes.js";
 import { createDecoder } from "../../../src/serde/decoder.js";
@@ -111,22 +112,24 @@ const one = (over: Partial<Packed>): RawRecord => {
   return unpacked;
 };
 
+const said = (record: RawRecord): object => ({
+  topic: record.topic,
+  partition: record.partition,
+  offset: record.offset,
+  timestamp: record.timestamp,
+  leaderEpoch: record.leaderEpoch,
+  key: record.key,
+  value: record.value,
+  headers: record.rawHeaders,
+  size: record.size,
+  keySize: record.keySize,
+});
+
 describe("records of a block", () => {
   test("are what was packed", () => {
     fc.assert(
       fc.property(fc.array(packed, { maxLength: 20 }), (records) => {
-        const unpacked = unpack(records).map((record) => ({
-          topic: record.topic,
-          partition: record.partition,
-          offset: record.offset,
-          timestamp: record.timestamp,
-          leaderEpoch: record.leaderEpoch,
-          key: record.key,
-          value: record.value,
-          headers: record.rawHeaders,
-          size: record.size,
-          keySize: record.keySize,
-        }));
+        const unpacked = unpack(records).map(said);
         expect(unpacked).toEqual(
           records.map(({ partition, leaderEpoch, ...record }) => ({
             ...record,
@@ -191,6 +194,48 @@ describe("records of a block", () => {
     // What is garbage is freed in the background.
     await until("the blocks are freed", () => megabytes() - before < 10);
     expect(kept).toHaveLength(100);
+  });
+
+  test("have copies that hold their own bytes alone, and say the same", () => {
+    fc.assert(
+      fc.property(fc.array(packed, { minLength: 1, maxLength: 5 }), (records) => {
+        for (const record of unpack(records)) {
+          const copy = record.shared?.copy();
+          if (copy === undefined) throw new Error("there is no copy");
+          expect(said(copy)).toEqual(said(record));
+          expect([copy.text?.("key"), copy.text?.("value")]).toEqual([
+            record.text?.("key"),
+            record.text?.("value"),
+          ]);
+          expect(copy.shared?.bytes).toBeLessThanOrEqual(record.shared?.bytes ?? 0);
+        }
+      }),
+    );
+  });
+
+  test("of a partition that is behind do not hold the large blocks of others in memory", async () => {
+    const blockBytes = 2 ** 20;
+    const [queue, ahead] = [new RecordQueue(), new RecordQueue()];
+    const megabytes = (): number => {
+      collectGarbage();
+      return process.memoryUsage().arrayBuffers / blockBytes;
+    };
+    const before = megabytes();
+    const small = { timestamp: 0, leaderEpoch: 0, key: Buffer.from("k"), headers: [] };
+    for (let offset = 0; offset < 40; offset += 1) {
+      const fetched = unpack([
+        { ...small, partition: 0, offset, value: Buffer.from(`v${offset}`) },
+        { ...small, partition: 1, offset, value: Buffer.alloc(blockBytes) },
+      ]);
+      queue.push(fetched, 0, 1);
+      ahead.push(fetched, 1, 2);
+      ahead.shift();
+    }
+    await until("the blocks are freed", () => megabytes() - before < 10);
+    for (let offset = 0; offset < 40; offset += 1) {
+      const record = queue.shift();
+      expect([record?.offset, record?.text?.("value")]).toEqual([offset, `v${offset}`]);
+    }
   });
 
   test("tell headers as the binding does, too", () => {
