@@ -29,7 +29,7 @@ const maxWaitMs = 15 * 60_000;
 
 if (!dependenciesMatchLockfile() || !loads(nativeFolder())) {
   waitForMyTurn();
-  installDependencies();
+  await installDependencies();
   await makeNativeClientLoad();
 }
 buildNative(say);
@@ -82,14 +82,16 @@ function isAbandoned(lock) {
   }
 }
 
-function installDependencies() {
+async function installDependencies() {
   if (dependenciesMatchLockfile()) return;
   say("installing the dependencies (npm ci) …");
-  const { status } = npm(["ci", "--no-audit", "--no-fund", "--loglevel=error"], {
+  const { status, output } = await npm(["ci", "--no-audit", "--no-fund", "--loglevel=error"], {
+    what: "npm ci",
     cwd: root,
-    stdio: "inherit",
   });
-  if (status !== 0) giveUp("`npm ci` failed; what it printed is above.");
+  if (status === 0) return;
+  console.error(endOf(output));
+  giveUp("`npm ci` failed; the end of what it printed is above.");
 }
 
 function npm(args, options) {
@@ -97,7 +99,7 @@ function npm(args, options) {
   const script = process.env.npm_execpath;
   const [command, ...first] = script?.endsWith(".js") ? [process.execPath, script] : ["npm"];
   const shell = command === "npm" && process.platform === "win32";
-  return spawnSync(command, [...first, ...args], { shell, ...options });
+  return runWatched(command, [...first, ...args], { shell, ...options });
 }
 
 /** npm keeps a lockfile of what it really installed; times of files say nothing after a checkout. */
@@ -210,24 +212,22 @@ async function buildSettings() {
 /** The folder with the headers of this Node.js; `undefined` where the build can download them. */
 async function nodeHeaders() {
   const nextToNode = dirname(dirname(process.execPath));
+  const fetched = join(cacheRoot(), `node-${process.versions.node}`);
   // npm's configuration may name the headers of another version.
-  const found = [nextToNode, process.env.npm_config_nodedir ?? ""].find(hasHeaders);
+  const found = [nextToNode, process.env.npm_config_nodedir ?? "", fetched].find(hasHeaders);
   if (found !== undefined || (await answers(process.release.headersUrl))) return found;
 
   say("nodejs.org cannot be reached: fetching the headers of Node.js from npm …");
-  const folder = join(cacheRoot(), `node-${process.versions.node}`);
   const name = `node-${process.platform}-${process.arch}@${process.versions.node}`;
-  mkdirSync(folder, { recursive: true });
-  const packed = npm(["pack", name, "--silent"], { cwd: folder, encoding: "utf8" });
-  const unpacked = spawnSync(
-    "tar",
-    ["xzf", packed.stdout.trim(), "--strip-components=1", "package/include"],
-    {
-      cwd: folder,
-    },
-  );
-  rmSync(join(folder, packed.stdout.trim()), { force: true });
-  return unpacked.status === 0 && hasHeaders(folder) ? folder : undefined;
+  mkdirSync(fetched, { recursive: true });
+  const packed = await npm(["pack", name, "--silent"], { what: "npm pack", cwd: fetched });
+  if (packed.status !== 0) return undefined;
+  // What npm or Node.js warn of comes before it.
+  const archive = packed.output.trim().split("\n").at(-1);
+  const args = ["xzf", archive, "--strip-components=1", "package/include"];
+  const unpacked = spawnSync("tar", args, { cwd: fetched });
+  rmSync(join(fetched, archive), { force: true });
+  return unpacked.status === 0 && hasHeaders(fetched) ? fetched : undefined;
 }
 
 /** Whether the headers of this Node.js are there, or of one with the same binary interface. */
