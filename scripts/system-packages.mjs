@@ -66,10 +66,12 @@ export function missing(needs) {
   return needs.filter((need) => !providers[need].works());
 }
 
-/** The one command that installs what provides these, for people. */
+/** The one command that installs what provides these, for people. A fresh machine knows of no packages yet. */
 export function installCommand(needs) {
   const sudo = process.getuid?.() === 0 ? "" : "sudo ";
-  return `${sudo}apt-get install -y ${packagesFor(needs, ([first]) => first).join(" ")}`;
+  const packages = packagesFor(needs);
+  const update = packages.every(isKnown) ? "" : `${sudo}apt-get update && `;
+  return `${update}${sudo}apt-get install -y ${packages.join(" ")}`;
 }
 
 /** Installs what provides these, and says so; resolves with those that are missing still. */
@@ -83,7 +85,7 @@ export async function install(needs) {
   // A fresh machine has no lists, and those of an old one name packages that are gone. Where it fails, those that
   // are there may do.
   await runWatched(command, [...aptGet, "update"], { what: "apt-get update", env });
-  const packages = packagesFor(needs, (names) => names.find(isKnown) ?? names[0]);
+  const packages = packagesFor(needs);
   console.log(`setup: installing system packages: ${packages.join(" ")}`);
   const { status, output } = await runWatched(
     command,
@@ -107,7 +109,8 @@ function rootCommand() {
   return asksNothing ? ["sudo", "-n", "DEBIAN_FRONTEND=noninteractive", "apt-get"] : undefined;
 }
 
-function packagesFor(needs, choose) {
+function packagesFor(needs) {
+  const choose = (names) => names.find(isKnown) ?? names[0];
   return [...new Set(needs.map((need) => choose(providers[need].packages)))];
 }
 

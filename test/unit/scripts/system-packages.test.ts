@@ -77,7 +77,14 @@ describe("system packages", () => {
     const { status, stderr } = run("mvn", "java");
     expect(status).toBe(1);
     expect(stderr).toMatch(
-      /mvn, java not found.*\n\n {2}(sudo )?apt-get install -y maven openjdk-17-jre-headless\n/,
+      /mvn, java not found.*\n\n {2}(sudo )?apt-get update && (sudo )?apt-get install -y maven openjdk-17-jre-headless\n/,
+    );
+  });
+
+  test("the one command fetches no lists that are there, and names what the system has", () => {
+    aptGetThat("exit 0");
+    expect(run("--command", "mvn", "java").stdout).toMatch(
+      /^(sudo )?apt-get install -y maven openjdk-21-jre-headless\n$/,
     );
   });
 
