@@ -49,11 +49,13 @@ export const nativeCodes = {
   invalidSessionTimeout: 26,
   topicAuthorization: 29,
   groupAuthorization: 30,
+  clusterAuthorization: 31,
   invalidTimestamp: 32,
   topicExists: 36,
   unsupportedForMessageFormat: 43,
   invalidProducerEpoch: 47,
   invalidTransactionTimeout: 50,
+  transactionalIdAuthorization: 53,
   nonEmptyGroup: 68,
   groupIdNotFound: 69,
   unsupportedCompressionType: 76,
@@ -93,7 +95,10 @@ export function fromNative(
         withCode,
       );
     case "AUTHORIZATION":
-      return new AuthorizationError(`${message}. Grant the principal this permission (an ACL)`, withCode);
+      return new AuthorizationError(
+        `${message}. Grant the principal ${rights[nativeCode] ?? "this right"} (an ACL)`,
+        withCode,
+      );
     case "AUTHENTICATION":
       return new AuthenticationError(message, withCode);
     case "CONNECTION":
@@ -106,6 +111,17 @@ export function fromNative(
       return new KafkaError(code, message, withCode);
   }
 }
+
+/** Brokers say on what a right lacks, not which one. */
+const rights: Readonly<Record<number, string>> = {
+  [nativeCodes.topicAuthorization]:
+    "its right on the topic: READ to read it, WRITE to write to it, DESCRIBE to ask about it, CREATE, ALTER or DELETE to do so",
+  [nativeCodes.groupAuthorization]:
+    "its right on the group: READ to join it or to commit, DESCRIBE to ask about it, DELETE to delete it",
+  [nativeCodes.clusterAuthorization]:
+    "its right on the cluster: CREATE to make topics, DESCRIBE to ask about it, IDEMPOTENT_WRITE to write with brokers before Kafka 2.8",
+  [nativeCodes.transactionalIdAuthorization]: "WRITE on the transactional id",
+};
 
 /** What the native client says of this call counts before what the code says of any. */
 function isRetriable(error: NativeError | Error, nativeCode: number): boolean | undefined {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { defineStore, defineTopic, integer, Kafka, string } from "typed-kafka";
+import { defineStore, defineTopic, integer, Kafka, KafkaError, string } from "typed-kafka";
 import { until } from "../support/consuming.js";
 import { accessOf, type SecureKafka, startSecureKafka } from "../support/secure-kafka.js";
 import { silent } from "../support/silent.js";
@@ -16,6 +16,8 @@ const users = [
   "reader",
   "redrive",
   "operator",
+  "groups",
+  "cluster",
 ] as const;
 
 let secure: SecureKafka;
@@ -218,4 +220,61 @@ test("admin: a right for each call", async () => {
   await secure.grant("operator", ["--operation", "Delete", "--topic", "old"]);
   await admin.deleteRecords(old, "latest");
   await admin.deleteTopics(old);
+});
+
+/** What a principal is told that does this with a group: the message where a right lacks. */
+async function askAbout(kafka: Kafka, groupId: string): Promise<Readonly<Record<string, unknown>>> {
+  const admin = kafka.admin();
+  const calls = {
+    describe: admin.describeGroups(groupId).then((groups) => groups.map((group) => group.groupId)),
+    list: admin.listGroups().then((groups) => groups.some((group) => group.groupId === groupId)),
+    lag: admin.groupLag(groupId, orders),
+    reset: admin.resetOffsets(groupId, orders, "earliest"),
+    delete: admin.deleteGroups(groupId),
+    check: kafka.check([], { groupId }).then(({ findings }) => findings.map(({ message }) => message)),
+    run: kafka.consumer(orders, { groupId }).run(() => undefined),
+    health: kafka.health().then(({ brokers }) => brokers.ok),
+  };
+  const outcomes = Object.entries(calls).map(async ([name, call]) => {
+    const outcome: unknown = await call.catch((error: unknown) => error);
+    return [name, outcome instanceof KafkaError ? `${outcome.code}: ${outcome.message}` : outcome] as const;
+  });
+  return Object.fromEntries(await Promise.all(outcomes));
+}
+
+const lacks = {
+  onGroup: expect.stringMatching(/^AUTHORIZATION: .*group billing: .*right on the group: .*DESCRIBE.*DELETE/),
+  onTopic: expect.stringMatching(/^AUTHORIZATION: topic orders: .*right on the topic: READ.*DESCRIBE/),
+  toSeeTheTopic: expect.stringMatching(/^UNKNOWN_TOPIC: orders: .*grant DESCRIBE on it/),
+} as const;
+
+test("who may describe a group and nothing else is told each right that lacks, and nothing hangs", async () => {
+  const kafka = await kafkaWith("groups", "--operation Describe --group billing");
+  expect(await askAbout(kafka, "billing")).toEqual({
+    describe: ["billing"],
+    list: true,
+    lag: lacks.onTopic,
+    reset: lacks.onTopic,
+    delete: lacks.onGroup,
+    check: expect.arrayContaining(["this principal may not READ it"]),
+    run: lacks.toSeeTheTopic,
+    health: true,
+  });
+});
+
+test("who may describe the cluster and nothing else is told each right that lacks, and nothing hangs", async () => {
+  const kafka = await kafkaWith("cluster", "--operation Describe --cluster");
+  expect(await askAbout(kafka, "billing")).toEqual({
+    describe: lacks.onGroup,
+    list: true,
+    lag: lacks.onTopic,
+    reset: lacks.onGroup,
+    delete: lacks.onGroup,
+    check: expect.arrayContaining(["this principal may not READ it"]),
+    run: lacks.toSeeTheTopic,
+    health: true,
+  });
+  await secure.grant("cluster", ["--operation", "Read", "--topic", "orders"]);
+  const run = kafka.consumer(orders, { groupId: "billing" }).run(() => undefined);
+  await expect(run).rejects.toThrow(/right on the group: READ to join it/);
 });
