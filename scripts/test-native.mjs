@@ -10,7 +10,10 @@ import { fileURLToPath } from "node:url";
 import { buildSync } from "esbuild";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const tests = ["fast-path", "producer-send", "producer-send-all", "transactions", "consumer-delivery"];
+const tests = [
+  ...["fast-path", "producer-send", "producer-send-all", "transactions", "consumer-delivery"],
+  ...["admin/admin", "admin/group-kinds"],
+];
 
 const program = bundle();
 const broker = await startBroker();
