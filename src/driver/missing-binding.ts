@@ -25,7 +25,8 @@ export function unsupported({ isMainThread, versions }: Surroundings): string | 
     if (version === undefined) continue;
     return (
       `${name} ${version} is not supported: the native Kafka client is an addon that needs V8 as Node.js embeds it, ` +
-      `which ${name} does not have. Run this program with Node.js 20 or later.`
+      `which ${name} does not have. That may change when ${native} is built on Node-API, which no version of it is ` +
+      "yet. Run this program with Node.js 20 or later."
     );
   }
   if (isMainThread) return undefined;

@@ -34,6 +34,7 @@ describe("where the native client cannot work", () => {
       const message = unsupported({ ...here, isMainThread, versions: { ...here.versions, ...versions } });
       expect(message).toContain(`${named} is not supported`);
       expect(message).toContain("Node.js 20");
+      expect(message).toContain("That may change when");
     }
   });
 });
