@@ -48,23 +48,6 @@ declare module "pino" {
   type Log = (fields: object | undefined, message: string) => void;
   function pino(options: { level: string }): Readonly<Record<"debug" | "info" | "warn" | "error", Log>>;
 }
-declare module "fastify" {
-  interface Reply {
-    code(status: number): Reply;
-    send(body?: object): Reply;
-  }
-  interface App {
-    post<Route extends { Body: unknown }>(
-      path: string,
-      handler: (request: { readonly body: Route["Body"] }, reply: Reply) => Promise<Reply>,
-    ): void;
-    get(path: string, handler: (request: object, reply: Reply) => Promise<Reply>): void;
-    addHook(name: "onClose", hook: () => Promise<void>): void;
-    close(): Promise<void>;
-    listen(at: { host: string; port: number }): Promise<string>;
-  }
-  function fastify(options: { logger: boolean }): App;
-}
 declare module "@opentelemetry/sdk-node" {
   class NodeSDK {
     start(): void;
