@@ -5,21 +5,23 @@ import { argumentsOf } from "./arguments.js";
 import { type Command, exitCodes, exitCodesUsage, UsageError } from "./command.js";
 import { connectionArgs, connectionUsage, topicNamed, withKafka } from "./connection.js";
 
+const flags: Readonly<Record<string, string>> = {
+  groupId: "--group",
+  transactionalId: "--transactional-id",
+  "retryTopics.delaysMs": "--retry-delays",
+  retryTopics: "--retry-delays",
+  deadLetter: "--dead-letter",
+  stores: "--store",
+  name: "--store",
+  groupProtocol: "--group-protocol",
+  assignor: "--assignor",
+};
+
 /** `typed-kafka check`: what a service will need, looked at before it starts. */
 export const checkCommand: Command = {
   summary: "tells what is missing before a service starts",
   synopsis: "typed-kafka check -b host:port [-t topic…] [-G group] [options]",
-  flags: {
-    groupId: "--group",
-    transactionalId: "--transactional-id",
-    "retryTopics.delaysMs": "--retry-delays",
-    retryTopics: "--retry-delays",
-    deadLetter: "--dead-letter",
-    stores: "--store",
-    name: "--store",
-    groupProtocol: "--group-protocol",
-    assignor: "--assignor",
-  },
+  flags,
   usage: `typed-kafka check -b host:port [-t topic…] [-G group] [options]
 
 ${connectionUsage}
@@ -68,7 +70,18 @@ ${exitCodesUsage}`,
         retryTopics: delays === undefined ? undefined : { delaysMs: delays.split(",").map(Number) },
       }),
     );
-    terminal.out(values.json === true ? JSON.stringify(report, null, 2) : report.format());
+    const told = (_: string, value: unknown): unknown => (typeof value === "string" ? inFlags(value) : value);
+    terminal.out(values.json === true ? JSON.stringify(report, told, 2) : inFlags(report.format()));
     return report.ok ? exitCodes.ok : exitCodes.failed;
   },
 };
+
+/** What was found, for whoever has this command: its flags for the options of the library, Kafka's tools for its calls. */
+function inFlags(found: string): string {
+  return found
+    .replaceAll(/\b(\w+): "([^"]*)"/g, (said, option: string, value: string) => {
+      const flag = flags[option];
+      return flag === undefined ? said : `${flag} ${value}`;
+    })
+    .replaceAll(/kafka\.admin\(\)\.\w+\([^)]*\), or /g, "");
+}

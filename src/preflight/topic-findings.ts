@@ -139,7 +139,7 @@ function wrongPartitions(
       level: "warning",
       subject,
       message: `has ${topic.partitions.length} partitions, its source has ${wanted}`,
-      remedy: `kafka.admin().createPartitions("${topic.name}", ${wanted})`,
+      remedy: `kafka.admin().createPartitions("${topic.name}", ${wanted}), or kafka-topics.sh --alter --topic ${topic.name} --partitions ${wanted}`,
     },
   ];
 }

@@ -1,7 +1,13 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
+import { text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, inject, test } from "vitest";
 import { defineTopic, Kafka, string } from "typed-kafka";
 import { callCommand } from "../support/call-command.js";
 import { until } from "../support/consuming.js";
+import { programArguments } from "../support/program-arguments.js";
 import { silent } from "../support/silent.js";
 import { createTopic, uniqueName } from "../support/topics.js";
 
@@ -221,7 +227,66 @@ test("check compares assignor and group protocol with what the group has", async
   const other = await call("check", "-t", name, "-G", group, "--assignor", "range");
   expect(other.out).toContain("its members use assignor cooperative-sticky, and this one range");
   const newer = await call("check", "-t", name, "-G", group, "--group-protocol", "consumer");
-  expect(newer.out).toMatch(/groupProtocol: "consumer"/);
+  expect(newer.out).toContain("--group-protocol consumer");
+  expect(other.out).toContain("set --assignor cooperative-sticky");
+  for (const { out } of [other, newer]) expect(out).not.toMatch(/kafka\.admin|: "/);
   await consumer.close();
   await running;
 });
+
+test("check names what whoever has the command can call", async () => {
+  const { out, code } = await call("check", "-t", uniqueName(), "--json");
+  expect(out).toContain("make it: kafka-topics.sh --create --topic");
+  expect(out).not.toContain("kafka.admin");
+  expect(code).toBe(1);
+});
+
+describe("the program itself", () => {
+  test("ends when nobody reads any more, and says nothing", async () => {
+    const program = startCommand("tail", await filled(), "-f", "-o", "beginning", "-b", brokers);
+    await once(program.child.stdout, "data");
+    program.child.stdout.destroy();
+    // What it is told next it cannot write.
+    await using producer = kafka.producer();
+    const more = setInterval(
+      () => void producer.send(defineTopic(program.topic, { value: string() }), { value: "more" }),
+      100,
+    );
+    expect(await program.ended).toEqual({ code: 0, signal: null, error: "" });
+    clearInterval(more);
+  });
+
+  test.each(["SIGINT", "SIGTERM"] as const)("ends with 130 at %s, and says nothing", async (signal) => {
+    const program = startCommand("tail", await filled(), "-f", "-o", "beginning", "-b", brokers);
+    await once(program.child.stdout, "data");
+    program.child.kill(signal);
+    expect(await program.ended).toEqual({ code: 130, signal: null, error: "" });
+  });
+
+  test("is ended by a signal while it looks for a broker, too", async () => {
+    // It takes connections, and never says anything.
+    const mute = createServer().listen(0, "127.0.0.1");
+    const looked = once(mute, "connection");
+    await once(mute, "listening");
+    const { port } = mute.address() as AddressInfo;
+    const program = startCommand("topics", "-b", `127.0.0.1:${port}`, "--timeout", "300000");
+    await looked;
+    program.child.kill("SIGINT");
+    expect(await program.ended).toEqual({ code: 130, signal: null, error: "" });
+    mute.close();
+  });
+});
+
+/** `typed-kafka` in a process of its own. */
+function startCommand(...args: readonly string[]) {
+  const file = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+  const child = spawn(process.execPath, programArguments(file, ...args), {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const ended = Promise.all([once(child, "exit"), text(child.stderr)]).then(([[code, signal], error]) => ({
+    code: code as number | null,
+    signal: signal as NodeJS.Signals | null,
+    error,
+  }));
+  return { child, ended, topic: args[1] ?? "" };
+}
