@@ -129,10 +129,8 @@ export class DiskPiece implements Piece {
     return this.#enqueue(async () => {
       // First: without it whatever a crash leaves behind counts for nothing.
       await this.#database.del(this.#nameOf("about"));
-      await this.#database.clear({
-        gte: Buffer.from(this.#prefix, "latin1"),
-        lt: Buffer.from(`${this.#prefix.slice(0, -1)}0`, "latin1"),
-      });
+      const [gte, lt] = rangeOf(this.#prefix.slice(0, -1));
+      await this.#database.clear({ gte, lt });
     });
   }
 
@@ -207,6 +205,12 @@ export class DiskPiece implements Piece {
   #nameOf(name: string): Buffer {
     return Buffer.from(this.#prefix + name, "latin1");
   }
+}
+
+/** From which name on, and before which, a database has a piece: `piece` is `<store>/<partition>`. */
+export function rangeOf(piece: string): readonly [from: Buffer, before: Buffer] {
+  // "0" is the character behind "/".
+  return [Buffer.from(`${piece}/`, "latin1"), Buffer.from(`${piece}0`, "latin1")];
 }
 
 function entryOf(key: Buffer, bytes: Buffer): Entry {

@@ -25,6 +25,8 @@ export interface LevelDatabase {
   readonly batch: (operations: readonly LevelOperation[]) => Promise<void>;
   readonly del: (key: Buffer) => Promise<void>;
   readonly clear: (range: Range) => Promise<void>;
+  /** Gives the disk back what was cleared. */
+  readonly compactRange: (from: Buffer, before: Buffer) => Promise<void>;
   readonly iterator: (range: Range) => {
     readonly nextv: (count: number) => Promise<readonly (readonly [key: Buffer, value: Buffer])[]>;
     readonly close: () => Promise<void>;

@@ -1,4 +1,4 @@
-import { isTransient, lastingLogCodes } from "../driver/native-errors.js";
+import { fromNative, isTransient, lastingLogCodes } from "../driver/native-errors.js";
 import type { ClientConfig } from "../driver/client-config.js";
 import { logEnd, logStart } from "../driver/log-times.js";
 import { NativeAdmin } from "../driver/native-admin.js";
@@ -24,6 +24,8 @@ import { idOf, type Write } from "./write.js";
 const committedTimeoutMs = 5_000;
 const endsTimeoutMs = 5_000;
 const pauseMs = 250;
+/** How long brokers may not know a changelog that exists, in milliseconds. */
+const knownWithinMs = 15_000;
 /** How often progress is told, in milliseconds. */
 const progressEveryMs = 1_000;
 
@@ -52,7 +54,7 @@ export interface RestoreHost {
 interface Reading {
   readonly task: Task;
   /** Aborts where the assignment ends for which it is read: a later one has another end. */
-  readonly signal: AbortSignal;
+  readonly assignment: AbortSignal;
   readonly state: StoreState | WindowState;
   readonly from: number;
   /** The offset to reach. */
@@ -88,8 +90,7 @@ export class Restorer {
     signal: AbortSignal,
     onRestored: (task: Task) => void,
   ): Promise<void> {
-    const restored = async (task: Task): Promise<void> => {
-      const { signal: assignment } = task;
+    const restored = async (task: Task, assignment: AbortSignal): Promise<void> => {
       await task.state.restored();
       if (assignment.aborted) return;
       task.restored();
@@ -120,26 +121,37 @@ export class Restorer {
     return this.#offsetsAt(changelogs, logEnd, signal);
   }
 
-  /** The ids that brokers know topics by; `undefined` where one has none. */
+  /**
+   * The ids that brokers know topics by; `undefined` where one has none. One that was just made may not be known to each.
+   * @throws what no waiting cures; the reason of `signal`
+   */
   async topicIds(topics: readonly string[], signal: AbortSignal): Promise<readonly (string | undefined)[]> {
-    const admin = await this.#connected(signal);
-    const found = await admin.describeTopics(topics, endsTimeoutMs);
-    return topics.map((topic) => {
-      const id = found.find(({ name }) => name === topic)?.topicId?.base64;
-      return id === undefined || /^A*$/u.test(id) ? undefined : id;
-    });
+    const deadline = Date.now() + knownWithinMs;
+    for (;;) {
+      const admin = await this.#connected(signal);
+      const found = await admin.describeTopics(topics, endsTimeoutMs);
+      const refused = found.find(({ error }) => error !== undefined);
+      if (refused?.error === undefined)
+        return topics.map((topic) => {
+          const id = found.find(({ name }) => name === topic)?.topicId?.base64;
+          return id === undefined || /^A*$/u.test(id) ? undefined : id;
+        });
+      if (Date.now() > deadline) throw fromNative(refused.name, refused.error, { topic: refused.name });
+      await sleep(pauseMs, signal);
+    }
   }
 
   async #restore(
     tasks: readonly Task[],
     signal: AbortSignal,
-    restored: (task: Task) => Promise<void>,
+    restored: (task: Task, assignment: AbortSignal) => Promise<void>,
   ): Promise<void> {
-    const signals = tasks.map((task) => task.signal);
+    // What is found out here is for these assignments: a later one of the same task begins anew.
+    const assignments = tasks.map((task) => ({ task, assignment: task.signal }));
     await this.#learnOffsets(tasks, signal);
-    const readings = await this.#plan(tasks, signal);
-    for (const [index, task] of tasks.entries())
-      if (!isRead(task, readings) && signals[index]?.aborted === false) await restored(task);
+    const readings = await this.#plan(assignments, signal);
+    for (const { task, assignment } of assignments)
+      if (!isRead(task, readings) && !assignment.aborted) await restored(task, assignment);
     if (readings.size > 0) await this.#read(readings, signal, restored);
   }
 
@@ -166,14 +178,21 @@ export class Restorer {
     });
   }
 
-  async #plan(tasks: readonly Task[], signal: AbortSignal): Promise<Map<string, Reading>> {
-    const wanted = tasks.flatMap((task) => [...task.state.stores].map((state) => ({ task, state })));
+  async #plan(
+    assignments: readonly { readonly task: Task; readonly assignment: AbortSignal }[],
+    signal: AbortSignal,
+  ): Promise<Map<string, Reading>> {
+    const wanted = assignments.flatMap(({ task, assignment }) =>
+      [...task.state.stores].map((state) => ({ task, assignment, state })),
+    );
     const changelogs = wanted.map(({ task, state }) => ({ topic: state.changelog, partition: task.number }));
     const ends = await this.#offsetsAt(changelogs, logEnd, signal);
     const hasSome = wanted.some(({ state }) => state.store.piece.position > 0);
     const starts = hasSome ? await this.#offsetsAt(changelogs, logStart, signal) : [];
     const readings = new Map<string, Reading>();
-    for (const [index, { task, state }] of wanted.entries()) {
+    for (const [index, { task, assignment, state }] of wanted.entries()) {
+      // A piece on disk may be in the hands of a later assignment.
+      if (assignment.aborted) continue;
       const { piece } = state.store;
       const to = ends[index] ?? 0;
       const doubt = doubtOf(piece, { start: starts[index] ?? 0, end: to, now: Date.now() });
@@ -188,7 +207,7 @@ export class Restorer {
       if (to > from)
         readings.set(partitionId(state.changelog, task.number), {
           task,
-          signal: task.signal,
+          assignment,
           state,
           from,
           to,
@@ -215,7 +234,12 @@ export class Restorer {
     return partitions.map(({ topic, partition }) => {
       const outcome = outcomes.find((each) => each.topic === topic && each.partition === partition);
       if (outcome?.error !== undefined) throw outcome.error;
-      return outcome?.offset ?? 0;
+      if (outcome?.offset === undefined)
+        throw new KafkaError(
+          "TIMEOUT",
+          `the brokers did not tell an offset of ${partitionId(topic, partition)}`,
+        );
+      return outcome.offset;
     });
   }
 
@@ -232,7 +256,7 @@ export class Restorer {
   async #read(
     readings: Map<string, Reading>,
     signal: AbortSignal,
-    restored: (task: Task) => Promise<void>,
+    restored: (task: Task, assignment: AbortSignal) => Promise<void>,
   ): Promise<void> {
     const all = [...readings.values()];
     const topics = [...new Set(all.map(({ state }) => state.changelog))];
@@ -295,7 +319,9 @@ export class Restorer {
       reading.entries += 1;
       batch.position = raw.offset + 1;
     }
-    for (const [{ state }, { writes, position }] of batches) {
+    for (const [{ state, assignment }, { writes, position }] of batches) {
+      // Whoever has the piece now may be ahead of these records.
+      if (assignment.aborted) continue;
       const applying = state.store.piece.apply(writes, position);
       if (applying !== undefined) await applying;
     }
@@ -306,12 +332,12 @@ export class Restorer {
     id: string,
     position: number,
     readings: Map<string, Reading>,
-    restored: (task: Task) => Promise<void>,
+    restored: (task: Task, assignment: AbortSignal) => Promise<void>,
   ): Promise<void> {
     const reading = readings.get(id);
     if (reading === undefined) return;
-    const { task, state, from, to, watched } = reading;
-    if (reading.signal.aborted) {
+    const { task, assignment, state, from, to, watched } = reading;
+    if (assignment.aborted) {
       readings.delete(id);
       watched?.end({ entries: reading.entries, outcome: "stopped" });
       return;
@@ -327,7 +353,7 @@ export class Restorer {
     readings.delete(id);
     watched?.end({ entries: reading.entries, outcome: "restored" });
     await state.store.piece.apply([], to);
-    if (!isRead(task, readings)) await restored(task);
+    if (!isRead(task, readings)) await restored(task, assignment);
   }
 
   #writeOf({ topic, partition, offset, timestamp, key, value }: RawRecord): Write | undefined {

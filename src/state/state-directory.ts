@@ -2,17 +2,28 @@ import { mkdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { ConfigError } from "../errors.js";
 import type { Logger } from "../logger.js";
-import { DiskPiece } from "./disk-piece.js";
+import { DiskPiece, rangeOf } from "./disk-piece.js";
 import { levelDatabase, type LevelDatabase } from "./level.js";
 
 /** Of how entries are written. A directory of another version is made anew. */
 const version = 1;
 const aboutName = Buffer.from("about");
 const noId = "";
+/** For how long a piece that is not in use is kept, in milliseconds. Kafka Streams: `state.cleanup.delay.ms`. */
+const unusedKeptMs = 600_000;
+/** Behind all names. */
+const endOfNames = Buffer.of(0xff);
 
 interface About {
   readonly version: number;
   readonly groupId: string;
+}
+
+/** What has the names of one piece. */
+interface PieceName {
+  readonly name: string;
+  readonly store: string;
+  readonly partition: number;
 }
 
 /** The stores of one processor on disk: one database, which one process has open at a time. */
@@ -20,6 +31,8 @@ export class StateDirectory {
   readonly #database: LevelDatabase;
   readonly #pieces = new Map<string, DiskPiece>();
   #changelogs: ReadonlyMap<string, string> = new Map();
+  /** Since when pieces have not been in use. */
+  readonly #unusedSince = new Map<string, number>();
 
   private constructor(database: LevelDatabase) {
     this.#database = database;
@@ -50,9 +63,13 @@ export class StateDirectory {
   }
 
   /** The ids of the changelogs, by store: what is here of a changelog with another id counts for nothing. */
-  belongsTo(changelogs: ReadonlyMap<string, string | undefined>): void {
+  async belongsTo(changelogs: ReadonlyMap<string, string | undefined>): Promise<void> {
     const known = new Map([...changelogs].map(([store, id]) => [store, id ?? noId]));
-    if ([...known].some(([store, id]) => this.#changelogs.get(store) !== id)) this.#pieces.clear();
+    if ([...known].some(([store, id]) => this.#changelogs.get(store) !== id)) {
+      // What is on its way to the disk must not land on what comes after it.
+      await this.#written();
+      this.#pieces.clear();
+    }
     this.#changelogs = known;
   }
 
@@ -67,10 +84,55 @@ export class StateDirectory {
     return piece;
   }
 
+  /**
+   * Removes the pieces that have not been in use for a while, and of stores that there are no more.
+   *
+   * @param inUse - whether this member has the piece now
+   * @param now - in milliseconds of any clock
+   */
+  async removeUnused(inUse: (store: string, partition: number) => boolean, now: number): Promise<void> {
+    for (const { name, store, partition } of await this.#onDisk()) {
+      if (inUse(store, partition)) {
+        this.#unusedSince.delete(name);
+        continue;
+      }
+      const since = this.#unusedSince.get(name) ?? now;
+      this.#unusedSince.set(name, since);
+      if (now - since < unusedKeptMs) continue;
+      // By its piece: it may be assigned again meanwhile.
+      await this.piece(store, partition).clear();
+      this.#unusedSince.delete(name);
+      await this.#database.compactRange(...rangeOf(name));
+    }
+  }
+
   /** Writes what is on its way, and lets the directory go. */
   async close(): Promise<void> {
-    await Promise.allSettled([...this.#pieces.values()].map((piece) => piece.close()));
+    await this.#written();
     await this.#database.close();
+  }
+
+  async #written(): Promise<void> {
+    await Promise.allSettled([...this.#pieces.values()].map((piece) => piece.close()));
+  }
+
+  /** The pieces that have something on disk: looks at the first name of each. */
+  async #onDisk(): Promise<readonly PieceName[]> {
+    const found: PieceName[] = [];
+    let gte: Buffer = Buffer.alloc(0);
+    for (;;) {
+      const iterator = this.#database.iterator({ gte, lt: endOfNames });
+      const [first] = await iterator.nextv(1);
+      await iterator.close();
+      if (first === undefined) return found;
+      const [, name = "", store = "", partition = ""] =
+        /^(([^/]+)\/(\d+))\//u.exec(first[0].toString("latin1")) ?? [];
+      if (name === "") gte = Buffer.concat([first[0], Buffer.of(0)]);
+      else {
+        found.push({ name, store, partition: Number(partition) });
+        gte = rangeOf(name)[1];
+      }
+    }
   }
 }
 

@@ -26,6 +26,8 @@ import { WindowState } from "./window-state.js";
 
 /** How often the ends of changelogs are asked for, in milliseconds: a restart reads what came since. */
 const askEveryMs = 1_000;
+/** How often pieces on disk are looked for that others have now, in milliseconds. */
+const cleanUpEveryMs = 60_000;
 /** How long a commit waits for the answer, which takes a few milliseconds, at most. */
 const answerWithinMs = 1_000;
 
@@ -71,6 +73,7 @@ export class Tasks {
   /** How many partitions every topic has. */
   #partitions = 0;
   #directory: StateDirectory | undefined;
+  #cleaning: Promise<void> | undefined;
   #askedAt = -Infinity;
   #asking: Promise<void> = Promise.resolve();
   /** Where changelogs end, for the next transaction, and for the one that is being committed. */
@@ -101,6 +104,8 @@ export class Tasks {
     const { config, groupId, stores, stateDirectory } = this.#host;
     const onDisk = stateDirectory !== undefined;
     this.#topics = topics;
+    // Of another membership: changelogs may have been made anew since.
+    this.#released.clear();
     this.#partitions = await prepareChangelogs(config, { groupId, stores, onDisk, topics }, native, signal);
     this.#watching ??= this.#watchPartitions();
     await this.#openDirectory(signal);
@@ -109,12 +114,15 @@ export class Tasks {
   async #openDirectory(signal: AbortSignal): Promise<void> {
     const { stateDirectory, groupId, config, stores } = this.#host;
     if (stateDirectory === undefined) return;
-    this.#directory ??= await StateDirectory.open(stateDirectory, groupId, config.logger);
+    if (this.#directory === undefined) {
+      this.#directory = await StateDirectory.open(stateDirectory, groupId, config.logger);
+      this.#cleaning = this.#cleanUp(this.#directory);
+    }
     const ids = await this.#restorer.topicIds(
       stores.map(({ name }) => changelogName(groupId, name)),
       signal,
     );
-    this.#directory.belongsTo(new Map(stores.map(({ name }, index) => [name, ids[index]])));
+    await this.#directory.belongsTo(new Map(stores.map(({ name }, index) => [name, ids[index]])));
   }
 
   /** The tasks assigned now. */
@@ -289,6 +297,7 @@ export class Tasks {
   async close(): Promise<void> {
     this.#closing.abort();
     await this.#restorer.close();
+    await this.#cleaning;
     if (this.#directory !== undefined) await this.#directory.close();
   }
 
@@ -338,6 +347,26 @@ export class Tasks {
         }
       } catch (error) {
         config.logger.debug("looking for new partitions failed and is repeated", { groupId, error });
+      }
+    }
+  }
+
+  /** Removes pieces that others have had for long, and of stores that there are no more: the disk would fill with them. */
+  async #cleanUp(directory: StateDirectory): Promise<void> {
+    const { config, groupId, stores } = this.#host;
+    const inUse = (store: string, partition: number): boolean =>
+      stores.some(({ name }) => name === store) &&
+      (this.#tasks.has(partition) || this.#released.has(partition));
+    for (;;) {
+      await sleep(cleanUpEveryMs, this.#closing.signal);
+      if (this.#closing.signal.aborted) return;
+      try {
+        await directory.removeUnused(inUse, performance.now());
+      } catch (error) {
+        config.logger.warn("stores on disk that are not used any more could not be removed", {
+          groupId,
+          error,
+        });
       }
     }
   }

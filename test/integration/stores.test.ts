@@ -118,6 +118,74 @@ describe("a store", () => {
     await again.processor.close();
   });
 
+  test("is restored for long, and meanwhile other tasks go on, a rebalance is prompt, and so is the end", async () => {
+    const topic = await textTopic(4);
+    const inAll = (value: string) =>
+      [0, 1, 2, 3].map((partition) => ({ key: `p${partition}`, value, partition }));
+    const options = (groupId: string) => ({ ...names(), groupId, sessionTimeoutMs: 6_000 });
+    const join = async (groupId: string) => {
+      const began = performance.now();
+      const second = counting(topic, options(groupId));
+      await vi.waitFor(() => expect(second.processor.assignment).toHaveLength(2), 20_000);
+      return { second, ms: performance.now() - began };
+    };
+    // The same join where nothing is restored.
+    const { groupId: other } = names();
+    const usual = counting(topic, options(other));
+    await vi.waitFor(() => expect(usual.processor.assignment).toHaveLength(4), 20_000);
+    const { second: usualSecond, ms: usualMs } = await join(other);
+    await Promise.all([usual.processor.close(), usualSecond.processor.close()]);
+
+    const { groupId } = names();
+    const changelog = counts.changelog(groupId);
+    await createTopic({ name: changelog.name, partitions: 4, config: { "cleanup.policy": "compact" } });
+    await producer.sendAll(
+      changelog,
+      Array.from({ length: 5_000 }, (_, index) => ({ key: `old${index}`, value: 1, partition: 0 })),
+    );
+    // Someone who is frozen: its transaction holds the restore of partition 0 up.
+    let commit = () => {};
+    const frozen = kafka
+      .transactionalProducer({ transactionalId: uniqueName("tx") })
+      .transaction(async (tx) => {
+        await tx.send(changelog, { key: "p0", value: 41, partition: 0 });
+        await new Promise<void>((resolve) => (commit = resolve));
+      });
+    await vi.waitFor(async () => {
+      const last = new Map<string | null, number | null>();
+      for await (const { key, value } of kafka.read(changelog, { isolationLevel: "read_uncommitted" }))
+        last.set(key, value);
+      expect(last.get("p0")).toBe(41);
+    }, 20_000);
+    const restoringOf = async () =>
+      (await kafka.health()).clients.map((client) => ("restoring" in client ? client.restoring : 0));
+
+    const first = counting(topic, options(groupId));
+    await producer.send(topic, inAll("x"));
+    const othersAre = (count: number) =>
+      vi.waitFor(async () => {
+        const state = await folded(changelog);
+        expect([1, 2, 3].map((partition) => state.get(`p${partition}`))).toEqual([count, count, count]);
+        expect(state.get("p0")).toBeUndefined();
+      }, 20_000);
+    await othersAre(1);
+    expect(await restoringOf()).toContain(1);
+    const { second, ms } = await join(groupId);
+    expect(ms).toBeLessThan(usualMs + 3_000);
+    await producer.send(topic, inAll("x"));
+    await othersAre(2);
+    const began = performance.now();
+    await first.processor.close();
+    expect(performance.now() - began).toBeLessThan(3_000);
+    await producer.send(topic, inAll("x"));
+    await othersAre(3);
+    expect(await restoringOf()).toContain(1);
+    commit();
+    await frozen;
+    await vi.waitFor(async () => expect((await folded(changelog)).get("p0")).toBe(44), 20_000);
+    await second.processor.close();
+  }, 120_000);
+
   test("keeps nothing of a handler that failed, and its retry sees what was there before", async () => {
     const topic = await textTopic(1);
     await producer.send(topic, keysOf(10, 1));
@@ -147,6 +215,39 @@ describe("a store", () => {
       [0, 3, 0],
       [1, 1, 1],
     ]);
+  });
+
+  test("goes back to what was committed where a transaction is rolled back", async () => {
+    const topic = await textTopic(1);
+    const small = defineTopic(await createTopic({ config: { "max.message.bytes": "1000" } }), {
+      value: string(),
+    });
+    const { groupId, ...rest } = names();
+    const processor = kafka.processor(topic, {
+      ...{ groupId, ...rest, commitIntervalMs: 200, deadLetter: true },
+      stores: [counts],
+    });
+    onTestFinished(() => processor.close());
+    processor
+      .run(({ key, value }, tx) => {
+        const store = tx.store(counts);
+        store.set(key ?? "", (store.get(key ?? "") ?? 0) + 1);
+        // The broker refuses it, and with it what is in the transaction.
+        if (value === "large") return tx.send(small, { value: "x".repeat(5_000) });
+        return undefined;
+      })
+      .catch(() => undefined);
+    await producer.send(topic, [
+      ...keysOf(50, 5),
+      ...[1, 2].map(() => ({ key: "k0", value: "large" })),
+      ...keysOf(50, 5),
+    ]);
+    await vi.waitFor(async () => {
+      expect(await folded(counts.changelog(groupId))).toEqual(
+        new Map(Array.from({ length: 5 }, (_, index) => [`k${index}`, 20])),
+      );
+    }, 20_000);
+    await processor.close();
   });
 
   test("of several topics is one for each partition number", async () => {

@@ -129,11 +129,12 @@ describe("windows", () => {
   });
 });
 
-test("scheduled work runs for every task, in a transaction with what it sends", async () => {
+test("scheduled work runs for every task, in a transaction with what it sends and the task's offsets", async () => {
   const used = await topics(2);
   const store = storeOf(tumbling({ sizeMs: 10_000 }));
+  const groupId = uniqueName("group");
   const processor = kafka.processor(used.input, {
-    groupId: uniqueName("group"),
+    groupId,
     transactionalId: uniqueName("tx"),
     commitIntervalMs: 20,
     stores: [store],
@@ -151,6 +152,9 @@ test("scheduled work runs for every task, in a transaction with what it sends", 
   await vi.waitFor(async () => {
     expect(new Set(await resultsOf(used))).toEqual(new Set(["task 0@0=1", "task 1@0=1"]));
   }, 20_000);
+  // Without offsets a transaction is not fenced, and there were no records to have any.
+  const lag = await kafka.admin().groupLag(groupId, used.input);
+  expect(lag.map(({ committed }) => committed)).toEqual([0, 0]);
   await processor.close();
 });
 

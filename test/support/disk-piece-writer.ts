@@ -4,7 +4,7 @@ import type { Write } from "../../src/state/write.js";
 import { silent } from "./silent.js";
 
 const directory = await StateDirectory.open(process.argv[2] ?? "", "group", silent);
-directory.belongsTo(new Map([["store", "id-1"]]));
+await directory.belongsTo(new Map([["store", "id-1"]]));
 const piece = directory.piece("store", 0);
 const write = (id: string, value: string | null): Write => ({
   id,

@@ -7,6 +7,7 @@ test("what is due comes in the order of its time, and `first` is the earliest th
     fc.property(
       fc.array(fc.tuple(fc.integer({ min: 0, max: 50 }), fc.integer({ min: 0, max: 20 }).map(String)), {
         maxLength: 100,
+        size: "max",
       }),
       fc.array(fc.integer({ min: 0, max: 50 }), { maxLength: 5 }),
       (added, asked) => {

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -23,7 +24,7 @@ async function newPath(): Promise<string> {
 
 async function opened(path: string, id = "id-1", groupId = "group"): Promise<StateDirectory> {
   const directory = await StateDirectory.open(path, groupId, silent);
-  directory.belongsTo(new Map([["store", id]]));
+  await directory.belongsTo(new Map([["store", id]]));
   return directory;
 }
 
@@ -70,7 +71,7 @@ test("a piece on disk is what a piece in memory is, whatever is written, before 
     { weight: 1, arbitrary: fc.constant({ type: "clear" as const }) },
   );
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
+    fc.asyncProperty(fc.array(step, { maxLength: 25, size: "max" }), async (steps) => {
       const path = await mkdtemp(join(tmpdir(), "typed-kafka-state-"));
       let directory = await opened(path);
       try {
@@ -208,11 +209,68 @@ test("a damaged directory is put aside with a warning, and nothing beside it is 
     warn: (message: string) => warnings.push(message),
   });
   onTestFinished(() => again.close());
-  again.belongsTo(new Map([["store", "id-1"]]));
+  await again.belongsTo(new Map([["store", "id-1"]]));
   expect(again.piece("store", 0)).toMatchObject({ size: 0, position: 0 });
   expect(warnings).toEqual([expect.stringContaining("put aside")]);
   expect((await readdir(path)).sort()).toEqual(["mine", "stores", expect.stringMatching(/^stores-\d+$/)]);
 });
+
+test("pieces that have not been in use for ten minutes are removed, and the disk gets their bytes back", async () => {
+  const path = await newPath();
+  let directory = await opened(path);
+  await directory.belongsTo(new Map(["store", "former"].map((store) => [store, "id-1"])));
+  const entries = Array.from({ length: 5_000 }, (_, index) => write(`k${index}`, randomBytes(100)));
+  for (const [store, partition] of [
+    ["store", 1],
+    ["store", 10],
+    ["former", 1],
+    ["store", 0],
+  ] as const)
+    await directory.piece(store, partition).apply(entries, 5);
+  await directory.close();
+
+  directory = await opened(path);
+  const before = await bytesIn(path);
+  const minutes = (count: number) => count * 60_000;
+  const used = new Set(["store/1"]);
+  const inUse = (store: string, partition: number) => used.has(`${store}/${partition}`);
+  await directory.removeUnused(inUse, minutes(0));
+  used.add("store/10");
+  await directory.removeUnused(inUse, minutes(9));
+  // Its time begins anew.
+  used.delete("store/10");
+  await directory.removeUnused(inUse, minutes(10));
+  await directory.removeUnused(inUse, minutes(19));
+  expect(await piecesIn(directory, path)).toEqual(["store/1", "store/10"]);
+
+  directory = await opened(path);
+  expect(directory.piece("store", 10)).toMatchObject({ size: 5_000, position: 5 });
+  expect(await bytesIn(path)).toBeLessThan(0.7 * before);
+  await directory.removeUnused(inUse, minutes(0));
+  const removing = directory.removeUnused(inUse, minutes(10));
+  // It comes back just then: it is empty, and what is written to it stays.
+  await vi.waitFor(() => expect(directory.piece("store", 10).position).toBe(0));
+  await directory.piece("store", 10).apply([write("a", Buffer.from("1"))], 7);
+  await removing;
+  expect(seen(directory.piece("store", 10))).toMatchObject({ entries: [["a", "31", 0]], position: 7 });
+  expect(directory.piece("store", 1).size).toBe(5_000);
+  await directory.close();
+}, 60_000);
+
+async function bytesIn(path: string): Promise<number> {
+  const files = await readdir(join(path, "stores"));
+  const sizes = await Promise.all(files.map(async (file) => (await stat(join(path, "stores", file))).size));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+/** Closes the directory, and says of which pieces something is in it. */
+async function piecesIn(directory: StateDirectory, path: string): Promise<readonly string[]> {
+  await directory.close();
+  const database = new ClassicLevel(join(path, "stores"));
+  const names = await database.keys().all();
+  await database.close();
+  return [...new Set(names.filter((name) => name.includes("/")).map((name) => name.split("/", 2).join("/")))];
+}
 
 test("a directory of another version is put aside", async () => {
   const path = await newPath();

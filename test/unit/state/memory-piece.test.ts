@@ -21,7 +21,7 @@ const values = fc.option(
 
 test("a piece holds what a Map would, whatever is set, overwritten and deleted", () => {
   fc.assert(
-    fc.property(fc.array(fc.tuple(keys, values, fc.nat()), { maxLength: 400 }), (changes) => {
+    fc.property(fc.array(fc.tuple(keys, values, fc.nat()), { maxLength: 400, size: "medium" }), (changes) => {
       const piece = new MemoryPiece();
       const model = new Map<string, { value: string; timestamp: number }>();
       for (const [id, bytes, timestamp] of changes) {

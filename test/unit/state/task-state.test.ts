@@ -299,7 +299,7 @@ test("whatever handlers do, fail, and roll back: what is seen and committed is w
     { weight: 1, arbitrary: fc.constant({ type: "restart" as const }) },
   );
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 120 }), async (steps) => {
+    fc.asyncProperty(fc.array(step, { maxLength: 120, size: "max" }), async (steps) => {
       const pieces = new Map<string, MemoryPiece>();
       let { task } = await taskOf([counts], pieces);
       let committed = new Map<string, number>();
@@ -359,6 +359,6 @@ test("whatever handlers do, fail, and roll back: what is seen and committed is w
       const last = new Map([...task.begin(1).store(counts).entries()]);
       expect(last).toEqual(committed);
     }),
-    { numRuns: 200 },
+    { numRuns: 100 },
   );
 });

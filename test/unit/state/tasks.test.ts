@@ -1,10 +1,14 @@
 // Answers of brokers that no broker gives on demand: the native consumer is played here, and who tells settings.
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { z } from "zod";
 import { AuthorizationError, ConfigError, KafkaError } from "../../../src/errors.js";
 import { OwnedPartition } from "../../../src/group/owned-partition.js";
 import { resolveKafkaOptions } from "../../../src/kafka-options.js";
 import { defineStore } from "../../../src/state/store-definition.js";
+import { StateDirectory } from "../../../src/state/state-directory.js";
 import { Tasks, type TasksHost } from "../../../src/state/tasks.js";
 import { silent } from "../../support/silent.js";
 
@@ -12,6 +16,8 @@ vi.mock("../../../src/driver/native-admin.js", () => ({
   NativeAdmin: class {
     connect = (): Promise<void> => Promise.resolve();
     settingsOf = (): Promise<undefined> => Promise.resolve(undefined);
+    describeTopics = (names: readonly string[]): Promise<unknown> =>
+      Promise.resolve(names.map((name) => ({ name, topicId: { base64: "id" } })));
     disconnect = (): Promise<void> => Promise.resolve();
   },
 }));
@@ -24,13 +30,13 @@ let failures: unknown[];
 const committed = vi.fn<Native["committed"]>();
 const sizeOf = vi.fn<Native["sizeOf"]>();
 
-async function prepared(): Promise<Tasks> {
+async function prepared(stateDirectory?: string): Promise<Tasks> {
   const native: Native = { committed, sizeOf, knownEnd: () => undefined };
   const tasks = new Tasks({
     config: resolveKafkaOptions({ brokers: "nowhere:9092", logger: silent, metadataMaxAgeMs: 1_000 }),
     groupId: "g",
     stores: [defineStore("counts", { value: z.number() })],
-    stateDirectory: undefined,
+    stateDirectory,
     maxTaskIdleMs: 0,
     native: () => native,
     dueAt: () => undefined,
@@ -90,6 +96,32 @@ test("brokers that do not answer, or know of fewer partitions, are asked again",
   sizes.set("payments", 5);
   await vi.advanceTimersByTimeAsync(1_000);
   expect(failures).toHaveLength(1);
+});
+
+test("pieces on disk of partitions that others have for ten minutes are removed, and no others", async () => {
+  const path = await mkdtemp(join(tmpdir(), "typed-kafka-state-"));
+  onTestFinished(() => rm(path, { recursive: true, force: true }));
+  const positions = async (write?: number) => {
+    const directory = await StateDirectory.open(path, "g", silent);
+    await directory.belongsTo(new Map([["counts", "id"]]));
+    const pieces = [0, 1].map((partition) => directory.piece("counts", partition));
+    if (write !== undefined) for (const piece of pieces) await piece.apply([], write);
+    await directory.close();
+    return pieces.map(({ position }) => position);
+  };
+  await positions(5);
+  committed.mockReturnValue(new Promise(() => {}));
+  const looks = vi.spyOn(StateDirectory.prototype, "removeUnused");
+  onTestFinished(() => looks.mockRestore());
+  const tasks = await prepared(path);
+  tasks.assigned([new OwnedPartition({ topic: "orders", partition: 0 })]);
+  for (let minute = 0; minute < 12; minute += 1) {
+    await vi.advanceTimersByTimeAsync(60_000);
+    // The disk takes its own time.
+    await looks.mock.results.at(-1)?.value;
+  }
+  await tasks.close();
+  expect(await positions()).toEqual([5, 0]);
 });
 
 test("nothing is looked for any more after the end", async () => {
