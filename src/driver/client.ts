@@ -21,6 +21,18 @@ interface ClientCallbacks {
   readonly event?: Omit<NativeCallbacks["event"], "event_cb">;
 }
 
+type Callback = (...parameters: never[]) => unknown;
+
+/** Where a callback goes, as long as it goes anywhere. */
+interface Relay {
+  to: Callback | undefined;
+}
+
+/** In a scope of its own, which has nothing but the relay. */
+function throughRelay(relay: Relay): Callback {
+  return (...parameters) => relay.to?.(...parameters);
+}
+
 /** Lines of librdkafka's log that are acted on, where nothing else tells what they do. */
 export interface LogWatch {
   /** librdkafka's debug contexts that the lines are of. They are asked for beside the user's, and logged only if they are the user's. */
@@ -68,6 +80,7 @@ export class Client<Native extends NativeConnection> {
   #lookAgainAt = 0;
   #fatal: KafkaError | undefined;
   readonly #trouble: ConnectionTrouble;
+  #relays: Relay[] = [];
 
   constructor(options: {
     readonly config: ClientConfig;
@@ -138,9 +151,9 @@ export class Client<Native extends NativeConnection> {
     });
     ignoreRejection(refused);
     this.native.configureCallbacks(true, {
-      global: { ...this.#callbacks.global, ...this.#tokenCallback() },
+      global: this.#relayed({ ...this.#callbacks.global, ...this.#tokenCallback() }),
       topic: {},
-      event: { ...this.#callbacks.event, event_cb: this.#onEvent },
+      event: this.#relayed({ ...this.#callbacks.event, event_cb: this.#onEvent }),
     });
     try {
       await this.call("connect", (callback) => {
@@ -204,6 +217,21 @@ export class Client<Native extends NativeConnection> {
       });
     }
     this.#afterDisconnect?.();
+    for (const relay of this.#relays) relay.to = undefined;
+    this.#relays = [];
+  }
+
+  /**
+   * Callbacks as the binding may have them. It keeps them for ever, those of a client that is gone too: what it keeps
+   * must hold nothing by then, or no client and nothing that it served would ever be freed.
+   */
+  #relayed<Callbacks extends Readonly<Record<string, Callback>>>(callbacks: Callbacks): Callbacks {
+    const relayed = Object.entries(callbacks).map(([name, to]) => {
+      const relay: Relay = { to };
+      this.#relays.push(relay);
+      return [name, throughRelay(relay)] as const;
+    });
+    return Object.fromEntries(relayed) as Callbacks;
   }
 
   async #probe(deadline: number): Promise<void> {

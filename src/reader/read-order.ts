@@ -32,7 +32,12 @@ export class ArrivalOrder implements ReadOrder {
   take = (): RawRecord | undefined => {
     if (this.#next === this.#end) {
       const slice = this.#slices.shift();
-      if (slice === undefined) return undefined;
+      if (slice === undefined) {
+        // What was taken is not kept in memory until more comes.
+        this.#records = [];
+        this.#next = this.#end = 0;
+        return undefined;
+      }
       this.#records = slice.records;
       this.#next = slice.from;
       this.#end = slice.to;

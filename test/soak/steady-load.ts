@@ -113,7 +113,8 @@ export class SteadyLoad {
   }
 
   async #produce(): Promise<void> {
-    const producer = this.#kafka.producer();
+    // Longer than a machine that halts for a while.
+    const producer = this.#kafka.producer({ deliveryTimeoutMs: 600_000 });
     const began = performance.now();
     const failed = (error: unknown): void => {
       this.#failure ??= error;

@@ -54,13 +54,19 @@ const elapsed = (): number => (performance.now() - began) / 1_000;
 let isRolling = false;
 const rolling = roll(cluster).catch((error: unknown) => error);
 
-while (elapsed() < seconds) {
-  await sleep(sampleSeconds * 1_000);
-  load.check();
-  await sample();
+const failures: unknown[] = [];
+try {
+  while (elapsed() < seconds) {
+    await sleep(sampleSeconds * 1_000);
+    load.check();
+    await sample();
+  }
+  const rolled = await rolling;
+  if (rolled !== undefined) failures.push(rolled);
+  await load.close();
+} catch (error) {
+  failures.push(error);
 }
-const rolled = await rolling;
-await load.close();
 await cluster.close("SIGTERM");
 const found = trends(samples, warmUpSeconds, allowances);
 const grows = found.filter((trend) => trend.grows).map(({ name }) => name);
@@ -70,8 +76,8 @@ console.table(found);
 console.log(JSON.stringify(load.count));
 for (const name of grows) console.error(`${name} grows`);
 if (load.count.wrong > 0) console.error(`${load.count.wrong} records are lost, doubled or out of order`);
-if (rolled !== undefined) console.error(rolled);
-process.exitCode = grows.length > 0 || load.count.wrong > 0 || rolled !== undefined ? 1 : 0;
+for (const failure of failures) console.error(failure);
+process.exit(grows.length > 0 || load.count.wrong > 0 || failures.length > 0 ? 1 : 0);
 
 /** One broker after the other, in order: stopped, away for a while, and started again. */
 async function roll({ nodes }: KafkaCluster): Promise<void> {
