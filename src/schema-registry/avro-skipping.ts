@@ -5,13 +5,16 @@ import { shapeOf } from "./avro-shapes.js";
 /** Moves over a value that nobody reads. */
 export type Skip = (input: AvroInput) => void;
 
+/** For values that have no bytes: of records in records in records of nulls there would be a lot to skip. */
+const nothing: Skip = () => {};
+
 /** What moves over the values of a type. */
-export function skipperOf(type: Type, records = new Map<Type, { skip: Skip }>()): Skip {
+export function skipperOf(type: Type, records = new Map<Type, { skip: Skip | undefined }>()): Skip {
   const shape = shapeOf(type);
   const of = (part: Type): Skip => skipperOf(part, records);
   switch (shape.kind) {
     case "null":
-      return () => {};
+      return nothing;
     case "boolean":
       return (input) => input.skip(1);
     case "float":
@@ -23,7 +26,7 @@ export function skipperOf(type: Type, records = new Map<Type, { skip: Skip }>())
       return (input) => input.skip(input.long());
     case "fixed": {
       const { size } = shape;
-      return (input) => input.skip(size);
+      return size === 0 ? nothing : (input) => input.skip(size);
     }
     case "array":
       return skipBlocks(of(shape.items));
@@ -44,16 +47,16 @@ export function skipperOf(type: Type, records = new Map<Type, { skip: Skip }>())
       return of(shape.type.underlyingType);
     case "record": {
       const known = records.get(type);
-      if (known !== undefined)
-        return (input) => {
-          known.skip(input);
-        };
-      const begun = { skip: (): void => {} } as { skip: Skip };
+      if (known !== undefined) return known.skip ?? ((input) => known.skip?.(input));
+      const begun: { skip: Skip | undefined } = { skip: undefined };
       records.set(type, begun);
-      const fields = shape.fields.map((field) => of(field.type));
-      begun.skip = (input) => {
-        for (const skip of fields) skip(input);
-      };
+      const fields = shape.fields.map((field) => of(field.type)).filter((skip) => skip !== nothing);
+      begun.skip =
+        fields.length === 0
+          ? nothing
+          : (input) => {
+              for (const skip of fields) skip(input);
+            };
       return begun.skip;
     }
     default:

@@ -39,8 +39,12 @@ export function indexesOf(file: ProtoFile, fullName: string): readonly number[] 
   return indexes;
 }
 
-/** Comments, texts, names, and every other sign by itself. */
-const tokens = /\/\/[^\n]*|\/\*[\s\S]*?\*\/|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[\w.]+|[^\s]/g;
+/**
+ * Comments, texts, names, and every other sign by itself. A comment or text that does not end goes on to the end of
+ * the file: where it were no token, every sign of it would be looked at as the begin of one that goes so far.
+ */
+const tokens =
+  /\/\/[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|"(?:\\[\s\S]?|[^"\\])*(?:"|$)|'(?:\\[\s\S]?|[^'\\])*(?:'|$)|[\w.]+|[^\s]/g;
 
 /**
  * Finds the messages in the text of a .proto file. Of its grammar only what opens and closes a block matters:

@@ -85,7 +85,9 @@ export class SchemaRegistry {
    */
   async descriptorsOf(id: number): Promise<readonly string[]> {
     const found: string[] = [];
+    const seen = new Set<string>();
     const add = async (path: string): Promise<void> => {
+      if (isSeen(seen, path)) return;
       let answer: RegistrySchema;
       try {
         answer = schemaIn(await this.#ask("GET", path));
@@ -149,8 +151,7 @@ export class SchemaRegistry {
     const found: RegistrySchema[] = [];
     for (const { subject, version } of schema.references) {
       const path = `/subjects/${encodeURIComponent(subject)}/versions/${version}?deleted=true`;
-      if (seen.has(path)) continue;
-      seen.add(path);
+      if (isSeen(seen, path)) continue;
       let referenced: RegistrySchema;
       try {
         referenced = schemaIn(await this.#ask("GET", path));
@@ -205,10 +206,32 @@ function notAnswered(what: string, error: Refusal): ConfigError {
 }
 
 function schemaIn(answer: unknown): RegistrySchema {
-  const { schema, schemaType, references } = answer as Partial<RegistrySchema>;
+  const { schema, schemaType, references } = answer as Partial<Record<keyof RegistrySchema, unknown>>;
   if (typeof schema !== "string") throw notUnderstood("schema");
-  return { schema, schemaType: schemaType ?? "AVRO", references: references ?? [] };
+  const list = references ?? [];
+  if (!Array.isArray(list) || !list.every(isReference)) throw notUnderstood("references");
+  // Another type is one that a reader may not know; it says so.
+  return { schema, schemaType: (schemaType ?? "AVRO") as RegistrySchema["schemaType"], references: list };
 }
+
+function isReference(given: unknown): given is SchemaReference {
+  const { name, subject, version } = Object(given) as Partial<Record<keyof SchemaReference, unknown>>;
+  return typeof name === "string" && typeof subject === "string" && Number.isSafeInteger(version);
+}
+
+/**
+ * Whether a schema was asked for before, which is remembered.
+ * @throws `ConfigError` where there are more than a schema can need: the registry's answers lead on without an end
+ */
+function isSeen(seen: Set<string>, path: string): boolean {
+  if (seen.has(path)) return true;
+  if (seen.size >= maxReferences)
+    throw new ConfigError("url", `a schema refers to more than ${maxReferences} others`);
+  seen.add(path);
+  return false;
+}
+
+const maxReferences = 200;
 
 function idIn(answer: unknown): number {
   return numberIn(answer, "id");
@@ -221,5 +244,5 @@ function numberIn(answer: unknown, name: "id" | "version"): number {
 }
 
 function notUnderstood(field: string): ConfigError {
-  return new ConfigError("url", `the answer has no ${field}: is it a schema registry's?`);
+  return new ConfigError("url", `the answer has no ${field} that can be read: is it a schema registry's?`);
 }

@@ -12,6 +12,7 @@ import type { ResolvedRegistryOptions } from "./options.js";
 const roundDelayMs = backoff(100, 2_000);
 /** With less time than this left nothing is tried again. */
 const shortestTryMs = 50;
+const maxAnswerBytes = 16 * 2 ** 20;
 const mediaType = "application/vnd.schemaregistry.v1+json";
 
 /** What a registry said no to, with its own code (https://docs.confluent.io/platform/current/schema-registry/develop/api.html). */
@@ -95,10 +96,13 @@ export class Requests {
           ...headers,
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        // Where it leads, the headers that are given here are nobody's business.
+        redirect: "manual",
         signal: AbortSignal.timeout(Math.ceil(limitMs)),
       });
-      text = await response.text();
+      text = await textOf(response, url);
     } catch (error) {
+      if (error instanceof KafkaError) throw error;
       if (error instanceof DOMException && error.name === "TimeoutError")
         throw new TimeoutError(
           `the schema registry at ${url} did not answer within ${Math.ceil(limitMs)} ms`,
@@ -125,6 +129,25 @@ export class Requests {
   }
 }
 
+/**
+ * The body, up to a size that no schema has: what answers may be anything.
+ * @throws `ConfigError` for a larger one
+ */
+async function textOf(response: Response, url: string): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size > maxAnswerBytes)
+      throw new ConfigError(
+        "url",
+        `${url} answered with more than ${maxAnswerBytes / 2 ** 20} MiB: is it a registry?`,
+      );
+  }
+  return Buffer.concat(chunks).toString();
+}
+
 function answerOf(url: string, question: string, status: number, text: string): unknown {
   const answer = parse(text);
   if (status >= 200 && status < 300) {
@@ -136,6 +159,9 @@ function answerOf(url: string, question: string, status: number, text: string): 
   }
   const { error_code: code, message } = (answer ?? {}) as { error_code?: unknown; message?: unknown };
   const said = typeof message === "string" ? `: ${message}` : "";
+  // What a user's own fetch did not follow either has status 0.
+  if (status < 200 || (status >= 300 && status < 400))
+    throw new ConfigError("url", `${url} answered ${question} with a redirect: give the address it leads to`);
   if (status === 401)
     throw new AuthenticationError(`the schema registry at ${url} wants other credentials (auth)${said}`);
   if (status === 403)
