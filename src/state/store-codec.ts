@@ -2,7 +2,15 @@ import { InvalidRecordError, KafkaError, SerializationError } from "../errors.js
 import { causeOf, describeFailure, issuesOf, SerdeFailure } from "../serde/failure.js";
 import type { Serde, SerdeContext } from "../serde/serde.js";
 import type { AnyStore } from "./store-definition.js";
+import { windowKey } from "./window-key.js";
+import type { Windows } from "./windows.js";
 import type { Entry } from "./write.js";
+
+/** What an error shows of an entry. */
+interface BytesOfEntry {
+  readonly key: Buffer;
+  readonly value: Buffer | null;
+}
 
 /** Keys and values of a store as bytes, and back. Synchronous, as its methods are. */
 export class StoreCodec {
@@ -45,6 +53,18 @@ export class StoreCodec {
     return this.#decode("value", this.#value, entry, this.#valueContext);
   }
 
+  /**
+   * The window that a key of the changelog is of: whoever may write to that topic may write any key.
+   * @throws `InvalidRecordError`
+   */
+  decodeWindowKey(windows: Windows, key: Buffer): ReturnType<typeof windowKey.decode> {
+    try {
+      return windowKey.decode(windows, key);
+    } catch (thrown) {
+      throw this.#invalid("key", { key, value: null }, thrown);
+    }
+  }
+
   #encode(part: "key" | "value", serde: Serde<unknown>, given: unknown, context: SerdeContext): Buffer {
     try {
       if (given === undefined || given === null)
@@ -72,21 +92,25 @@ export class StoreCodec {
       if (given instanceof Promise) throw isAsynchronous();
       return given;
     } catch (thrown) {
-      if (thrown instanceof KafkaError) throw thrown;
-      throw new InvalidRecordError(
-        `store ${this.#name}: an entry does not fit the definition: ${describeFailure(part, thrown)}. ` +
-          "Read what was written before too, or use a store of another name",
-        {
-          ...causeOf(thrown),
-          topic: this.#changelog,
-          partition: this.#partition,
-          offset: -1,
-          part,
-          issues: issuesOf(thrown),
-          raw: { key: entry.key, value: entry.value, headers: [] },
-        },
-      );
+      throw this.#invalid(part, entry, thrown);
     }
+  }
+
+  #invalid(part: "key" | "value", { key, value }: BytesOfEntry, thrown: unknown): KafkaError {
+    if (thrown instanceof KafkaError) return thrown;
+    return new InvalidRecordError(
+      `store ${this.#name}: an entry does not fit the definition: ${describeFailure(part, thrown)}. ` +
+        "Read what was written before too, or use a store of another name",
+      {
+        ...causeOf(thrown),
+        topic: this.#changelog,
+        partition: this.#partition,
+        offset: -1,
+        part,
+        issues: issuesOf(thrown),
+        raw: { key, value, headers: [] },
+      },
+    );
   }
 }
 

@@ -148,7 +148,7 @@ export class WindowState {
 
   #reopen(bytes: Buffer): void {
     const { window: windows, retentionMs } = this.definition;
-    const { key, ...span } = windowKey.decode(windows, bytes);
+    const { key, ...span } = this.codec.decodeWindowKey(windows, bytes);
     const window = this.#byId.get(idOf(bytes)) ?? { id: idOf(bytes), key: bytes, ...span };
     this.#remember(idOf(key), window);
     // One that is kept after it has closed was told when it did.
