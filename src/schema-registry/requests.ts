@@ -92,8 +92,10 @@ export class Requests {
         headers: {
           accept: `${mediaType}, application/json`,
           ...(body === undefined ? {} : { "content-type": mediaType }),
-          ...(authorization === undefined ? {} : { authorization }),
-          ...headers,
+          ...(authorization === undefined ? {} : { authorization: sendable("auth", authorization) }),
+          ...Object.fromEntries(
+            Object.entries(headers).map(([name, value]) => [name, sendable("headers", value)]),
+          ),
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         // Where it leads, the headers that are given here are nobody's business.
@@ -127,6 +129,16 @@ export class Requests {
       });
     }
   }
+}
+
+/**
+ * The value of a header.
+ * @throws `ConfigError` for one that HTTP cannot carry, without it: `fetch` would show it, and it may be a secret
+ */
+function sendable(field: string, value: unknown): string {
+  const text = String(value).trim();
+  if (!/[^\t\x20-\x7e\x80-\xff]/.test(text)) return text;
+  throw new ConfigError(field, "holds a character that no header of HTTP can have, such as a line break");
 }
 
 /**
