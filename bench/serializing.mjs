@@ -3,7 +3,7 @@
 //
 //   npm run bench:serializing
 import { type } from "arktype";
-import { json } from "typed-kafka";
+import { json } from "../dist/index.js";
 import * as v from "valibot";
 import { z } from "zod";
 
