@@ -381,11 +381,11 @@ export class Admin {
   }
 
   async #until<Result>(what: string, look: () => Promise<Result | undefined>): Promise<Result> {
-    const deadline = Date.now() + this.#timeoutMs;
+    const deadline = performance.now() + this.#timeoutMs;
     for (;;) {
       const result = await look();
       if (result !== undefined) return result;
-      if (Date.now() >= deadline)
+      if (performance.now() >= deadline)
         throw new TimeoutError(
           `it took more than ${this.#timeoutMs} ms until ${what}${this.#connection.trouble}`,
         );

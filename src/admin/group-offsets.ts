@@ -61,7 +61,7 @@ async function ask<Result>(
   stop: AbortSignal,
   call: () => Promise<Result>,
 ): Promise<Result> {
-  const deadline = Date.now() + timeoutMs;
+  const deadline = performance.now() + timeoutMs;
   for (;;) {
     signal.throwIfAborted();
     try {
@@ -70,7 +70,7 @@ async function ask<Result>(
       // Members of the group are for the caller to stop.
       const passes =
         error instanceof KafkaError && error.retriable && !liveGroupCodes.includes(error.nativeCode);
-      if (!passes || stop.aborted || Date.now() >= deadline) throw withGroup(error, groupId);
+      if (!passes || stop.aborted || performance.now() >= deadline) throw withGroup(error, groupId);
       await sleep(pollMs, stop);
     }
   }
@@ -106,10 +106,10 @@ export async function commitOffsets(call: GroupCall, offsets: readonly Partition
   const native = outsider(call, outcome.resolve);
   let waiting = true;
   const poll = async (): Promise<undefined> => {
-    const deadline = Date.now() + timeoutMs;
+    const deadline = performance.now() + timeoutMs;
     while (waiting) {
       signal.throwIfAborted();
-      if (Date.now() >= deadline)
+      if (performance.now() >= deadline)
         throw new TimeoutError(`the offsets of group ${groupId} were not committed within ${timeoutMs} ms`, {
           groupId,
         });

@@ -131,7 +131,7 @@ export class Committer {
       const { committable, generation } = partition;
       return { partition, committable, generation };
     });
-    const deadline = Date.now() + timeoutMs;
+    const deadline = performance.now() + timeoutMs;
     const isUncommitted = ({ partition, committable, generation }: (typeof wanted)[number]): boolean =>
       committable !== undefined &&
       partition.generation === generation &&
@@ -139,7 +139,7 @@ export class Committer {
     const isOpen = (one: (typeof wanted)[number]): boolean =>
       this.#dirty.has(one.partition) && !one.partition.gone && isUncommitted(one);
     while (wanted.some(isOpen)) {
-      const left = deadline - Date.now();
+      const left = deadline - performance.now();
       if (left <= 0) throw this.#lastError ?? new TimeoutError(`commit: no answer within ${timeoutMs} ms`);
       if (this.#inFlight === undefined && this.#lastError !== undefined) await sleep(Math.min(left, retryMs));
       this.#commit();
@@ -151,7 +151,7 @@ export class Committer {
       const outcome = new Promise<void>((resolve) => {
         this.#onOutcome.push(resolve);
       });
-      await Promise.race([outcome, sleep(Math.max(1, deadline - Date.now()), stop.signal)]);
+      await Promise.race([outcome, sleep(Math.max(1, deadline - performance.now()), stop.signal)]);
       stop.abort();
     }
     const uncommitted = wanted.filter(isUncommitted).map(({ partition }) => partition);

@@ -144,7 +144,7 @@ export class Client<Native extends NativeConnection> {
 
   /** `startPolling` is called as soon as the native client exists: without it no error event arrives. */
   async connect(startPolling: () => void, signal?: AbortSignal): Promise<void> {
-    const deadline = Date.now() + this.#config.connectTimeoutMs;
+    const deadline = performance.now() + this.#config.connectTimeoutMs;
     signal?.throwIfAborted();
     const refused = new Promise<never>((_, reject) => {
       this.#refused = reject;
@@ -236,7 +236,7 @@ export class Client<Native extends NativeConnection> {
 
   async #probe(deadline: number): Promise<void> {
     for (;;) {
-      const left = deadline - Date.now();
+      const left = deadline - performance.now();
       if (left <= 0) {
         const { reason } = this.#trouble;
         throw new ConnectionError(
@@ -248,7 +248,7 @@ export class Client<Native extends NativeConnection> {
         return;
       } catch (error) {
         if (!(error instanceof KafkaError) || error.code === "CLOSED") throw error;
-        await sleep(Math.max(0, Math.min(probePauseMs, deadline - Date.now())));
+        await sleep(Math.max(0, Math.min(probePauseMs, deadline - performance.now())));
       }
     }
   }

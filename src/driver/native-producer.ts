@@ -196,10 +196,10 @@ export class NativeProducer {
    * after a topic is made, a leader that is known may not be one yet, and refuses the first records.
    */
   async untilLeadersAnswer(topic: string, partitions: number, timeoutMs: number): Promise<void> {
-    const deadline = Date.now() + timeoutMs;
+    const deadline = performance.now() + timeoutMs;
     let partition = 0;
     while (partition < partitions) {
-      const left = deadline - Date.now();
+      const left = deadline - performance.now();
       if (left <= 0) return;
       try {
         await this.#call(`leader of ${topic}[${partition}]`, (native, callback) => {

@@ -75,12 +75,12 @@ async function create(
 }
 
 async function untilKnown(topic: string, native: SizeSource, signal: AbortSignal): Promise<number> {
-  const deadline = Date.now() + knownWithinMs;
+  const deadline = performance.now() + knownWithinMs;
   for (;;) {
     signal.throwIfAborted();
     const { partitions } = await sizeOfTopic(topic, native);
     if (partitions > 0) return partitions;
-    if (Date.now() >= deadline)
+    if (performance.now() >= deadline)
       throw new KafkaError(
         "UNKNOWN_TOPIC",
         `${topic}: the topic was created, and brokers do not know it yet`,

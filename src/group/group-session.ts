@@ -267,9 +267,9 @@ export class GroupSession {
     } catch (error) {
       this.#logger.debug(`unsubscribe: ${String(error)}`);
     }
-    const deadline = Date.now() + leaveTimeoutMs;
+    const deadline = performance.now() + leaveTimeoutMs;
     // After a fatal error nobody asks for them any more.
-    while (this.#assignment.size > 0 && this.native.fatal === undefined && Date.now() < deadline) {
+    while (this.#assignment.size > 0 && this.native.fatal === undefined && performance.now() < deadline) {
       this.#fetches.wake();
       await sleep(leavePauseMs);
     }

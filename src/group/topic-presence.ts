@@ -31,12 +31,12 @@ export class TopicPresence {
    * @throws `KafkaError` with code `UNKNOWN_TOPIC` for one that does not come
    */
   async wait(signal: AbortSignal): Promise<void> {
-    const deadline = Date.now() + limitMs;
+    const deadline = performance.now() + limitMs;
     for (const topic of this.names.filter((name) => !isPattern(name))) {
       for (;;) {
         signal.throwIfAborted();
         if (await this.#exists(topic)) break;
-        if (Date.now() >= deadline) throw unknownTopic(topic, this.#native.trouble);
+        if (performance.now() >= deadline) throw unknownTopic(topic, this.#native.trouble);
         await sleep(pauseMs, signal);
       }
     }
@@ -56,12 +56,12 @@ export class TopicPresence {
   }
 
   async #look(): Promise<void> {
-    const deadline = Date.now() + limitMs;
+    const deadline = performance.now() + limitMs;
     while (!this.#isOver) {
       await sleep(pauseMs);
       const missing = await this.#firstMissing();
       if (missing === undefined) return;
-      if (Date.now() < deadline) continue;
+      if (performance.now() < deadline) continue;
       this.#onFailure(unknownTopic(missing, this.#native.trouble));
       return;
     }

@@ -121,7 +121,7 @@ export class ExactlyOnceLoop {
 
   /** Commits what is finished, until about `deadline`, and leaves the group. No handler may be in flight. Never rejects. */
   async stop(deadline: number): Promise<void> {
-    const budgetMs = Math.max(minStopMs, deadline - Date.now());
+    const budgetMs = Math.max(minStopMs, deadline - performance.now());
     if (this.#state === "running") this.#state = "ending";
     this.#clock.ring();
     if (!(await settlesWithin(this.#running, budgetMs))) {
@@ -148,7 +148,7 @@ export class ExactlyOnceLoop {
   async #work(): Promise<void> {
     const { signal } = this.#giveUp;
     try {
-      await this.#runner.open(signal, { deadline: Date.now() + startTimeoutMs, isPatient: false });
+      await this.#runner.open(signal, { deadline: performance.now() + startTimeoutMs, isPatient: false });
       await this.sessions.current.start(signal);
       while (!this.#isOver()) await this.#transact();
     } catch (error) {
@@ -263,11 +263,15 @@ export class ExactlyOnceLoop {
 
   /** A rebalance takes these partitions: what they have in a transaction is committed first, if it can be within the time for it. */
   async #release(partitions: readonly OwnedPartition[]): Promise<void> {
-    const deadline = Date.now() + this.#options.consumer.drainTimeoutMs;
+    const deadline = performance.now() + this.#options.consumer.drainTimeoutMs;
     await this.#clock.hurryDuring(async () => {
       await drainHandlers(partitions, this.#options.consumer, this.#config.logger);
-      while (this.#intake.hasUncommitted(partitions) && this.#state !== "dead" && Date.now() < deadline)
-        await this.#clock.untilEnd(deadline - Date.now());
+      while (
+        this.#intake.hasUncommitted(partitions) &&
+        this.#state !== "dead" &&
+        performance.now() < deadline
+      )
+        await this.#clock.untilEnd(deadline - performance.now());
     });
   }
 

@@ -186,7 +186,7 @@ export class Processor<T extends AnyTopic, Stores extends AnyStore = never> {
 
   async #stop(): Promise<void> {
     const { consumer } = this.#options;
-    const deadline = Date.now() + consumer.drainTimeoutMs;
+    const deadline = performance.now() + consumer.drainTimeoutMs;
     this.#stores?.stop();
     const { current: session } = this.#loop.sessions;
     if (session.partitions.length === 0) this.#loop.giveUp();

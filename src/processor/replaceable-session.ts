@@ -70,7 +70,7 @@ export class ReplaceableSession<Session extends Replaceable> {
    */
   async replace(reason: KafkaError, signal: AbortSignal): Promise<void> {
     const { isOver, onLost, whenUnused } = this.#replacement;
-    const now = Date.now();
+    const now = performance.now();
     this.#replacedAt = [...this.#replacedAt.filter((at) => now - at < replacementsWithinMs), now];
     if (this.#replacedAt.length > maxReplacements) throw reason;
     this.#logger.warn(`the consumer is replaced: ${reason.message}`, { groupId: this.#groupId });

@@ -136,7 +136,7 @@ export class TaskCalls {
     if (attempt === 1 && record.timestamp >= 0) {
       task.state.observe(record.timestamp, Date.now() + this.#maxAheadMs);
       if (this.#idleMs !== undefined)
-        this.#lastRecords.set(task, { at: Date.now(), streamTime: task.state.streamTime });
+        this.#lastRecords.set(task, { at: performance.now(), streamTime: task.state.streamTime });
     }
     if (!task.state.isDue) return this.#callOf(task, leave, record);
     leave();
@@ -217,7 +217,7 @@ export class TaskCalls {
   async #lookIdle(task: Task): Promise<void> {
     const last = this.#lastRecords.get(task);
     if (last === undefined || this.#idleMs === undefined || !isIdle(task)) return;
-    const elapsed = Date.now() - last.at;
+    const elapsed = performance.now() - last.at;
     if (elapsed < this.#idleMs) return;
     task.state.observe(last.streamTime + elapsed, Date.now() + this.#maxAheadMs);
     if (task.state.isDue) await this.#once(task, this, () => this.#runDue(task));

@@ -62,7 +62,7 @@ export class Partitions {
   ): readonly EncodedRecord[] | Promise<readonly EncodedRecord[]> {
     const known = this.#known.get(topic);
     if (known === undefined) return this.#chooseLater(topic, records);
-    const age = Date.now() - known.at;
+    const age = performance.now() - known.at;
     if (age > this.#maxAgeMs) ignoreRejection(this.#refresh(topic));
     const beyond = records.some(({ partition }) => partition !== undefined && partition >= known.count);
     if (beyond && age > recheckMs) return this.#chooseLater(topic, records);
@@ -113,14 +113,18 @@ export class Partitions {
 
   /** The count, once the topic is there and a broker answers. */
   async #waitFor(topic: string): Promise<number | undefined> {
-    const start = Date.now();
+    const start = performance.now();
     for (;;) {
       try {
         const count = await this.#refresh(topic);
-        if (count !== undefined || Date.now() - start >= Math.min(missingForMs, this.#timeoutMs))
+        if (count !== undefined || performance.now() - start >= Math.min(missingForMs, this.#timeoutMs))
           return count;
       } catch (error) {
-        if (!(error instanceof KafkaError) || !error.retriable || Date.now() - start >= this.#timeoutMs)
+        if (
+          !(error instanceof KafkaError) ||
+          !error.retriable ||
+          performance.now() - start >= this.#timeoutMs
+        )
           throw error;
       }
       await sleep(askAgainMs);
@@ -134,7 +138,7 @@ export class Partitions {
     const answer = this.#ask(topic)
       .then((count) => {
         if (count === undefined) this.#known.delete(topic);
-        else this.#known.set(topic, { count, at: Date.now() });
+        else this.#known.set(topic, { count, at: performance.now() });
         return count;
       })
       .finally(() => {

@@ -104,12 +104,12 @@ export class LogLookup {
 
   /** Waits for a topic that was just made. @throws `KafkaError` with code `UNKNOWN_TOPIC` */
   async partitionsOf(topic: string): Promise<readonly number[]> {
-    const deadline = Date.now() + unknownTopicMs;
+    const deadline = performance.now() + unknownTopicMs;
     for (;;) {
       const partitions = await this.#retrying(() => this.#native.partitionsOf(topic, queryTimeoutMs));
       if (partitions.length > 0) return partitions;
       // A topic just made is not known to every broker yet.
-      if (Date.now() >= deadline)
+      if (performance.now() >= deadline)
         throw new KafkaError(
           "UNKNOWN_TOPIC",
           `${topic}: the topic does not exist, or this principal may not see it. Create it, or grant DESCRIBE on it`,
@@ -135,13 +135,13 @@ export class LogLookup {
 
   /** Brokers that are away, and partitions without a leader, are waited for within `stallTimeoutMs`. */
   async #retrying<Result>(ask: () => Promise<Result>): Promise<Result> {
-    const deadline = Date.now() + this.#options.stallTimeoutMs;
+    const deadline = performance.now() + this.#options.stallTimeoutMs;
     for (;;) {
       try {
         return await ask();
       } catch (error) {
         if (!isTransient(error, lastingLogCodes) || this.#signal.aborted) throw error;
-        if (Date.now() >= deadline) throw this.#waitedFor(error);
+        if (performance.now() >= deadline) throw this.#waitedFor(error);
         this.#logger.info(`read: ${error.message}; asking again`, { topics: this.#topics });
         await sleep(250, this.#signal);
       }

@@ -94,7 +94,10 @@ export class Redrive {
       this.#signal.throwIfAborted();
       await this.#consumer.connect(this.#signal);
       if (!dryRun)
-        await this.#runner.open(this.#signal, { deadline: Date.now() + startTimeoutMs, isPatient: false });
+        await this.#runner.open(this.#signal, {
+          deadline: performance.now() + startTimeoutMs,
+          isPatient: false,
+        });
       await this.#redrive(await this.#begin());
     } catch (error) {
       // An open transaction holds up readers of the source.

@@ -126,7 +126,7 @@ export class Restorer {
    * @throws what no waiting cures; the reason of `signal`
    */
   async topicIds(topics: readonly string[], signal: AbortSignal): Promise<readonly (string | undefined)[]> {
-    const deadline = Date.now() + knownWithinMs;
+    const deadline = performance.now() + knownWithinMs;
     for (;;) {
       const admin = await this.#connected(signal);
       const found = await admin.describeTopics(topics, endsTimeoutMs);
@@ -136,7 +136,8 @@ export class Restorer {
           const id = found.find(({ name }) => name === topic)?.topicId?.base64;
           return id === undefined || /^A*$/u.test(id) ? undefined : id;
         });
-      if (Date.now() > deadline) throw fromNative(refused.name, refused.error, { topic: refused.name });
+      if (performance.now() > deadline)
+        throw fromNative(refused.name, refused.error, { topic: refused.name });
       await sleep(pauseMs, signal);
     }
   }

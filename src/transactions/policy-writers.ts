@@ -116,7 +116,7 @@ export class TransactionPolicyWriter {
   }
 
   async #write(all: readonly Waiting[]): Promise<void> {
-    const deadline = Date.now() + giveUpAfterMs;
+    const deadline = performance.now() + giveUpAfterMs;
     let moves = all;
     for (let attempt = 0; ; attempt += 1) {
       moves = moves.filter((move) => {
@@ -159,7 +159,7 @@ export class TransactionPolicyWriter {
     const { remedy, cause, isLasting } = await this.#runner.rollBack(failure);
     if (isLasting) throw cause;
     if (remedy === "fenced") throw fencedBy(failure.error);
-    if (remedy === "stop" || Date.now() >= deadline) throw failure;
+    if (remedy === "stop" || performance.now() >= deadline) throw failure;
     if (failure.call !== "commit" || remedy === "abort") return moves;
     // Whether the transaction was committed is not known. The next producer's start ends it either way, and then
     // the group's offsets tell.

@@ -62,7 +62,7 @@ export class TransactionCalls {
     deadline: number,
     start: NativeCall,
   ): Promise<void> {
-    const began = Date.now();
+    const began = performance.now();
     const lostBefore = this.#connectionsLost;
     for (let attempt = 0; ; attempt += 1) {
       const failure = await this.attempt(call, native, start);
@@ -75,7 +75,7 @@ export class TransactionCalls {
         message: error.message,
         code: failure.code,
       });
-      if (remedy === "repeat" && Date.now() < deadline) {
+      if (remedy === "repeat" && performance.now() < deadline) {
         await sleep(pauseMs(attempt));
         continue;
       }
@@ -84,7 +84,7 @@ export class TransactionCalls {
         isStuck ||
         attempt > 0 ||
         this.#connectionsLost > lostBefore ||
-        Date.now() - began >= callTimeoutMs / 2;
+        performance.now() - began >= callTimeoutMs / 2;
       throw new TransactionFailure(
         call,
         remedy === "repeat" ? remedyWhenLate(call) : remedy,

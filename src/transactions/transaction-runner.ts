@@ -58,7 +58,7 @@ export class TransactionRunner {
 
   /** When the broker ends the transaction at the latest, as far as this machine knows. */
   get #deadline(): number {
-    return (this.#startedAt ?? Date.now()) + this.#options.transactionTimeoutMs;
+    return (this.#startedAt ?? performance.now()) + this.#options.transactionTimeoutMs;
   }
 
   /**
@@ -86,7 +86,8 @@ export class TransactionRunner {
         void native.disconnect();
         signal.throwIfAborted();
         const failure = this.#initFailure(error);
-        if (failure.remedy === "stop" || Date.now() >= deadline || !(isConnected || isPatient)) throw failure;
+        if (failure.remedy === "stop" || performance.now() >= deadline || !(isConnected || isPatient))
+          throw failure;
         this.#config.logger.info(`${this.#what}: another try after: ${failure.message}`);
         await sleep(openPauseMs(attempt), signal);
       }
@@ -103,7 +104,7 @@ export class TransactionRunner {
 
   /** Passes a record to the native client. After one that is refused nothing is sent, and nothing can be committed. */
   send(topic: string, record: EncodedRecord): void {
-    this.#startedAt ??= Date.now();
+    this.#startedAt ??= performance.now();
     this.#records.send(topic, record);
   }
 
@@ -130,7 +131,7 @@ export class TransactionRunner {
       throw new TransactionFailure("sendOffsets", "abort", new TransactionAbortedError(message));
     };
     await this.#allPassed();
-    this.#startedAt ??= Date.now();
+    this.#startedAt ??= performance.now();
     this.#step("sending");
     await this.#call("sendOffsets", this.#deadline, (native) => {
       guard();
@@ -163,7 +164,7 @@ export class TransactionRunner {
    */
   async abort(): Promise<void> {
     await this.#records.dropped();
-    await this.#call("abort", Date.now() + this.#options.transactionTimeoutMs, (native) =>
+    await this.#call("abort", performance.now() + this.#options.transactionTimeoutMs, (native) =>
       native.abortTransaction(callTimeoutMs),
     );
     this.#startedAt = undefined;
@@ -255,7 +256,7 @@ export class TransactionRunner {
   /** Whether the broker may have ended the transaction because its time was over. */
   #isOutlived(): boolean {
     if (this.#startedAt === undefined) return false;
-    return Date.now() - this.#startedAt >= this.#options.transactionTimeoutMs - clockMarginMs;
+    return performance.now() - this.#startedAt >= this.#options.transactionTimeoutMs - clockMarginMs;
   }
 
   #initFailure(error: unknown): TransactionFailure {

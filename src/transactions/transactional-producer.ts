@@ -205,7 +205,7 @@ export class TransactionalProducer {
   }
 
   async #begin(): Promise<void> {
-    const deadline = Date.now() + this.#transactionTimeoutMs;
+    const deadline = performance.now() + this.#transactionTimeoutMs;
     for (let attempt = 0; ; attempt += 1) {
       try {
         if (!this.#runner.isOpen) {

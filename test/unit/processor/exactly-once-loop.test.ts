@@ -139,7 +139,7 @@ describe("what waits for the next transaction", () => {
     fetch(partition, 1);
     loop.finished([part(partition, size + 1)], { sends: sendsTo("again") });
     await vi.waitFor(() => expect(committed.get(0)).toBe(size + 2));
-    await loop.stop(Date.now() + 1_000);
+    await loop.stop(performance.now() + 1_000);
     expect(calls.filter((call) => call.startsWith("send"))).toEqual(["send first", "send again"]);
     expect(errors).toEqual([]);
   });
@@ -161,7 +161,7 @@ describe("what waits for the next transaction", () => {
       "seek 1 to 1",
       "seek 2 to 1",
     ]);
-    await loop.stop(Date.now() + 1_000);
+    await loop.stop(performance.now() + 1_000);
     expect(errors).toEqual([]);
   });
 });
@@ -173,7 +173,7 @@ describe("a partition of which the group has committed nothing begins where it b
     commit.resolve();
     events.onAssigned?.(partitions);
     await vi.waitFor(() => expect(committed.get(0)).toBe(100));
-    await loop.stop(Date.now() + 1_000);
+    await loop.stop(performance.now() + 1_000);
     expect(calls.filter((call) => call === "rolled back")).toHaveLength(2);
     expect(errors).toEqual([]);
   });
@@ -198,7 +198,7 @@ describe("a partition of which the group has committed nothing begins where it b
     expect(committed.get(0)).toBe(101);
     loop.finished([first], { sends: [] });
     await vi.waitFor(() => expect(committed.get(0)).toBe(103));
-    await loop.stop(Date.now() + 1_000);
+    await loop.stop(performance.now() + 1_000);
     expect(errors).toEqual([]);
   });
 });
@@ -217,14 +217,14 @@ test("a consumer that failed is replaced at once, whatever has finished meanwhil
   await vi.waitFor(() => expect(events).not.toBe(before));
   await waitsForTime;
   expect(partition.signal.aborted).toBe(true);
-  await loop.stop(Date.now() + 1_000);
+  await loop.stop(performance.now() + 1_000);
   expect(calls).not.toContain("send waiting");
   expect(errors).toEqual([]);
 });
 
 test("partitions that come while it closes are released without waiting for a transaction", async () => {
   const { loop } = start(1);
-  await loop.stop(Date.now() + 1_000);
+  await loop.stop(performance.now() + 1_000);
   const late = new OwnedPartition({ topic: "in", partition: 1 }, undefined, 7);
   late.release();
   events.onAssigned?.([late]);
