@@ -17,6 +17,7 @@ import { MemoryPiece } from "../../../src/state/memory-piece.js";
 import { streamTimeOf } from "../../../src/state/offset-metadata.js";
 import { StoreCodec } from "../../../src/state/store-codec.js";
 import { defineWindowStore } from "../../../src/state/window-definition.js";
+import type { Changes } from "../../../src/state/task-store.js";
 import { WindowState } from "../../../src/state/window-state.js";
 import { session, tumbling } from "../../../src/state/windows.js";
 import { idOf } from "../../../src/state/write.js";
@@ -236,7 +237,7 @@ test.each([
         const isShort = keys.some((key) => key.length < (window.type === "session" ? 16 : 8));
         expect(error === undefined).toBe(!isShort);
         if (error === undefined) {
-          const changes = new Map();
+          const changes: Changes = new Map();
           state.close(changes);
           expect(changes.size).toBeLessThanOrEqual(keys.length);
         } else expect(error).toMatchObject({ code: "INVALID_RECORD", topic: changelog, partition: 3 });
@@ -262,7 +263,7 @@ test("the command prints a record of any bytes as one line that no terminal obey
         value: given ?? null,
         rawHeaders,
       };
-      const line = await lineOf(record as never, undefined);
+      const line = await lineOf(record, undefined);
       expect(formatOf({ isColoured: false })(line)).not.toMatch(obeyed);
       const text = formatOf({ isColoured: false, json: true })(line);
       expect(text).not.toMatch(/[\n\r\u001b]/u);
