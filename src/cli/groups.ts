@@ -1,3 +1,6 @@
+import type { Admin } from "../admin/admin.js";
+import type { GroupDescription, GroupListing } from "../admin/descriptions.js";
+import { KafkaError } from "../errors.js";
 import { argumentsOf } from "./arguments.js";
 import { type Command, exitCodes, exitCodesUsage, UsageError } from "./command.js";
 import { connectionArgs, connectionUsage, withKafka } from "./connection.js";
@@ -47,25 +50,42 @@ ${exitCodesUsage}`,
       // Each is a question to its own coordinator.
       const found = [];
       for (let index = 0; index < listed.length; index += described) {
-        const ids = listed.slice(index, index + described).map(({ groupId }) => groupId);
-        found.push(...(await admin.describeGroups(ids)));
+        const some = listed.slice(index, index + described);
+        found.push(...(await Promise.all(some.map((group) => describedOrListed(admin, group)))));
       }
       return found;
     });
     if (values.json === true) terminal.out(JSON.stringify(groups, null, 2));
     else if (groups.length === 0) terminal.out("no groups");
-    else
+    else {
       printTable(
         terminal,
         ["GROUP", "STATE", "PROTOCOL", "ASSIGNOR", "MEMBERS"],
-        groups.map(({ groupId, state, protocol, assignor, members }) => [
+        groups.map(({ groupId, state, protocol, ...more }) => [
           groupId,
           state,
           protocol,
-          assignor === "" ? "-" : assignor,
-          members.length,
+          "members" in more && more.assignor !== "" ? more.assignor : "-",
+          "members" in more ? more.members.length : "-",
         ]),
       );
+      for (const group of groups) if ("error" in group) terminal.error(group.error);
+    }
     return exitCodes.ok;
   },
 };
+
+/** The group as the list has it, with the reason, where it alone cannot be described: its members' own assignor, or a right. */
+async function describedOrListed(
+  admin: Admin,
+  listed: GroupListing,
+): Promise<GroupDescription | (GroupListing & { readonly error: string })> {
+  try {
+    const [group] = await admin.describeGroups(listed.groupId);
+    if (group !== undefined) return group;
+  } catch (error) {
+    if (!(error instanceof KafkaError) || error.groupId !== listed.groupId || error.retriable) throw error;
+    return { ...listed, error: error.message };
+  }
+  return { ...listed, error: `group ${listed.groupId}: no answer` };
+}

@@ -7,6 +7,7 @@ import { afterAll, describe, expect, inject, test } from "vitest";
 import { defineTopic, Kafka, string } from "typed-kafka";
 import { callCommand } from "../support/call-command.js";
 import { until } from "../support/consuming.js";
+import { joinGroup } from "../support/joined-group.js";
 import { programArguments } from "../support/program-arguments.js";
 import { silent } from "../support/silent.js";
 import { createTopic, uniqueName } from "../support/topics.js";
@@ -167,6 +168,25 @@ describe("groups", () => {
     expect(refused).toMatchObject({ code: 1, error: expect.stringContaining("groups reset: ") });
     await consumer.close();
     await running;
+  });
+
+  test("are listed although one of them cannot be described, which says why", async () => {
+    const groupId = uniqueName();
+    const assignment = Buffer.from([0]);
+    const member = await joinGroup(brokers, {
+      groupId,
+      protocolType: "consumer",
+      protocol: "our-own",
+      assignment,
+    });
+    const listed = await call("groups");
+    expect(listed.code).toBe(0);
+    expect(listed.out).toMatch(new RegExp(`^${groupId} +stable +classic +- +-$`, "m"));
+    const why = expect.stringContaining("its members share out by an assignor of their own") as string;
+    expect(listed.error).toEqual(why);
+    const json = JSON.parse((await call("groups", "--json")).out) as unknown;
+    expect(json).toContainEqual(expect.objectContaining({ groupId, state: "stable", error: why }));
+    member.close();
   });
 
   test.each<[readonly string[], readonly [number, number]]>([
