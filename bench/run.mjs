@@ -90,14 +90,14 @@ async function warmUp() {
   const topic = `bench-${unique}-warm-up`;
   const job = { brokers: kafka.brokers, peer: "bare", topic, group: topic, records: 300_000, seconds: 5 };
   const spec = { name: topic, partitions: 8, fill: 300_000, size: 100 };
-  await runChild({ peer: "bare" }, { ...job, call: "prepare", topics: [spec] });
-  await runChild({ peer: "bare" }, { ...job, call: "consumeEach" });
-  await runChild({ peer: "bare" }, { ...job, call: "produceBatches", batch: 1000, inFlight: 10 });
+  await runChild({ ...job, call: "prepare", topics: [spec] });
+  await runChild({ ...job, call: "consumeEach" });
+  await runChild({ ...job, call: "produceBatches", batch: 1000, inFlight: 10 });
 }
 
 async function readOnce(topic, records) {
   const job = { brokers: kafka.brokers, peer: "bare", topic, group: `${topic}-first`, records, seconds: 2 };
-  await runChild({ peer: "bare" }, { ...job, call: "consumeEach" });
+  await runChild({ ...job, call: "consumeEach" });
 }
 
 async function measureRow(row, pass) {
@@ -137,6 +137,7 @@ async function jobsOf(row, pass) {
     const job = {
       brokers: kafka.brokers,
       peer: entry.peer,
+      env: entry.env,
       call: entry.call ?? row.call,
       topic: topicFor(spec, apart),
       group: `bench-${unique}-${row.id}-${pass}-${index}`,
@@ -149,15 +150,12 @@ async function jobsOf(row, pass) {
     jobs.push([index, entry, job]);
   }
   if (missing.length > 0) {
-    const prepared = await runChild(
-      { peer: "bare" },
-      {
-        brokers: kafka.brokers,
-        peer: "bare",
-        call: "prepare",
-        topics: missing,
-      },
-    );
+    const prepared = await runChild({
+      brokers: kafka.brokers,
+      peer: "bare",
+      call: "prepare",
+      topics: missing,
+    });
     if (prepared.error !== undefined) throw new Error(prepared.error);
     // What the broker still does with what it was given, and a first reading, are not the first peer's burden.
     if (!flags.quick) for (const { name, fill = 0 } of missing) if (fill > 0) await readOnce(name, fill);
@@ -169,7 +167,7 @@ async function jobsOf(row, pass) {
 
 async function measureEntry(entry, job) {
   const { processes } = entry;
-  if (processes === undefined) return runChild(entry, job);
+  if (processes === undefined) return runChild(job);
   // All have joined the group when they begin, and none leaves it before the last has ended.
   const together = { ...job, startAt: Date.now() + joinedAfterMs };
   let allTold;
@@ -183,7 +181,7 @@ async function measureEntry(entry, job) {
     return told;
   };
   const children = Array.from({ length: processes }, async () => {
-    const result = await runChild(entry, together, onTold);
+    const result = await runChild(together, onTold);
     if (result.error !== undefined) allTold();
     return result;
   });
@@ -194,12 +192,12 @@ async function measureEntry(entry, job) {
 }
 
 /** One measurement in a process of its own, which is ended once it has told its result and `onTold` has resolved. */
-function runChild({ peer, env }, job, onTold = () => Promise.resolve()) {
-  const { runtime } = peers[peer];
+function runChild(job, onTold = () => Promise.resolve()) {
+  const { runtime } = peers[job.peer];
   const [command, ...args] = commandOf(runtime);
   const child = spawn(command, [...args, JSON.stringify(job)], {
     cwd: here,
-    env: { ...process.env, ...env },
+    env: { ...process.env, ...job.env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   return new Promise((resolve) => {

@@ -74,6 +74,10 @@ const everywhere = {
   logger: "give `logger` to new Kafka",
 } as const;
 
+const sendOffsets =
+  "use kafka.processor(topics, { groupId, transactionalId }), which commits with what it sends";
+const ownTool = (name: string): string => `use Kafka's own kafka-${name}.sh`;
+
 /** What to call instead of a function of kafkajs's clients, by client. */
 export const callsOfKafkajs = {
   producer: {
@@ -82,16 +86,14 @@ export const callsOfKafkajs = {
     sendBatch: "call send(topic, records) for each topic, in a transaction if they belong together",
     ...everywhere,
     isIdempotent: "every producer is idempotent",
-    sendOffsets:
-      "use kafka.processor(topics, { groupId, transactionalId }), which commits with what it sends",
+    sendOffsets,
     transaction: "use kafka.transactionalProducer({ transactionalId }).transaction(callback)",
   },
   transactionalProducer: {
     connect: "a producer connects at its first call: leave it out",
     disconnect: "use close()",
     ...everywhere,
-    sendOffsets:
-      "use kafka.processor(topics, { groupId, transactionalId }), which commits with what it sends",
+    sendOffsets,
     commit: "a transaction is committed when its callback has finished",
     abort: "a transaction is rolled back when its callback throws",
     send: "use transaction((tx) => tx.send(topic, record))",
@@ -115,13 +117,13 @@ export const callsOfKafkajs = {
     fetchTopicOffsetsByTimestamp:
       "use kafka.read(topic, { from: new Date(…) }), or resetOffsets(groupId, topics, new Date(…))",
     describeCluster: "use Kafka's own tools; kafka.health() tells whether brokers answer",
-    describeConfigs: "use Kafka's own kafka-configs.sh",
-    alterConfigs: "use Kafka's own kafka-configs.sh",
-    describeAcls: "use Kafka's own kafka-acls.sh",
-    createAcls: "use Kafka's own kafka-acls.sh",
-    deleteAcls: "use Kafka's own kafka-acls.sh",
-    alterPartitionReassignments: "use Kafka's own kafka-reassign-partitions.sh",
-    listPartitionReassignments: "use Kafka's own kafka-reassign-partitions.sh",
+    describeConfigs: ownTool("configs"),
+    alterConfigs: ownTool("configs"),
+    describeAcls: ownTool("acls"),
+    createAcls: ownTool("acls"),
+    deleteAcls: ownTool("acls"),
+    alterPartitionReassignments: ownTool("reassign-partitions"),
+    listPartitionReassignments: ownTool("reassign-partitions"),
     createTopics: "use ensureTopics(topics)",
     fetchTopicMetadata: "use describeTopics(topics)",
     fetchTopicOffsets: "use logOffsets(topics)",

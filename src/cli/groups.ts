@@ -7,8 +7,6 @@ import { connectionArgs, connectionUsage, withKafka } from "./connection.js";
 import { resetGroup } from "./groups-reset.js";
 import { printTable } from "./text.js";
 
-const described = 20;
-
 /** `typed-kafka groups`: which groups there are, and moving one. */
 export const groupsCommand: Command = {
   summary: "lists groups with state and members, or moves one: groups reset",
@@ -47,13 +45,8 @@ ${exitCodesUsage}`,
     const groups = await withKafka(values, terminal, async (kafka) => {
       const admin = kafka.admin();
       const listed = await admin.listGroups();
-      // Each is a question to its own coordinator.
-      const found = [];
-      for (let index = 0; index < listed.length; index += described) {
-        const some = listed.slice(index, index + described);
-        found.push(...(await Promise.all(some.map((group) => describedOrListed(admin, group)))));
-      }
-      return found;
+      // Each is a question to its own coordinator; the admin client asks a few at a time.
+      return Promise.all(listed.map((group) => describedOrListed(admin, group)));
     });
     if (values.json === true) terminal.out(JSON.stringify(groups, null, 2));
     else if (groups.length === 0) terminal.out("no groups");

@@ -5,7 +5,7 @@ import { NativeProducer, queued } from "../driver/native-producer.js";
 import type { OnReport } from "../driver/produce-path.js";
 import { ClosedError, type KafkaError } from "../errors.js";
 import type { EncodedRecord } from "../record.js";
-import { settlesWithin } from "../waiting.js";
+import { ignoreRejection, settlesWithin } from "../waiting.js";
 import { checkSizes } from "./encoded-size.js";
 import type { ResolvedProducerOptions } from "./options.js";
 import type { Partitions } from "./partitions.js";
@@ -119,7 +119,7 @@ export class Sender {
     call.ready(records);
     this.#queue.add(call);
     // Where that fails, the calls that wait are told.
-    if (this.#native === undefined) this.#connect().catch(() => {});
+    if (this.#native === undefined) ignoreRejection(this.#connect());
     // What is alone leaves at once. Of many callers the calls of one turn are passed on together, for fuller batches:
     // also right after a burst of reports, when nothing is on its way and the first of them has sent again.
     else if (this.#queue.inFlight === 0 && !this.#hadCompany) this.#pump();

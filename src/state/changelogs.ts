@@ -52,8 +52,10 @@ export async function prepareChangelogs(
     const name = changelogName(group.groupId, store.name);
     const size = await sizeOfTopic(name, native);
     if (size.partitions === 0) missing.push(name);
-    else checkChangelog(name, size.partitions, partitions);
-    if (size.partitions > 0) existing.push(store);
+    else {
+      checkChangelog(name, size.partitions, partitions);
+      existing.push(store);
+    }
   }
   if (existing.length > 0) await checkSettings(config, { ...group, stores: existing }, signal);
   if (missing.length === 0) return partitions;

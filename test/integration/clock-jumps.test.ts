@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { defineTopic, Kafka, string } from "typed-kafka";
 import { afterAll, afterEach, expect, inject, test, vi } from "vitest";
-import { until } from "../support/consuming.js";
+import { until, within } from "../support/consuming.js";
 import { errorOf } from "../support/outcomes.js";
 import { silent } from "../support/silent.js";
 import { newTopic, valuesOf } from "../support/string-topics.js";
@@ -21,13 +21,6 @@ function jump(by: number): void {
   vi.spyOn(Date, "now").mockImplementation(() => now() + by);
 }
 
-async function within<T>(promise: Promise<T>, ms: number): Promise<T> {
-  const late = new Promise<never>((_, reject) => {
-    setTimeout(() => reject(new Error(`not within ${ms} ms`)), ms).unref();
-  });
-  return Promise.race([promise, late]);
-}
-
 test("backwards by an hour: what waits for a broker, or for a topic, waits no longer than it may", async () => {
   const nobody = new Kafka({ brokers: "127.0.0.1:1", connectTimeoutMs: 1_500, logger: silent });
   const missing = defineTopic(uniqueName("missing"), { value: string() });
@@ -36,8 +29,8 @@ test("backwards by an hour: what waits for a broker, or for a topic, waits no lo
   const sending = errorOf(producer.send(missing, { value: "x" }));
   await sleep(300);
   jump(-hour);
-  expect(await within(connecting, 10_000)).toMatchObject({ code: "CONNECTION" });
-  expect(await within(sending, 20_000)).toMatchObject({ code: "UNKNOWN_TOPIC" });
+  expect(await within(10_000, "no broker is found", connecting)).toMatchObject({ code: "CONNECTION" });
+  expect(await within(20_000, "the topic is missing", sending)).toMatchObject({ code: "UNKNOWN_TOPIC" });
   await producer.close();
 });
 
@@ -53,7 +46,7 @@ test.each([
     await tx.send(topic, { value: "after" });
   });
   expect(await valuesOf(kafka, topic)).toEqual(["before", "after"]);
-  await within(producer.close(), 5_000);
+  await within(5_000, "the producer is closed", producer.close());
 });
 
 test.each([
@@ -84,13 +77,13 @@ test.each([
     await producer.send(input, { value: "before" });
     await until("it is delivered", () => seen.length === 1);
     jump(by);
-    await within(producer.send(input, { value: "after" }), 5_000);
-    await within(producer.send(input, { value: "fails once" }), 5_000);
+    await within(5_000, "it is sent", producer.send(input, { value: "after" }));
+    await within(5_000, "the other is sent", producer.send(input, { value: "fails once" }));
     await until("they are delivered", () => seen.length === 3, 10_000);
     expect(seen).toEqual(["before", "after", "fails once"]);
-    await within(consumer.close(), 5_000);
-    await within(processor.close(), 5_000);
-    await within(producer.close(), 5_000);
+    await within(5_000, "the consumer is closed", consumer.close());
+    await within(5_000, "the processor is closed", processor.close());
+    await within(5_000, "the producer is closed", producer.close());
     await Promise.all([running, processing]);
     const lag = await kafka.admin().groupLag(groupId);
     // Markers of transactions have offsets too.

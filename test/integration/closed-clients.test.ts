@@ -1,12 +1,8 @@
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { defineTopic, Kafka, string } from "typed-kafka";
 import { afterAll, expect, inject, test } from "vitest";
+import { collectGarbage } from "../support/collect-garbage.js";
 import { until } from "../support/consuming.js";
 import { createTopic, uniqueName } from "../support/topics.js";
-
-setFlagsFromString("--expose-gc");
-const collectGarbage = runInNewContext("gc") as () => void;
 
 const kafka = new Kafka({ brokers: inject("brokers") });
 afterAll(() => kafka.close());

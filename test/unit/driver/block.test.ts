@@ -1,5 +1,3 @@
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { appendRecords } from "../../../src/driver/fast/block.js";
@@ -8,10 +6,8 @@ import type { RawRecord } from "../../../src/record.js";
 import { bytes } from "../../../src/serde/bytes.js";
 import { createDecoder } from "../../../src/serde/decoder.js";
 import { defineTopic } from "../../../src/topic.js";
+import { collectGarbage } from "../../support/collect-garbage.js";
 import { until } from "../../support/consuming.js";
-
-setFlagsFromString("--expose-gc");
-const collectGarbage = runInNewContext("gc") as () => void;
 
 interface Packed {
   readonly partition: number;
