@@ -6,6 +6,7 @@ import { fastPath } from "./driver/fast/addon.js";
 import { ClosedError } from "./errors.js";
 import { type RedriveOptions, type RedriveResult, resolveRedriveOptions } from "./redrive/redrive-options.js";
 import { checkTopic, checkTopics } from "./given-topic.js";
+import { checkArguments } from "./kafkajs-habits.js";
 import { type ClientHealth, ClientsHealth, type Health } from "./health.js";
 import { type KafkaOptions, resolveKafkaOptions } from "./kafka-options.js";
 import type { ProcessorOptions } from "./processor/options.js";
@@ -32,6 +33,8 @@ import type { AnyStore } from "./state/store-definition.js";
 import { type AnyTopic, defineTopic, type KeyOf, type ValueOf } from "./topic.js";
 import { deferred } from "./waiting.js";
 
+const together = "all options are given in one object";
+
 /**
  * A Kafka cluster, and the clients made for it. Opens nothing by itself: clients connect when they are
  * first used.
@@ -52,16 +55,19 @@ export class Kafka {
 
   /** @throws `ConfigError` that names the option which is wrong */
   constructor(options: KafkaOptions) {
+    checkArguments("Kafka", arguments.length, 1, together);
     this.#config = resolveKafkaOptions(options);
   }
 
   /** A producer: idempotent, `acks=all`. One is enough for a process, whatever the number of topics. */
   producer(options: ProducerOptions = {}): Producer {
+    checkArguments("producer", arguments.length, 1, together);
     return this.#add(this.#others, (onClosed) => new Producer(this.#config, options, onClosed));
   }
 
   /** A producer that writes in transactions: what is sent in one becomes visible together, or never. */
   transactionalProducer(options: TransactionalProducerOptions): TransactionalProducer {
+    checkArguments("transactionalProducer", arguments.length, 1, together);
     return this.#add(this.#others, (onClosed) => new TransactionalProducer(this.#config, options, onClosed));
   }
 
@@ -73,6 +79,7 @@ export class Kafka {
     topics: T | readonly T[],
     options: ConsumerOptions,
   ): Consumer<T> {
+    checkArguments("consumer", arguments.length, 2, together);
     const list = checkTopics(topics, "kafka.consumer(topic, { groupId })");
     return this.#add(
       this.#readers,
@@ -88,6 +95,7 @@ export class Kafka {
     topics: T | readonly T[],
     options: ProcessorOptions<Stores>,
   ): Processor<T, Stores> {
+    checkArguments("processor", arguments.length, 2, together);
     const list = checkTopics(topics, "kafka.processor(topic, { groupId, transactionalId })");
     return this.#add(
       this.#readers,
@@ -105,6 +113,7 @@ export class Kafka {
    * ```
    */
   read<T extends AnyTopic>(topics: T | readonly T[], options: ReadOptions = {}): Reader<T> {
+    checkArguments("read", arguments.length, 2, together);
     const list = checkTopics(topics, "kafka.read(topic)");
     return this.#add(this.#readers, (onClosed) => new Reader(this.#config, list, options, onClosed));
   }
@@ -125,12 +134,14 @@ export class Kafka {
     topic: T,
     options: TableOptions = {},
   ): Table<KeyOf<T>, Exclude<ValueOf<T>, null>> {
+    checkArguments("table", arguments.length, 2, together);
     checkTopic("topic", topic, "kafka.table(topic)");
     return this.#add(this.#others, (onClosed) => new Table(this.#config, topic, options, onClosed));
   }
 
   /** Makes, changes and looks at topics and groups. */
   admin(options: AdminOptions = {}): Admin {
+    checkArguments("admin", arguments.length, 1, together);
     return this.#add(this.#others, (onClosed) => new Admin(this.#config, options, onClosed));
   }
 
@@ -146,6 +157,7 @@ export class Kafka {
    * @throws `ConfigError` for wrong options, `KafkaError` with code `BINDING`; everything else is in the report
    */
   async check(topics: AnyTopic | readonly AnyTopic[], options: CheckOptions = {}): Promise<CheckReport> {
+    checkArguments("check", arguments.length, 2, together);
     return check(this.#config, checkTopics(topics, "kafka.check(topic, { groupId })"), options);
   }
 
@@ -162,6 +174,7 @@ export class Kafka {
    * @throws `ConfigError` for wrong options, `ClosedError` after `close`
    */
   async health(options: HealthOptions = {}): Promise<Health> {
+    checkArguments("health", arguments.length, 1, together);
     if (this.#closed) throw new ClosedError("this Kafka is closed: make a new one");
     this.#probe ??= this.#add(this.#others, () => new BrokerProbe(this.#config));
     const brokers = await this.#probe.ask(options);
@@ -193,6 +206,7 @@ export class Kafka {
    * ```
    */
   async redrive(topic: AnyTopic, options: RedriveOptions): Promise<RedriveResult> {
+    checkArguments("redrive", arguments.length, 2, together);
     checkTopic("topic", topic, "kafka.redrive(topic, { groupId })");
     const resolved = resolveRedriveOptions(topic, options);
     const letters = defineTopic(resolved.letters, { value: bytes(), key: bytes(), tombstones: true });

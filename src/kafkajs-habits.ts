@@ -134,6 +134,17 @@ export const callsOfKafkajs = {
 } as const;
 
 /**
+ * Refuses arguments that a call does not take: JavaScript would ignore them.
+ *
+ * @param count - how many were given: `arguments.length`
+ * @param instead - where they belong
+ */
+export function checkArguments(name: string, count: number, most: number, instead: string): void {
+  const taken = ["no argument", "one argument", "two arguments"][most] ?? `${most} arguments`;
+  if (count > most) throw new ConfigError(name, `takes ${taken}, and was given ${count}: ${instead}`);
+}
+
+/**
  * Puts functions that say what to call instead onto a client, which none of its types has; and `events`, which is read
  * before `on` is called.
  */

@@ -27,7 +27,7 @@ export interface SslOptions {
 /** How to authenticate; a union on `mechanism`. */
 export type SaslOptions =
   | {
-      /** How to log in: here with user name and password. Use TLS with `plain`. Kafka: `sasl.mechanisms`. */
+      /** How to log in: here with user name and password. Use TLS with `plain`. Capitals are taken too. Kafka: `sasl.mechanisms`. */
       readonly mechanism: "plain" | "scram-sha-256" | "scram-sha-512";
       /** The name of the user. Kafka: `sasl.username`. */
       readonly username: string;
@@ -135,12 +135,14 @@ function checkSasl(path: string, sasl: unknown): CheckedSasl | undefined {
   if (sasl === undefined) return undefined;
   if (typeof sasl !== "object" || sasl === null)
     throw new ConfigError(path, `expected an object with a mechanism, got ${describe(sasl)}`);
-  const { mechanism } = sasl as { readonly mechanism?: unknown };
+  const given = (sasl as { readonly mechanism?: unknown }).mechanism;
+  // Kafka's own clients and kcat write them in capitals.
+  const mechanism = typeof given === "string" ? given.toLowerCase() : undefined;
   switch (mechanism) {
     case "plain":
     case "scram-sha-256":
     case "scram-sha-512": {
-      const { username, password } = checkOptions(path, sasl, passwordSpecs, `${path}.`);
+      const { username, password } = checkOptions(path, { ...sasl, mechanism }, passwordSpecs, `${path}.`);
       return {
         properties: {
           "sasl.mechanisms": mechanism.toUpperCase(),
@@ -151,17 +153,17 @@ function checkSasl(path: string, sasl: unknown): CheckedSasl | undefined {
       };
     }
     case "oauthbearer": {
-      const { token } = checkOptions(path, sasl, tokenSpecs, `${path}.`);
+      const { token } = checkOptions(path, { ...sasl, mechanism }, tokenSpecs, `${path}.`);
       return { properties: { "sasl.mechanisms": "OAUTHBEARER" }, token };
     }
     case "gssapi": {
-      const { serviceName, principal, keytab } = checkOptions(path, sasl, kerberosSpecs, `${path}.`);
+      const kerberos = checkOptions(path, { ...sasl, mechanism }, kerberosSpecs, `${path}.`);
       return {
         properties: withoutAbsent({
           "sasl.mechanisms": "GSSAPI",
-          "sasl.kerberos.service.name": serviceName,
-          "sasl.kerberos.principal": principal,
-          "sasl.kerberos.keytab": keytab,
+          "sasl.kerberos.service.name": kerberos.serviceName,
+          "sasl.kerberos.principal": kerberos.principal,
+          "sasl.kerberos.keytab": kerberos.keytab,
         }),
         token: undefined,
       };
@@ -169,7 +171,7 @@ function checkSasl(path: string, sasl: unknown): CheckedSasl | undefined {
     default:
       throw new ConfigError(
         `${path}.mechanism`,
-        `expected ${mechanisms.slice(0, -1).join(", ")} or ${mechanisms.at(-1) ?? ""}, got ${describe(mechanism)}`,
+        `expected ${mechanisms.slice(0, -1).join(", ")} or ${mechanisms.at(-1) ?? ""}, got ${describe(given)}`,
       );
   }
 }

@@ -1,4 +1,4 @@
-import { callsOfKafkajs, refuseCalls } from "../kafkajs-habits.js";
+import { callsOfKafkajs, checkArguments, refuseCalls } from "../kafkajs-habits.js";
 import type { BatchOptions } from "../delivery/batch-delivery.js";
 import { AssignedPartitions, type PartitionLag } from "../delivery/assigned-partitions.js";
 import type { HandlerContext } from "../delivery/delivery.js";
@@ -21,7 +21,7 @@ import type { AnyTopicPattern } from "../topic-pattern.js";
 import type { AnyTopic, RecordOf } from "../topic.js";
 import { Committer } from "./committer.js";
 import { ConsumerFailures } from "./consumer-failures.js";
-import { offsetOf, type SeekTarget } from "./seek-target.js";
+import { checkTarget, offsetOf, type SeekTarget } from "./seek-target.js";
 
 /** How long `commit`, a rebalance and `close` wait for the outcome of a commit, in milliseconds. */
 const commitTimeoutMs = 10_000;
@@ -126,6 +126,7 @@ export class Consumer<T extends AnyTopic | AnyTopicPattern> implements AsyncIter
    * @throws `ClosedError` after `close()`, `ConfigError` where it was run before
    */
   async run(handler: (record: RecordOf<T>, context: HandlerContext) => unknown): Promise<void> {
+    checkArguments("run", arguments.length, 1, "options are given to kafka.consumer(topics, options)");
     checkHandler(handler);
     await this.#run.run(handler);
   }
@@ -141,6 +142,7 @@ export class Consumer<T extends AnyTopic | AnyTopicPattern> implements AsyncIter
     handler: (records: readonly RecordOf<T>[], context: HandlerContext) => unknown,
     options: BatchOptions = {},
   ): Promise<void> {
+    checkArguments("runBatch", arguments.length, 2, "others are given to kafka.consumer(topics, options)");
     checkHandler(handler);
     await this.#run.runBatch(handler, options);
   }
@@ -183,6 +185,8 @@ export class Consumer<T extends AnyTopic | AnyTopicPattern> implements AsyncIter
    *   `OFFSET_OUT_OF_RANGE` for an offset outside the log
    */
   async seek(topicPartition: TopicPartition, target: SeekTarget): Promise<void> {
+    checkArguments("seek", arguments.length, 2, "the call is seek({ topic, partition }, target)");
+    checkTarget(topicPartition, target);
     const partition = this.#partitions.get(topicPartition);
     partition.hold();
     try {
@@ -208,6 +212,7 @@ export class Consumer<T extends AnyTopic | AnyTopicPattern> implements AsyncIter
    *   a partition went to another member before, or `UNKNOWN_TOPIC` where a topic was deleted
    */
   async commit(): Promise<void> {
+    checkArguments("commit", arguments.length, 0, "it commits what the handlers have finished");
     const lost = await this.#committer.flush(this.#session.partitions, commitTimeoutMs);
     if (lost !== undefined) throw this.#partitions.notAssigned(lost);
   }

@@ -9,8 +9,24 @@ export type SeekTarget = number | "earliest" | "latest" | Date;
 const queryTimeoutMs = 5_000;
 
 /**
+ * @throws `ConfigError` for what is no target
+ */
+export function checkTarget(topicPartition: TopicPartition, target: SeekTarget): void {
+  const isOffset = typeof target === "number" && Number.isSafeInteger(target) && target >= 0;
+  const isTime = target instanceof Date && !Number.isNaN(target.getTime());
+  if (isOffset || isTime || target === "earliest" || target === "latest") return;
+  if (target instanceof Date) throw new ConfigError("seek", "the Date is not valid");
+  const isOfKafkajs = typeof topicPartition === "object" && "offset" in topicPartition;
+  const hint = isOfKafkajs ? ": the call is seek({ topic, partition }, offset)" : "";
+  throw new ConfigError(
+    "seek",
+    `expected an offset, "earliest", "latest" or a Date, got ${describe(target)}${hint}`,
+  );
+}
+
+/**
  * The offset that a target means in a partition; asks the brokers.
- * @throws `KafkaError` with code `OFFSET_OUT_OF_RANGE` for an offset outside the log, `ConfigError` for what is no target
+ * @throws `KafkaError` with code `OFFSET_OUT_OF_RANGE` for an offset outside the log
  */
 export async function offsetOf(
   native: Pick<NativeConsumer, "offsetsForTimes" | "watermarks">,
@@ -20,7 +36,6 @@ export async function offsetOf(
   const { topic, partition } = topicPartitionOf(topicPartition);
   if (target instanceof Date) {
     const offset = target.getTime();
-    if (Number.isNaN(offset)) throw new ConfigError("seek", "the Date is not valid");
     const [found] = await native.offsetsForTimes([{ topic, partition, offset }], queryTimeoutMs);
     if (found !== undefined && found.offset >= 0) return found.offset;
     return (await native.watermarks({ topic, partition }, queryTimeoutMs)).high;
@@ -28,11 +43,6 @@ export async function offsetOf(
   const { low, high } = await native.watermarks({ topic, partition }, queryTimeoutMs);
   if (target === "earliest") return low;
   if (target === "latest") return high;
-  if (!Number.isSafeInteger(target) || target < 0)
-    throw new ConfigError(
-      "seek",
-      `expected an offset, "earliest", "latest" or a Date, got ${describe(target)}`,
-    );
   if (target < low || target > high)
     throw new KafkaError(
       "OFFSET_OUT_OF_RANGE",

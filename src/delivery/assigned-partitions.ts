@@ -80,6 +80,12 @@ export class AssignedPartitions {
   }
 
   #assigned(partitions: readonly TopicPartition[] | undefined): readonly OwnedPartition[] {
+    const given: unknown = partitions;
+    if (given !== undefined && !Array.isArray(given))
+      throw new ConfigError(
+        "partitions",
+        `expected an array of { topic, partition }, got ${describe(given)}`,
+      );
     return partitions?.map((each) => this.get(each)) ?? this.#session().partitions;
   }
 }

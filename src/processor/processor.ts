@@ -12,6 +12,7 @@ import { Encoders } from "../serde/encoders.js";
 import type { StatefulTransaction } from "./stateful-transaction.js";
 import type { AnyStore } from "../state/store-definition.js";
 import { ConfigError } from "../errors.js";
+import { checkArguments } from "../kafkajs-habits.js";
 import { collectingSends } from "./collected-sends.js";
 import type { CallResult } from "./finished.js";
 import { resolveRunOptions, type RunOptions } from "./run-options.js";
@@ -19,6 +20,8 @@ import { StoreTasks } from "./store-tasks.js";
 import { ExactlyOnceLoop } from "./exactly-once-loop.js";
 import { type ProcessorOptions, type ResolvedProcessorOptions, resolveProcessorOptions } from "./options.js";
 import { ProcessorFailures } from "./processor-failures.js";
+
+const elsewhere = "others are given to kafka.processor(topics, options)";
 
 /**
  * Reads topics as a member of a consumer group and writes to others, exactly once, made by
@@ -103,6 +106,7 @@ export class Processor<T extends AnyTopic, Stores extends AnyStore = never> {
     handler: (record: RecordOf<T>, tx: StatefulTransaction<Stores>, context: HandlerContext) => unknown,
     options: RunOptions<Stores> = {},
   ): Promise<void> {
+    checkArguments("run", arguments.length, 2, elsewhere);
     checkHandler(handler);
     const resolved = resolveRunOptions(options, this.#options.stores);
     const calls = this.#stores?.start(resolved);
@@ -124,6 +128,7 @@ export class Processor<T extends AnyTopic, Stores extends AnyStore = never> {
     ) => unknown,
     options: BatchOptions = {},
   ): Promise<void> {
+    checkArguments("runBatch", arguments.length, 2, elsewhere);
     checkHandler(handler);
     if (this.#stores !== undefined && options.acrossPartitions === true)
       throw new ConfigError("acrossPartitions", "is not for stores: a handler has those of one partition");

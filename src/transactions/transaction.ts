@@ -1,4 +1,4 @@
-import { ClosedError } from "../errors.js";
+import { ClosedError, ConfigError } from "../errors.js";
 import { copyOf, type EncodedRecord } from "../record.js";
 import { addingHeaders } from "../serde/added-headers.js";
 import type { Encoder } from "../serde/encoder.js";
@@ -60,7 +60,12 @@ export class TransactionSends implements Transaction {
   send = <T extends AnyTopic>(
     topic: T,
     records: ProducerRecord<T> | readonly ProducerRecord<T>[],
+    options?: unknown,
   ): Promise<void> => {
+    if (options !== undefined)
+      return this.#refuse(
+        new ConfigError("send", "takes no options in a transaction, whose limits hold for all of it"),
+      );
     const input = records as ProducerRecord<AnyTopic> | readonly ProducerRecord<AnyTopic>[];
     if (this.#telemetry === undefined) return this.#send(topic, input, undefined);
     const sending = observeSend(
@@ -86,11 +91,7 @@ export class TransactionSends implements Transaction {
         ? this.#sendMany(topic.name, records as readonly ProducerRecord<AnyTopic>[], encode)
         : this.#sendOne(topic.name, records as ProducerRecord<AnyTopic>, encode);
     } catch (error) {
-      this.#failure ??= { error };
-      // Whoever awaits the promise gets the error; if nobody does, the transaction's end has it.
-      const refused = Promise.reject(error instanceof Error ? error : new Error(String(error)));
-      ignoreRejection(refused);
-      return refused;
+      return this.#refuse(error);
     }
     if (sending === undefined) return done;
     const settled = sending.catch((error: unknown) => {
@@ -98,6 +99,14 @@ export class TransactionSends implements Transaction {
     });
     (this.#unfinished ??= []).push(settled);
     return sending;
+  }
+
+  /** Whoever awaits the promise gets the error; if nobody does, the transaction's end has it. */
+  #refuse(error: unknown): Promise<never> {
+    this.#failure ??= { error };
+    const refused = Promise.reject(error instanceof Error ? error : new Error(String(error)));
+    ignoreRejection(refused);
+    return refused;
   }
 
   /** Takes no more sends. Gives a promise only where one is unfinished. */

@@ -12,7 +12,7 @@ import {
 import { type ClientHealth, healthOf } from "../health.js";
 import type { EncodedRecord } from "../record.js";
 import { Encoders } from "../serde/encoders.js";
-import { callsOfKafkajs, refuseCalls } from "../kafkajs-habits.js";
+import { callsOfKafkajs, checkArguments, refuseCalls } from "../kafkajs-habits.js";
 import type { ClientTelemetry } from "../telemetry/client-telemetry.js";
 import { settlesWithin, unlessAborted } from "../waiting.js";
 import { checkOptions } from "../options/check-options.js";
@@ -117,6 +117,7 @@ export class TransactionalProducer {
   async transaction<Result>(
     callback: (tx: Transaction, context: TransactionContext) => Result | Promise<Result>,
   ): Promise<Result> {
+    checkArguments("transaction", arguments.length, 1, "options are given to kafka.transactionalProducer");
     if (typeof callback !== "function")
       throw new ConfigError("transaction", `expected a function, got ${describe(callback)}`);
     if (this.#callbacks.getStore()?.isRunning === true)

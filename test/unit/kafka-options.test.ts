@@ -87,6 +87,18 @@ describe("the options of Kafka", () => {
     ]);
   });
 
+  test.each([
+    ["plain", "PLAIN"],
+    ["Plain", "PLAIN"],
+    ["scram-sha-256", "SCRAM-SHA-256"],
+    ["SCRAM-SHA-256", "SCRAM-SHA-256"],
+    ["SCRAM-SHA-512", "SCRAM-SHA-512"],
+  ])("take a SASL mechanism as kafkajs and as Kafka write it: %s", (mechanism, native) => {
+    const sasl = { mechanism: mechanism as "plain", username: "u", password: "p" };
+    expect(resolveKafkaOptions({ brokers, sasl }).properties).toMatchObject({ "sasl.mechanisms": native });
+    expect(sasl.mechanism).toBe(mechanism);
+  });
+
   test("carry the version of the package", () => {
     const manifest = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
     expect(version).toBe(manifest.version);

@@ -10,6 +10,9 @@ type Called =
   | "transactionalProducer"
   | "consumer"
   | "processor"
+  | "runBatch"
+  | "seek"
+  | "resume"
   | "read"
   | "table"
   | "redrive"
@@ -240,5 +243,48 @@ describe("functions of kafkajs say what to call instead", () => {
     expect(Object.keys(producer)).not.toContain("connect");
     for (const key in producer) expect(key).not.toBe("connect");
     expect(producer.close).toBeTypeOf("function");
+  });
+});
+
+describe("what is given beyond what a call takes is refused, and not ignored", () => {
+  const producer = kafka.transactionalProducer({ transactionalId: "more" });
+  const consumer = kafka.consumer(topic, { groupId: "more" });
+  const processor = kafka.processor(topic, { groupId: "more", transactionalId: "more" });
+  const handler = () => undefined;
+  test.each<[field: string, hint: string, call: () => unknown]>([
+    ["Kafka", "one object", () => void Reflect.construct(Kafka, [{ brokers }, { clientId: "x" }])],
+    ["producer", "one object", () => kafka.producer({}, { acks: 1 })],
+    ["transactionalProducer", "one object", () => kafka.transactionalProducer({ transactionalId: "t" }, {})],
+    ["consumer", "one object", () => kafka.consumer(topic, { groupId: "g" }, { from: "latest" })],
+    ["processor", "one object", () => kafka.processor(topic, { groupId: "g", transactionalId: "t" }, {})],
+    ["read", "one object", () => kafka.read(topic, {}, {})],
+    ["table", "one object", () => kafka.table(topic, {}, {})],
+    ["admin", "one object", () => kafka.admin({}, {})],
+    ["check", "one object", () => kafka.check(topic, {}, {})],
+    ["redrive", "one object", () => kafka.redrive(topic, { groupId: "g" }, {})],
+    ["run", "kafka.consumer(topics, options)", () => consumer.run(handler, { concurrency: 4 })],
+    ["runBatch", "kafka.consumer(topics, options)", () => consumer.runBatch(handler, {}, {})],
+    ["run", "kafka.processor(topics, options)", () => processor.run(handler, {}, { concurrency: 4 })],
+    ["runBatch", "kafka.processor(topics, options)", () => processor.runBatch(handler, {}, {})],
+    ["RunOptions.concurrency", "no such option", () => processor.run(handler, { concurrency: 4 })],
+    ["BatchOptions.autoCommit", "no such option", () => consumer.runBatch(handler, { autoCommit: true })],
+    [
+      "commit",
+      "takes no argument",
+      () => consumer.commit([{ topic: "students", partition: 0, offset: "1" }]),
+    ],
+    ["seek", "{ topic, partition }", () => consumer.seek({ topic: "s", partition: 0, offset: 4 })],
+    ["seek", "{ topic, partition }", () => consumer.seek("students", 0, 4)],
+    ["seek", 'got "4"', () => consumer.seek({ topic: "s", partition: 0 }, "4")],
+    ["partitions", "expected an array", () => consumer.pause({ topic: "s", partition: 0 })],
+    ["partitions", "expected an array", () => processor.resume("students")],
+    ["partitions", "expected { topic, partition }", () => consumer.pause(["students"])],
+    ["partitions", "expected { topic, partition }", () => consumer.seek("students", 4)],
+    ["transaction", "kafka.transactionalProducer", () => producer.transaction(handler, { timeout: 1 })],
+    ["ReadOptions.fromBeginning", "no such option", () => kafka.read(topic, { fromBeginning: true })],
+    ["CallOptions.acks", "no such option", () => kafka.producer().send(topic, { value: "x" }, { acks: 1 })],
+    ["SendAllOptions.acks", "no such option", () => kafka.producer().sendAll(topic, [], { acks: 1 })],
+  ])("%s: %s", async (field, hint, call) => {
+    expect(await refusal(call)).toMatchObject({ field, message: expect.stringContaining(hint) });
   });
 });

@@ -79,3 +79,11 @@ test("an array of which one record is refused at once leaves no rejection of ano
   process.off("unhandledRejection", note);
   expect(unhandled).toEqual([]);
 });
+
+test("options of a send, which a transaction has none of, make it fail instead of being ignored", async () => {
+  const topic = defineTopic("t", { value: bytes() });
+  const tx = new TransactionSends(new Encoders(), () => undefined);
+  const send = tx.send as (...given: readonly unknown[]) => Promise<void>;
+  await expect(send(topic, { value: Buffer.of(1) }, { timeoutMs: 1 })).rejects.toThrow("takes no options");
+  expect(() => tx.finish()).toThrow("takes no options");
+});
