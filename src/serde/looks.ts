@@ -22,20 +22,26 @@ export const lookAtNumber: Look = (wire, _, trace) => {
 
 /** Looks at a value of which the schema says nothing, where every property is the value's own. */
 export const lookAtUnknown: Look = (wire, _, trace) => {
-  if (trace === undefined) return isPlainJson(wire) ? noDoubt : doubtful;
-  return lookAtAny(wire, wire, trace, lost);
+  if (trace === undefined) return isPlainJson(wire, true) ? noDoubt : doubtful;
+  return lookAtAny(wire, wire, trace, ownValue);
 };
 
 /** {@link lookAtUnknown}, where another part of the schema may name the properties. */
 export const lookAtPerhapsUnknown: Look = (wire, _, trace) => {
-  if (trace === undefined) return isPlainJson(wire) ? noDoubt : doubtful;
-  return lookAtAny(wire, wire, trace, doubtful);
+  if (trace === undefined) return isPlainJson(wire, true) ? noDoubt : doubtful;
+  return lookAtAny(wire, wire, trace, perhapsOwn);
 };
 
 /** Looks at a value of a schema of which the structure is not known, and may change values. */
 export const lookAtAnything: Look = (wire, given, trace) => {
-  if (trace === undefined) return isUnchangedJson(wire, given) ? noDoubt : doubtful;
-  return lookAtAny(wire, given, trace, doubtful);
+  if (trace === undefined) return isUnchangedJson(wire, given, true) ? noDoubt : doubtful;
+  return lookAtAny(wire, given, trace, perhapsOwn);
+};
+
+/** {@link lookAtAnything}, where each object is described, and what it has beside its names and elements is left out. */
+export const lookAtDescribed: Look = (wire, given, trace) => {
+  if (trace === undefined) return isUnchangedJson(wire, given, false) ? noDoubt : doubtful;
+  return lookAtAny(wire, given, trace, described);
 };
 
 /** Looks whether a schema of which the structure is not known has changed a value, in a format that keeps every value. */
@@ -43,7 +49,7 @@ export const lookAtChanges: Look = (wire, given, trace) => {
   if (Object.is(wire, given)) return noDoubt;
   if (typeof wire !== "object" || wire === null || typeof given !== "object" || given === null)
     return doubtful;
-  if (!Array.isArray(wire) && !isPlainObject(wire)) return doubtful;
+  if (!Array.isArray(wire) && !isPlainObject(wire, true)) return doubtful;
   let doubts = noDoubt;
   for (const name of Object.keys(wire)) {
     doubts |= lookAtChanges((wire as Properties)[name], (given as Properties)[name], trace);
@@ -81,12 +87,35 @@ export function lookAtChangedKeys(wire: object, given: unknown, trace: Trace | u
   return names.every((name) => Object.hasOwn(given, name)) ? noDoubt : doubtful;
 }
 
+/** Whether an object lacks properties of the one that it was made of. */
+export function leavesOut(object: object, given: unknown): boolean {
+  return typeof given === "object" && given !== null && countOf(given) > countOf(object);
+}
+
+function countOf(object: object): number {
+  let count = 0;
+  for (const _ in object) count += 1;
+  return count;
+}
+
 /** Whether a value is an object, and no array. */
 export function isObject(value: unknown): value is Properties {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function lookAtAny(wire: unknown, given: unknown, trace: Trace, undefinedProperty: Doubts): Doubts {
+/** How a value is walked through of which no schema proves that it is read as it is. */
+interface Rules {
+  /** What there is to say of a property that is undefined. */
+  readonly undefinedProperty: Doubts;
+  /** Whether what an object or an array has beside its names and elements is the value's own. */
+  readonly asksForNames: boolean;
+}
+
+const ownValue: Rules = { undefinedProperty: lost, asksForNames: true };
+const perhapsOwn: Rules = { undefinedProperty: doubtful, asksForNames: true };
+const described: Rules = { undefinedProperty: doubtful, asksForNames: false };
+
+function lookAtAny(wire: unknown, given: unknown, trace: Trace, rules: Rules): Doubts {
   switch (typeof wire) {
     case "string":
     case "boolean":
@@ -97,20 +126,15 @@ function lookAtAny(wire: unknown, given: unknown, trace: Trace, undefinedPropert
     case "object":
       if (wire === null) return given === null ? noDoubt : doubtful;
       return Array.isArray(wire)
-        ? lookAtArray(wire, given, trace, undefinedProperty)
-        : lookAtObject(wire, given, trace, undefinedProperty);
+        ? lookAtArray(wire, given, trace, rules)
+        : lookAtObject(wire, given, trace, rules);
     default:
       return losing(wire, trace);
   }
 }
 
-function lookAtArray(
-  array: readonly unknown[],
-  given: unknown,
-  trace: Trace,
-  undefinedProperty: Doubts,
-): Doubts {
-  if (!isPlainArray(array)) return losing(array, trace);
+function lookAtArray(array: readonly unknown[], given: unknown, trace: Trace, rules: Rules): Doubts {
+  if (!isPlainArray(array, rules.asksForNames)) return losing(array, trace);
   const source: readonly unknown[] = Array.isArray(given) ? given : noSource;
   let doubts = source.length === array.length ? noDoubt : doubtful;
   for (let index = 0; index < array.length; index++) {
@@ -119,16 +143,17 @@ function lookAtArray(
     if (element === undefined) {
       trace.noteLost(undefinedElement);
       doubts |= lost;
-    } else doubts |= lookAtAny(element, source[index], trace, undefinedProperty);
+    } else doubts |= lookAtAny(element, source[index], trace, rules);
     trace.leave();
   }
   return doubts;
 }
 
-function lookAtObject(object: object, given: unknown, trace: Trace, undefinedProperty: Doubts): Doubts {
-  if (!isPlainObject(object)) return losing(object, trace);
+function lookAtObject(object: object, given: unknown, trace: Trace, rules: Rules): Doubts {
+  if (!isPlainObject(object, rules.asksForNames)) return losing(object, trace);
   let doubts = noDoubt;
   if (object !== given) {
+    if (leavesOut(object, given)) doubts |= doubtful;
     const dropped = nameDropped(object, given);
     if (dropped !== undefined) {
       trace.enter(dropped);
@@ -140,10 +165,10 @@ function lookAtObject(object: object, given: unknown, trace: Trace, undefinedPro
   const source = typeof given === "object" && given !== null ? given : noProperties;
   for (const name of Object.keys(object)) {
     const value = (object as Properties)[name];
-    if (value === undefined) doubts |= lookAtUndefined(name, trace, undefinedProperty);
+    if (value === undefined) doubts |= lookAtUndefined(name, trace, rules.undefinedProperty);
     else {
       trace.enter(name);
-      doubts |= lookAtAny(value, (source as Properties)[name], trace, undefinedProperty);
+      doubts |= lookAtAny(value, (source as Properties)[name], trace, rules);
       trace.leave();
     }
   }

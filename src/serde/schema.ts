@@ -7,6 +7,8 @@ import { exactJson } from "./json-text.js";
 import { lookAtAnything, lookAtChanges, lookAtHeaders } from "./looks.js";
 import { type Directions, settle, type Settled } from "./read-back.js";
 import { SchemaNames } from "./schema-names.js";
+import { arktypeLook } from "./arktype-looks.js";
+import { valibotLook } from "./valibot-looks.js";
 import { zodLook } from "./zod-looks.js";
 import {
   inspectZod,
@@ -58,12 +60,25 @@ export function schemaCodec(schema: StandardSchemaV1, wire: Wire, field: string)
   const { validate } = schema["~standard"];
   const decode = (value: unknown): Result | Promise<Result> => validate(value);
   const names = new SchemaNames(schema);
-  return { encode: checked(looks[wire], { encode: decode, decode, encodes: false, names }), decode };
+  const look = wire === "json" ? jsonLook(schema) : looks[wire];
+  const encode = look && checked(look, { encode: decode, decode, encodes: false, names });
+  return { encode: encode ?? decode, decode };
 }
 
-/** How the values of schemas of other vendors are looked at, of which no structure is known. */
-const looks: Readonly<Record<Wire, Look>> = {
-  json: lookAtAnything,
+/** How the values of a schema of another vendor are looked at before they become JSON, if they have to be. */
+function jsonLook(schema: StandardSchemaV1): Look | undefined {
+  switch (schema["~standard"].vendor) {
+    case "valibot":
+      return valibotLook(schema);
+    case "arktype":
+      return arktypeLook(schema);
+    default:
+      return lookAtAnything;
+  }
+}
+
+/** How the values of schemas are looked at of which no structure is known. */
+const looks: Readonly<Record<Exclude<Wire, "json">, Look>> = {
   headers: lookAtHeaders,
   string: lookAtChanges,
   application: lookAtChanges,

@@ -10,6 +10,7 @@ import {
 } from "./doubts.js";
 import {
   isObject,
+  leavesOut,
   lookAtChangedKeys,
   lookAtNumber,
   lookAtPerhapsUnknown,
@@ -180,7 +181,9 @@ class Looks {
     const rest =
       isSchema(def["catchall"]) && def["catchall"]._zod.def.type !== "never" ? def["catchall"] : undefined;
     const entry = rest === undefined ? undefined : this.partOf(rest, inner).heldBy(part);
-    if (properties.some(isWatched) || entry !== undefined) part.mark();
+    // Another option may read what one has left out of the value.
+    const mayBeMisread = around.perhaps && rest === undefined;
+    if (properties.some(isWatched) || entry !== undefined || mayBeMisread) part.mark();
     const names = new Set(shape.map(([name]) => name));
     const whenUnnamed = whenEntryUndefined(rest, around, false);
     let watched: readonly Property[] | undefined;
@@ -194,7 +197,7 @@ class Looks {
         numbers = all.filter(isNumber).map(({ name }) => name);
         watched = all.filter((property) => !isNumber(property));
       }
-      let doubts = noDoubt;
+      let doubts = mayBeMisread && leavesOut(object, given) ? doubtful : noDoubt;
       for (let index = 0; index < numbers.length; index++) {
         const name = numbers[index] as string;
         if (object[name] === 0) doubts |= lookAtProperty(name, numberPart, "never", object, object, trace);

@@ -5,6 +5,9 @@ import * as v from "valibot";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { jsonOf } from "../../../src/serde/json.js";
+import { arktypeLook } from "../../../src/serde/arktype-looks.js";
+import { lookAtAnything, lookAtDescribed } from "../../../src/serde/looks.js";
+import { valibotLook } from "../../../src/serde/valibot-looks.js";
 import { zodLook } from "../../../src/serde/zod-looks.js";
 import type { SerdeContext } from "../../../src/serde/serde.js";
 import type { StandardSchemaV1 } from "@standard-schema/spec";
@@ -25,6 +28,10 @@ const isoDate = z.codec(z.iso.datetime(), z.date(), {
 const safe = z.codec(z.number(), z.bigint(), { decode: BigInt, encode: Number });
 const gone = { a: undefined };
 const named = (json: string): unknown => JSON.parse(json);
+const secret = Symbol("secret");
+const text = z.string().optional();
+/** An option without `b` takes it once `c`, which is no text, has been left out, and makes {} of it. */
+const misread = { b: 1, c: 5 };
 class Point {
   readonly x = 1;
 }
@@ -93,6 +100,40 @@ describe("what would be read as another value is refused", () => {
     ["a typed array", z.unknown(), new Uint8Array(2)],
     ["a name that is a symbol", z.unknown(), { [Symbol("s")]: 1 }],
     ["an array with properties", z.unknown(), "x".match(/x/)],
+    ["a name that is a symbol in an array", z.unknown(), Object.assign([1], { [secret]: 1 })],
+    ["the same in a long one", z.unknown(), Object.assign(Array(100).fill(1), { [secret]: 1 })],
+    ["the same of arktype", type({ a: "unknown[]" }), { a: Object.assign([1], { [secret]: 1 }) }],
+    ["a symbol that arktype asks for", type({ a: "string", [secret]: "string" }), { a: "x", [secret]: "y" }],
+    [
+      "what an option before makes less of",
+      z.union([z.object({ c: text }), z.object({ b: z.number() })]),
+      misread,
+    ],
+    [
+      "the same deep in an option",
+      z.union([z.object({ d: z.object({ c: text }) }), z.object({ d: z.object({ b: z.number() }) })]),
+      { d: misread },
+    ],
+    [
+      "the same in valibot",
+      v.union([v.object({ c: v.optional(v.string()) }), v.object({ b: v.number() })]),
+      misread,
+    ],
+    [
+      "the same beside valibot's unknown",
+      v.union([v.object({ c: v.optional(v.string()) }), v.object({ b: v.unknown() })]),
+      misread,
+    ],
+    ["Infinity in valibot", v.object({ a: v.array(v.number()) }), { a: [Infinity] }],
+    ["undefined in an array of valibot", v.array(v.optional(v.string())), [undefined]],
+    [
+      "undefined that a check of valibot asks for",
+      v.pipe(
+        v.object({ a: v.optional(v.string()) }),
+        v.check((o) => "a" in o),
+      ),
+      gone,
+    ],
     ["toJSON", z.unknown(), { toJSON: () => 1 }],
     ["toJSON in valibot's any", v.object({ a: v.any() }), { a: { toJSON: () => 1 } }],
     ["NaN in valibot's any", v.object({ a: v.any() }), { a: NaN }],
@@ -187,6 +228,24 @@ test("nothing is looked at where the schema proves it", () => {
     at: isoDate,
   });
   expect(zodLook(proven as never, "json", true)).toBeUndefined();
+});
+
+test("nothing is looked at where a valibot schema proves it", () => {
+  const proven = v.object({
+    a: v.pipe(v.string(), v.minLength(1), v.brand("A")),
+    b: v.optional(v.boolean()),
+    c: v.array(v.object({ d: v.picklist(["x"]), e: v.nullable(v.literal(1)) })),
+    f: v.tuple([v.string(), v.strictObject({ g: v.string() })]),
+  });
+  expect(valibotLook(proven)).toBeUndefined();
+});
+
+test("arktype's objects are asked for symbols where the schema lets anything pass, and only there", () => {
+  const described = type({ a: "string|undefined", b: { "c?": "number[]" }, d: "'x'|1" }).narrow(() => true);
+  const lets = [type({ a: "unknown" }), type({ a: "object" }), type({ a: "unknown[]" }), type({ a: "Date" })];
+  expect(arktypeLook(described)).toBe(lookAtDescribed);
+  expect(lets.map(arktypeLook)).toEqual(lets.map(() => lookAtAnything));
+  expect(readBack(described, { a: "x", b: {}, d: 1, [secret]: 1 })).toEqual({ a: "x", b: {}, d: 1 });
 });
 
 const anything = fc.anything({
