@@ -111,6 +111,7 @@ export class GroupSession {
       options,
       topics,
       logger: config.logger,
+      trouble: () => this.native.trouble,
       onWait: (wait) => this.#telemetry?.onGroupWait({ groupId, ...wait }),
       onFailure: this.#fail,
     });

@@ -14,6 +14,8 @@ export interface JoinHost {
   /** What is subscribed to: names, and regular expressions of patterns. */
   readonly topics: readonly string[];
   readonly logger: Logger;
+  /** Which connection failed last, to be put behind a sentence; empty where none did lately. */
+  readonly trouble: () => string;
   /** The member waits, and it is time to tell it. */
   readonly onWait: (wait: GroupWait) => void;
   /** The group refuses for good. */
@@ -50,7 +52,7 @@ export class JoinWatch {
     const since = this.#emptySince;
     if (since === undefined || !this.#isLong) return undefined;
     if (this.#hasJoined) return { code: "NO_PARTITIONS", reason: this.#whyNone(), since };
-    const reason = "the group is still rebalancing, or its coordinator does not answer";
+    const reason = `the group is still rebalancing, or its coordinator does not answer${this.#host.trouble()}`;
     return { code: "NOT_JOINED", reason, since };
   }
 

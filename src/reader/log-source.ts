@@ -92,6 +92,11 @@ export class LogSource {
     return [...this.#partitions.values()];
   }
 
+  /** Which connection failed last, to be put behind a message; empty where none did lately. */
+  get trouble(): string {
+    return this.#native.trouble;
+  }
+
   /** Everything wanted has been fetched. */
   get done(): boolean {
     for (const partition of this.#partitions.values()) if (!partition.done) return false;

@@ -118,7 +118,7 @@ export class Table<Key, Value> implements Iterable<readonly [Key, Value]> {
     const timer = setTimeout(() => {
       waiting.abort(
         new TimeoutError(
-          `table of ${this.#topic.name}: it is not current after ${timeoutMs} ms; it goes on, ask again`,
+          `table of ${this.#topic.name}: it is not current after ${timeoutMs} ms; it goes on, ask again${this.#source.trouble}`,
           { topic: this.#topic.name },
         ),
       );

@@ -4,6 +4,7 @@ import { afterThisProcess } from "./guard.js";
 import { startKafka } from "./kafka-cluster.js";
 import { isOtherVersion, kafkaVersion, missingForJava } from "./kafka/jars.js";
 import { startWithZooKeeper } from "./kafka/zookeeper.js";
+import type { Properties } from "./kafka/node.js";
 import { freePort } from "./ports.js";
 
 export interface Broker {
@@ -33,13 +34,16 @@ export async function findOrStartBroker(): Promise<Broker> {
 /**
  * Starts a node on a loopback port: in Docker, else on Java.
  *
+ * @param properties - of the server, which win over those that tests need
  * @throws NoBrokerError if there is neither.
  */
-export async function startBroker(port: number): Promise<Broker> {
-  if (!isOtherVersion && dockerAnswers()) return startInDocker(port);
+export async function startBroker(port: number, properties: Properties = {}): Promise<Broker> {
+  if (!isOtherVersion && dockerAnswers()) return startInDocker(port, properties);
   const missing = await missingForJava();
   if (missing.length === 0) {
-    const kafka = await (kafkaVersion.startsWith("2.") ? startWithZooKeeper(port) : startKafka({ port }));
+    const kafka = await (kafkaVersion.startsWith("2.")
+      ? startWithZooKeeper(port)
+      : startKafka({ port, properties }));
     return { brokers: kafka.brokers, runsOn: "Java", close: () => kafka.close() };
   }
   throw new NoBrokerError(
@@ -60,7 +64,7 @@ function dockerAnswers(): boolean {
   return info.status === 0 && info.stdout.trim() !== "";
 }
 
-async function startInDocker(port: number): Promise<Broker> {
+async function startInDocker(port: number, properties: Properties): Promise<Broker> {
   const name = `typed-kafka-test-${port}`;
   // The image drops all its defaults as soon as one KAFKA_ variable is set.
   const settings = {
@@ -81,6 +85,7 @@ async function startInDocker(port: number): Promise<Broker> {
     KAFKA_GROUP_MIN_SESSION_TIMEOUT_MS: "1000",
     // Tests wait for the broker to end transactions that take too long.
     KAFKA_TRANSACTION_ABORT_TIMED_OUT_TRANSACTION_CLEANUP_INTERVAL_MS: "1000",
+    ...Object.fromEntries(Object.entries(properties).map(([name, value]) => [variableOf(name), value])),
   };
   const environment = Object.entries(settings).flatMap(([variable, value]) => ["-e", `${variable}=${value}`]);
   const remove = ["docker", "rm", "-f", name] as const;
@@ -102,6 +107,10 @@ async function startInDocker(port: number): Promise<Broker> {
     throw error;
   }
   return { brokers: `127.0.0.1:${port}`, runsOn: "Docker", close };
+}
+
+function variableOf(property: string): string {
+  return `KAFKA_${property.toUpperCase().replaceAll(".", "_")}`;
 }
 
 async function waitForLog(container: string, text: string): Promise<void> {

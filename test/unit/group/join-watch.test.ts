@@ -8,9 +8,11 @@ let warnings: string[];
 let waits: string[];
 let failures: KafkaError[];
 let watch: JoinWatch;
+let trouble = "";
 
 beforeEach(() => {
   vi.useFakeTimers();
+  trouble = "";
   watch = newWatch();
 });
 
@@ -26,6 +28,7 @@ function newWatch({ protocol = "classic", topics = ["orders"] } = {}): JoinWatch
     options: { groupId: "orders", properties: { "session.timeout.ms": 3_000, "group.protocol": protocol } },
     topics,
     logger: { ...silent, warn: (message) => void warnings.push(message) },
+    trouble: () => trouble,
     onWait: ({ code }) => void waits.push(code),
     onFailure: (error) => void failures.push(error),
   });
@@ -98,6 +101,10 @@ describe("a member without partitions", () => {
     vi.advanceTimersByTime(90_000);
     expect(waits).toEqual(["NOT_JOINED", "NOT_JOINED", "NOT_JOINED"]);
     expect(warnings.at(-1)).toContain("no partition for 90 s: the group is still rebalancing");
+    trouble = ". The last connection that failed: 127.0.0.1:9/1";
+    expect(watch.waiting?.reason).toMatch(
+      /does not answer\. The last connection that failed: 127\.0\.0\.1:9/,
+    );
   });
 
   test("of a pattern may be one because no topic fits", () => {
