@@ -3,6 +3,12 @@ import { KafkaError } from "../errors.js";
 /** The name of the tracer and of the meter. */
 export const instrumentationName = "typed-kafka";
 
+/** The attributes that all spans and measurements have. */
+export const ofKafka = { "messaging.system": "kafka" } as const;
+
+/** Those of a group's. */
+export const ofGroup = (groupId: string) => ({ ...ofKafka, "messaging.consumer.group.name": groupId });
+
 /** The `error.type` of what was thrown: the code of an error of this library, else the name of its class. */
 export function errorType(error: unknown): string {
   if (error instanceof KafkaError) return error.code;

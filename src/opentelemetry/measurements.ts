@@ -24,7 +24,7 @@ import type {
   WindowsClosedEvent,
 } from "../telemetry/activities.js";
 import { version } from "../version.js";
-import { errorType, instrumentationName, shared } from "./attributes.js";
+import { errorType, instrumentationName, ofGroup, ofKafka, shared } from "./attributes.js";
 
 /** As the semantic conventions have them for durations of messaging. */
 const bucketsInSeconds = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
@@ -61,7 +61,7 @@ export class Measurements {
   sent({ topic }: SendActivity, ended: SendEnded, seconds: number): void {
     const { sent, operations } = this.#instruments();
     const attributes: Attributes = {
-      "messaging.system": "kafka",
+      ...ofKafka,
       "messaging.operation.name": "send",
       "messaging.operation.type": "send",
       "messaging.destination.name": topic,
@@ -76,10 +76,9 @@ export class Measurements {
   processed({ groupId, records }: ProcessActivity, ended: Ended, seconds: number): void {
     const { consumed, processing } = this.#instruments();
     const attributes: Attributes = {
-      "messaging.system": "kafka",
+      ...ofGroup(groupId),
       "messaging.operation.name": "process",
       "messaging.operation.type": "process",
-      "messaging.consumer.group.name": groupId,
     };
     addTopic(
       attributes,
@@ -96,10 +95,9 @@ export class Measurements {
     seconds: number,
   ): void {
     const attributes: Attributes = {
-      "messaging.system": "kafka",
+      ...ofGroup(groupId),
       "messaging.operation.name": "commit",
       "messaging.operation.type": "settle",
-      "messaging.consumer.group.name": groupId,
     };
     addTopic(
       attributes,
@@ -107,12 +105,12 @@ export class Measurements {
     );
     addError(attributes, ended);
     this.#instruments().operations.record(seconds, attributes);
-    if (transactionalId !== undefined) this.transacted(ended, { "messaging.consumer.group.name": groupId });
+    if (transactionalId !== undefined) this.transacted(ended, ofGroup(groupId));
   }
 
   transacted({ outcome = "unknown" }: TransactionEnded, attributes: Attributes = {}): void {
     this.#instruments().transactions.add(1, {
-      "messaging.system": "kafka",
+      ...ofKafka,
       "typed_kafka.transaction.outcome": outcome,
       ...attributes,
     });
@@ -120,8 +118,7 @@ export class Measurements {
 
   failed({ groupId, topic, reason, action }: FailureEvent): void {
     this.#instruments().failures.add(1, {
-      "messaging.system": "kafka",
-      "messaging.consumer.group.name": groupId,
+      ...ofGroup(groupId),
       "messaging.destination.name": topic,
       "typed_kafka.failure.reason": reason,
       "typed_kafka.failure.action": action,
@@ -130,16 +127,14 @@ export class Measurements {
 
   rebalanced({ groupId, type }: AssignmentChange): void {
     this.#instruments().rebalances.add(1, {
-      "messaging.system": "kafka",
-      "messaging.consumer.group.name": groupId,
+      ...ofGroup(groupId),
       "typed_kafka.rebalance.type": type,
     });
   }
 
   offsetReset({ groupId, topic, reason, gone }: OffsetResetEvent): void {
     const attributes: Attributes = {
-      "messaging.system": "kafka",
-      "messaging.consumer.group.name": groupId,
+      ...ofGroup(groupId),
       "messaging.destination.name": topic,
     };
     const { goneOffsets, offsetResets } = this.#instruments();
@@ -205,8 +200,7 @@ export class Measurements {
         for (const { groupId, lag } of this.#members) {
           for (const { topic, partition, lag: records } of lag())
             result.observe(records, {
-              "messaging.system": "kafka",
-              "messaging.consumer.group.name": groupId,
+              ...ofGroup(groupId),
               "messaging.destination.name": topic,
               "messaging.destination.partition.id": String(partition),
             });
@@ -221,8 +215,7 @@ export class Measurements {
         for (const [key, count] of this.#waiting()) {
           const [groupId = "", code = ""] = JSON.parse(key) as string[];
           result.observe(count, {
-            "messaging.system": "kafka",
-            "messaging.consumer.group.name": groupId,
+            ...ofGroup(groupId),
             "typed_kafka.wait.code": code,
           });
         }
@@ -291,8 +284,7 @@ export class Measurements {
 
 function ofStore({ groupId, store }: { readonly groupId: string; readonly store: string }): Attributes {
   return {
-    "messaging.system": "kafka",
-    "messaging.consumer.group.name": groupId,
+    ...ofGroup(groupId),
     "typed_kafka.store": store,
   };
 }

@@ -21,7 +21,7 @@ import type {
   TransactionEnded,
 } from "../telemetry/activities.js";
 import type { Operation, TelemetryClient } from "../telemetry/telemetry.js";
-import { errorType, shared } from "./attributes.js";
+import { errorType, ofGroup, ofKafka, shared } from "./attributes.js";
 import { contextOf, headersOf, type Propagator } from "./propagation.js";
 
 /**
@@ -42,7 +42,7 @@ export class Spans {
   /** A child of what is under way where `send` is called. Its context goes with every record. */
   send({ topic, batch, key, isTombstone }: SendActivity, client: TelemetryClient): Operation<SendEnded> {
     const attributes: Attributes = {
-      "messaging.system": "kafka",
+      ...ofKafka,
       "messaging.operation.name": "send",
       "messaging.operation.type": "send",
       "messaging.client.id": client.clientId,
@@ -69,11 +69,10 @@ export class Spans {
   process(process: ProcessActivity, { clientId }: TelemetryClient): Operation {
     const topic = shared(process.records, (record) => record.topic);
     const attributes: Attributes = {
-      "messaging.system": "kafka",
+      ...ofGroup(process.groupId),
       "messaging.operation.name": "process",
       "messaging.operation.type": "process",
       "messaging.client.id": clientId,
-      "messaging.consumer.group.name": process.groupId,
       "typed_kafka.attempt": process.attempt,
     };
     if (topic !== undefined) attributes["messaging.destination.name"] = topic;
@@ -101,11 +100,10 @@ export class Spans {
   ): Operation<TransactionEnded> {
     const topic = shared(topics, (each) => each);
     const attributes: Attributes = {
-      "messaging.system": "kafka",
+      ...ofGroup(groupId),
       "messaging.operation.name": "commit",
       "messaging.operation.type": "settle",
       "messaging.client.id": clientId,
-      "messaging.consumer.group.name": groupId,
     };
     if (topic !== undefined) attributes["messaging.destination.name"] = topic;
     if (transactionalId !== undefined) attributes["typed_kafka.transactional_id"] = transactionalId;
@@ -124,7 +122,7 @@ export class Spans {
     { clientId }: TelemetryClient,
   ): Operation<TransactionEnded> {
     const attributes: Attributes = {
-      "messaging.system": "kafka",
+      ...ofKafka,
       "messaging.client.id": clientId,
       "typed_kafka.transactional_id": transactionalId,
     };
