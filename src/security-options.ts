@@ -37,7 +37,10 @@ export type SaslOptions =
   | {
       /** OAuth 2 bearer tokens (KIP-255). */
       readonly mechanism: "oauthbearer";
-      /** Called when a token is needed, and again before it expires. Rejecting fails the connection with its message. */
+      /**
+       * Called when a token is needed, and again before it expires. Rejecting fails the connection with its message,
+       * and so does no answer for 30 s; a connected client asks again 10 s later.
+       */
       readonly token: () => Promise<OAuthToken>;
     }
   | {

@@ -1,7 +1,6 @@
-import { describe, unsendableIn } from "../check.js";
 import { AuthenticationError, ClosedError, ConfigError, ConnectionError, KafkaError } from "../errors.js";
 import type { Logger } from "../logger.js";
-import type { ClientConfig, OAuthToken } from "./client-config.js";
+import type { ClientConfig } from "./client-config.js";
 import { ConnectionTrouble } from "./connection-trouble.js";
 import { fromNative, nativeCodes } from "./native-errors.js";
 import type {
@@ -12,6 +11,7 @@ import type {
   NativeMetadata,
   NativeProperties,
 } from "./native.js";
+import { TokenRenewal } from "./token-renewal.js";
 import { version } from "../version.js";
 import { ignoreRejection, limitConcurrency, sleep, unlessAborted } from "../waiting.js";
 
@@ -51,6 +51,8 @@ const probeTimeoutMs = 1_000;
 const outageMs = 5_000;
 const tellAgainMs = 60_000;
 const probePauseMs = 250;
+/** As Java's `request.timeout.ms`: a broker that says nothing for so long is connected to anew. librdkafka's is a minute. */
+const answersWithinMs = 30_000;
 /** Syslog's severities, as librdkafka uses them: what is logged by default, and what its property `debug` asks for. */
 const infoSeverity = 6;
 const debugSeverity = 7;
@@ -80,6 +82,7 @@ export class Client<Native extends NativeConnection> {
   #lookAgainAt = 0;
   #fatal: KafkaError | undefined;
   readonly #trouble: ConnectionTrouble;
+  readonly #renewal: TokenRenewal | undefined;
   #relays: Relay[] = [];
 
   constructor(options: {
@@ -108,7 +111,11 @@ export class Client<Native extends NativeConnection> {
     this.#afterDisconnect = options.afterDisconnect;
     this.#trouble = new ConnectionTrouble(options.config.brokers);
     this.#watch = options.watch;
-    const given = { ...options.config.properties, ...options.properties };
+    const given: NativeProperties = {
+      "socket.timeout.ms": answersWithinMs,
+      ...options.config.properties,
+      ...options.properties,
+    };
     const asked = given["debug"] ?? "";
     this.#lastSeverity = asked === "" ? Number(given["log_level"] ?? infoSeverity) : debugSeverity;
     const contexts = [...(asked === "" ? [] : [asked]), ...(options.watch?.contexts ?? [])];
@@ -126,6 +133,15 @@ export class Client<Native extends NativeConnection> {
     } catch (cause) {
       throw configErrorOf(cause);
     }
+    const { token: provider, logger } = options.config;
+    if (provider !== undefined)
+      this.#renewal = new TokenRenewal({
+        provider,
+        native: this.native,
+        what: options.what,
+        logger,
+        onFailed: (error) => this.#refused?.(error),
+      });
   }
 
   get logger(): Logger {
@@ -203,6 +219,7 @@ export class Client<Native extends NativeConnection> {
     if (this.#state === "closed") return;
     const wasOpen = this.#state === "open";
     this.#state = "closed";
+    this.#renewal?.close();
     if (this.#calls > 0) {
       await new Promise<void>((resolve) => {
         this.#idle = resolve;
@@ -238,7 +255,10 @@ export class Client<Native extends NativeConnection> {
     for (;;) {
       const left = deadline - performance.now();
       if (left <= 0) {
-        const { reason } = this.#trouble;
+        const reason =
+          this.#renewal?.isWaiting === true
+            ? "the token provider has not answered yet"
+            : this.#trouble.reason;
         throw new ConnectionError(
           `${this.#what}: no broker at ${this.#config.brokers} answered within ${this.#config.connectTimeoutMs} ms${reason === undefined ? "" : `: ${reason}`}`,
         );
@@ -337,54 +357,9 @@ export class Client<Native extends NativeConnection> {
   }
 
   #tokenCallback(): NativeCallbacks["global"] {
-    const { token } = this.#config;
-    if (token === undefined) return {};
-    return {
-      oauthbearer_token_refresh_cb: () => {
-        void (async () => {
-          try {
-            const { value, expiresAt, principal, extensions } = checkToken(await token());
-            if (this.#state === "closed") return;
-            const list = Object.entries(extensions ?? {}).flat();
-            this.native.setOAuthBearerToken(
-              value,
-              expiresAt,
-              principal ?? "",
-              list.length === 0 ? null : list,
-            );
-          } catch (cause) {
-            const message = messageOf(cause);
-            this.#refused?.(
-              new AuthenticationError(`${this.#what}: the token provider failed: ${message}`, { cause }),
-            );
-            this.logger.error(`the token provider failed: ${message}`, { client: this.#what });
-            if (this.#state !== "closed") this.native.setOAuthBearerTokenFailure(message);
-          }
-        })();
-      },
-    };
+    const renewal = this.#renewal;
+    return renewal === undefined ? {} : { oauthbearer_token_refresh_cb: () => void renewal.renew() };
   }
-}
-
-function checkToken(token: OAuthToken | undefined): OAuthToken {
-  if (typeof token?.value !== "string" || typeof token.expiresAt !== "number")
-    throw new ConfigError("sasl.token", "expected a promise of { value: string, expiresAt: number }");
-  if (token.expiresAt <= Date.now())
-    throw new ConfigError(
-      "sasl.token",
-      `the token has expired: expiresAt is ${token.expiresAt}, in milliseconds since the epoch`,
-    );
-  const texts = [token.value, token.principal ?? "", ...Object.entries(token.extensions ?? {}).flat()];
-  const change = texts.map(unsendableIn).find((found) => found !== undefined);
-  if (change !== undefined) throw new ConfigError("sasl.token", change);
-  return token;
-}
-
-/** What the token provider threw may be anything; the addon throws what is no `Error`. */
-function messageOf(cause: unknown): string {
-  const message: unknown =
-    typeof cause === "object" && cause !== null && "message" in cause ? cause.message : undefined;
-  return typeof message === "string" ? message : describe(cause);
 }
 
 /** Keys and certificates that cannot be read are found out when connecting. */
