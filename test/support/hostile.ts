@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { afterAll, expect } from "vitest";
 import { KafkaError } from "../../src/errors.js";
+import type { RawHeaders } from "../../src/record.js";
 
 /** How many times as many inputs as usual: `HOSTILE_FACTOR=100 npx vitest run --project unit test/unit/hostile`. */
 const factor = Number(process.env["HOSTILE_FACTOR"] ?? 1);
@@ -37,6 +38,52 @@ export const anyJson: fc.Arbitrary<unknown> = fc.letrec<{ value: unknown }>((tie
       .map((entries) => ownEntries(entries)),
   ),
 })).value;
+
+/** Bytes of nothing, of any text, and of any JSON. */
+export const anyBytes: fc.Arbitrary<Buffer> = fc.oneof(
+  fc.uint8Array({ maxLength: 60 }).map((given) => Buffer.from(given)),
+  fc.string({ unit: "binary" }).map((given) => Buffer.from(given)),
+  anyJson.map((given) => Buffer.from(JSON.stringify(given))),
+);
+/** Headers of any names, the same ones twice among them. */
+export const anyHeaders: fc.Arbitrary<RawHeaders> = fc.array(
+  fc.tuple(fc.oneof(oddNames, fc.string({ unit: "binary" })), fc.option(anyBytes, { nil: null })),
+  { maxLength: 6 },
+);
+
+/** Headers as the library writes them, some of which another program has changed, added, left out or moved. */
+export const changed = (genuine: RawHeaders): fc.Arbitrary<RawHeaders> => {
+  const names = fc.constantFrom(...genuine.map(([name]) => name));
+  const numbers = fc.constantFrom(
+    "-1",
+    "0",
+    "1e3",
+    "9".repeat(400),
+    "NaN",
+    "Infinity",
+    "0x10",
+    "9007199254740993",
+    " 1",
+    "",
+    "১",
+  );
+  const header = fc.tuple(
+    fc.oneof(names, oddNames),
+    fc.oneof(
+      fc.constant(null),
+      anyBytes,
+      numbers.map((text) => Buffer.from(text)),
+      fc.constant(Buffer.alloc(5_000, 0x39)),
+    ),
+  );
+  return fc
+    .tuple(
+      fc.shuffledSubarray([...genuine], { minLength: genuine.length - 1 }),
+      fc.array(header, { maxLength: 3 }),
+      fc.boolean(),
+    )
+    .map(([kept, added, isShuffled]) => [...(isShuffled ? kept : genuine), ...added]);
+};
 
 /** As `JSON.parse` makes objects: `__proto__` is a name like others. */
 export function ownEntries(entries: readonly (readonly [string, unknown])[]): object {

@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import { type Attributes, context, type Span, trace } from "@opentelemetry/api";
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
 import { W3CTraceContextPropagator } from "@opentelemetry/core";
@@ -8,7 +9,7 @@ import {
   type ReadableSpan,
   SimpleSpanProcessor,
 } from "@opentelemetry/sdk-trace-base";
-import { Kafka, type Logger } from "typed-kafka";
+import { Kafka, type KafkaOptions, type Logger } from "typed-kafka";
 import { openTelemetry, type OpenTelemetryOptions } from "typed-kafka/opentelemetry";
 import { silent } from "./silent.js";
 
@@ -22,7 +23,11 @@ class Reader extends MetricReader {
 }
 
 /** A `Kafka` that is watched by OpenTelemetry's SDK, which keeps everything in memory. */
-export function observedKafka(brokers: string, options: OpenTelemetryOptions & { logger?: Logger } = {}) {
+export function observedKafka(
+  brokers: string,
+  options: OpenTelemetryOptions & { logger?: Logger } = {},
+  more: Partial<KafkaOptions> = {},
+) {
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
   const { logger = silent, ...given } = options;
   const exporter = new InMemorySpanExporter();
@@ -36,7 +41,12 @@ export function observedKafka(brokers: string, options: OpenTelemetryOptions & {
   });
   const tracer = tracerProvider.getTracer("test");
   return {
-    kafka: new Kafka({ brokers, clientId: "observed", telemetry, logger }),
+    kafka: new Kafka({ brokers, clientId: "observed", telemetry, logger, ...more }),
+    /** Every finished span and every measurement, as texts. */
+    everything: async (): Promise<string[]> =>
+      [exporter.getFinishedSpans(), await reader.collect()].map((each) =>
+        inspect(each, { depth: 20, maxStringLength: null, maxArrayLength: null }),
+      ),
     telemetry,
     /** The finished spans of this name, in the order in which they ended. */
     spans: (name: string): ReadableSpan[] => exporter.getFinishedSpans().filter((span) => span.name === name),

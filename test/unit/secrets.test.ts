@@ -1,8 +1,13 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { inspect } from "node:util";
 import { ConfigError, defineTopic, Kafka, type KafkaOptions, string } from "typed-kafka";
 import { avro, schemaRegistry, type SchemaRegistryOptions } from "typed-kafka/schema-registry";
-import { expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { z } from "zod";
+import { callCommand } from "../support/call-command.js";
+import { observedKafka } from "../support/open-telemetry.js";
 
 const secret = "planted-secret";
 const soon = () => Promise.resolve({ value: secret, principal: "somebody", expiresAt: Date.now() + 60_000 });
@@ -19,6 +24,8 @@ test.each<[string, object]>([
   ["a misspelt option", { sasl: { mechanism: "plain", username: "somebody", passwort: secret } }],
   ["a password that is no text", { sasl: { mechanism: "plain", username: "somebody", password: [secret] } }],
   ["a password with a blank", { sasl: { mechanism: "plain", username: "u", password: ` ${secret}` } }],
+  ["a password in the address of a broker", { brokers: `somebody:${secret}@127.0.0.1:1` }],
+  ["a password in a URL of a broker", { brokers: `kafka://somebody:${secret}@127.0.0.1:1` }],
   ["a password with NUL", { sasl: { mechanism: "plain", username: "u", password: `${secret}\0` } }],
 ])("%s is in no log line, error, or what a client shows of itself", async (_, options) => {
   const texts: string[] = [];
@@ -84,4 +91,89 @@ test.each<[string, Partial<SchemaRegistryOptions>]>([
   }
   expect(texts.length).toBeGreaterThan(0);
   expect(texts.filter((text) => text.includes(secret))).toEqual([]);
+});
+
+test.each<[string, Partial<KafkaOptions>]>([
+  ["a password", { sasl: { mechanism: "plain", username: "somebody", password: secret } }],
+  ["a token", { sasl: { mechanism: "oauthbearer", token: soon } }],
+  [
+    "what a token provider throws beside its message",
+    { sasl: { mechanism: "oauthbearer", token: withBody } },
+  ],
+  ["a passphrase", { ssl: { passphrase: secret } }],
+])("%s is in no span and no measurement of OpenTelemetry", async (_, options) => {
+  const observed = observedKafka("127.0.0.1:1", {}, { connectTimeoutMs: 500, ...options });
+  await using kafka = observed.kafka;
+  const topic = defineTopic("students", { value: string() });
+  const outcomes = await Promise.allSettled([
+    kafka.producer({ deliveryTimeoutMs: 500 }).send(topic, { value: "Samwel" }),
+    kafka.consumer(topic, { groupId: "etl-group" }).run(() => undefined),
+    kafka
+      .transactionalProducer({ transactionalId: "etl" })
+      .transaction((tx) => tx.send(topic, { value: "Samwel" })),
+  ]);
+  for (const { status } of outcomes) expect(status).toBe("rejected");
+  const texts = await observed.everything();
+  expect(texts.length).toBeGreaterThan(0);
+  expect(texts.filter((text) => text.includes(secret))).toEqual([]);
+});
+
+/** As a client of HTTP, whose errors have the request with them. */
+async function withBody(): Promise<never> {
+  await Promise.resolve();
+  throw Object.assign(new Error("401"), { config: { headers: { authorization: secret } } });
+}
+
+const folder = mkdtempSync(join(tmpdir(), "typed-kafka-secrets-"));
+const keyFile = join(folder, "own.key");
+writeFileSync(keyFile, `-----BEGIN PRIVATE KEY-----\n${secret}\n-----END PRIVATE KEY-----\n`);
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
+const environment = {
+  KAFKA_PASSWORD: secret,
+  KAFKA_SASL_PASSWORD: secret,
+  KAFKA_SASL_MECHANISM: "PLAIN",
+  KAFKA_SASL_USERNAME: "somebody",
+  KAFKA_KEY_PASSPHRASE: secret,
+  SCHEMA_REGISTRY_USERNAME: "somebody",
+  SCHEMA_REGISTRY_PASSWORD: secret,
+  SCHEMA_REGISTRY_TOKEN: secret,
+};
+const somebody = ["--sasl-mechanism", "plain", "--username", "somebody"];
+
+describe.each([
+  ["topics"],
+  ["topics", "students"],
+  ["tail", "students"],
+  ["tail", "students", "-r", `http://somebody:${secret}@127.0.0.1:1`],
+  ["tail", "students", "-r", `somebody:${secret}@127.0.0.1:1`],
+  ["lag", "-G", "etl-group"],
+  ["groups"],
+  ["groups", "etl-group"],
+  ["groups", "reset", "etl-group", "--to", "beginning"],
+  ["check", "students", "--group", "etl-group"],
+  ["dead-letters", "list", "-t", "students", "-G", "etl-group"],
+  ["dead-letters", "redrive", "-t", "students", "-G", "etl-group"],
+])("%s %s %s %s: a secret is in nothing that the command prints", (...given) => {
+  const command = given.filter((word) => typeof word === "string");
+  test.each([
+    ["where nobody listens", ["-b", "127.0.0.1:1", "--timeout", "300", ...somebody]],
+    ["by the environment alone", ["-b", "127.0.0.1:1", "--timeout", "300"]],
+    [
+      "with a key that is none",
+      ["-b", "127.0.0.1:1", "--timeout", "300", "--cert", keyFile, "--cert-key", keyFile],
+    ],
+    ["with credentials in the address", ["-b", `somebody:${secret}@127.0.0.1:1`, "--timeout", "300"]],
+    ["with an address that is a URL", ["-b", `kafka://somebody:${secret}@127.0.0.1:1`, "--timeout", "300"]],
+    ["with a timeout that is none", ["-b", "127.0.0.1:1", "--timeout", "soon", ...somebody]],
+    ["with a flag that is none", ["-b", "127.0.0.1:1", "--passwort", "x", ...somebody]],
+    ["with a mechanism that is none", ["-b", "127.0.0.1:1", "--sasl-mechanism", "plian", "--username", "u"]],
+  ])("%s", async (_, flags) => {
+    const { code, out, error } = await callCommand([...command, ...flags], environment);
+    expect(code).not.toBe(0);
+    expect(`${out}${error}`).not.toContain(secret);
+    expect(error).not.toBe("");
+  });
 });

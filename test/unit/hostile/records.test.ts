@@ -6,7 +6,6 @@ import { printTable } from "../../../src/cli/text.js";
 import { InvalidRecordError } from "../../../src/errors.js";
 import { deadLetterHeaders, parseDeadLetter } from "../../../src/failure/dead-letter.js";
 import { parseRetryRecord, retryHeaders } from "../../../src/failure/retry-record.js";
-import type { RawHeaders } from "../../../src/record.js";
 import { bytes } from "../../../src/serde/bytes.js";
 import { createDecoder } from "../../../src/serde/decoder.js";
 import { json } from "../../../src/serde/json.js";
@@ -22,20 +21,18 @@ import { WindowState } from "../../../src/state/window-state.js";
 import { session, tumbling } from "../../../src/state/windows.js";
 import { idOf } from "../../../src/state/write.js";
 import { defineTopic } from "../../../src/topic.js";
-import { anyJson, oddNames, runs, valueOrKafkaError, watchPrototypes } from "../../support/hostile.js";
+import {
+  anyBytes,
+  anyHeaders,
+  anyJson,
+  changed,
+  runs,
+  valueOrKafkaError,
+  watchPrototypes,
+} from "../../support/hostile.js";
 import { rawRecord } from "../group/records.js";
 
 watchPrototypes();
-
-const anyBytes: fc.Arbitrary<Buffer> = fc.oneof(
-  fc.uint8Array({ maxLength: 60 }).map((given) => Buffer.from(given)),
-  fc.string({ unit: "binary" }).map((given) => Buffer.from(given)),
-  anyJson.map((given) => Buffer.from(JSON.stringify(given))),
-);
-const anyHeaders: fc.Arbitrary<RawHeaders> = fc.array(
-  fc.tuple(fc.oneof(oddNames, fc.string({ unit: "binary" })), fc.option(anyBytes, { nil: null })),
-  { maxLength: 6 },
-);
 
 const value = z.looseObject({ name: z.string().optional() });
 const serdes = [
@@ -114,40 +111,6 @@ const letter = deadLetterHeaders(source, {
   failedAt: 4,
 });
 const retried = retryHeaders(source, { attempts: 1, dueAt: 5, group: "etl", error: new Error("no") });
-
-/** Headers as the library writes them, some of which another program has changed, added, left out or moved. */
-const changed = (genuine: RawHeaders): fc.Arbitrary<RawHeaders> => {
-  const names = fc.constantFrom(...genuine.map(([name]) => name));
-  const numbers = fc.constantFrom(
-    "-1",
-    "0",
-    "1e3",
-    "9".repeat(400),
-    "NaN",
-    "Infinity",
-    "0x10",
-    "9007199254740993",
-    " 1",
-    "",
-    "১",
-  );
-  const header = fc.tuple(
-    fc.oneof(names, oddNames),
-    fc.oneof(
-      fc.constant(null),
-      anyBytes,
-      numbers.map((text) => Buffer.from(text)),
-      fc.constant(Buffer.alloc(5_000, 0x39)),
-    ),
-  );
-  return fc
-    .tuple(
-      fc.shuffledSubarray([...genuine], { minLength: genuine.length - 1 }),
-      fc.array(header, { maxLength: 3 }),
-      fc.boolean(),
-    )
-    .map(([kept, added, isShuffled]) => [...(isShuffled ? kept : genuine), ...added]);
-};
 
 test("headers of dead letters that another program wrote are a dead letter, or none", () => {
   fc.assert(
