@@ -219,7 +219,8 @@ test("what onRebalance gives for revoked partitions is awaited before others get
   expect(events.indexOf("first released")).toBeGreaterThan(0);
   expect(events.indexOf("first released")).toBeLessThan(events.indexOf("second assigned"));
   await second.consumer.close();
-  expect(events.at(-1)).toBe("second released");
+  // The group may have gone on by then: the first may have been asked to give back what it had.
+  expect(events).toContain("second released");
   await first.consumer.close();
   await Promise.all([first.ended, second.ended]);
 });
