@@ -6,8 +6,24 @@ const fromSource = {
   ssr: { resolve: { conditions: ["typed-kafka-source"] } },
 };
 
-// Most of a test on a broker is waiting: two cores take four files at a time.
-const together = { maxWorkers: 4, sequence: { groupOrder: 1 } };
+// Most of a test on a broker is waiting: two cores take six files at a time.
+const together = { maxWorkers: 6, sequence: { groupOrder: 1 } };
+
+// They put modules of their own in the place of others, which takes a process of its own. All others share processes:
+// to load the library takes longer than most files.
+const withMocks = [
+  "test/unit/admin/admin.test.ts",
+  "test/unit/admin/describe-groups.test.ts",
+  "test/unit/processor/commit-guard.test.ts",
+  "test/unit/processor/exactly-once-loop.test.ts",
+  "test/unit/producer/native-faults.test.ts",
+  "test/unit/state/tasks.test.ts",
+  "test/unit/transactions/transaction-runner.test.ts",
+  "test/unit/transactions/transactional-producer.test.ts",
+];
+
+// They take milliseconds; a machine that is busy with other things may need more than five seconds for one.
+const unit = { testTimeout: 60_000, ...together };
 
 export default defineConfig({
   test: {
@@ -17,8 +33,17 @@ export default defineConfig({
     projects: [
       {
         ...fromSource,
-        // They take milliseconds; a machine that is busy with other things may need more than five seconds for one.
-        test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 60_000, ...together },
+        test: {
+          name: "unit",
+          include: ["test/unit/**/*.test.ts"],
+          exclude: withMocks,
+          isolate: false,
+          ...unit,
+        },
+      },
+      {
+        ...fromSource,
+        test: { name: "unit-mocks", include: withMocks, ...unit },
       },
       {
         ...fromSource,
@@ -46,6 +71,7 @@ export default defineConfig({
           setupFiles: "test/support/require-broker.ts",
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          isolate: false,
           ...together,
         },
       },
@@ -67,6 +93,7 @@ export default defineConfig({
           setupFiles: "test/support/require-broker.ts",
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          isolate: false,
           ...together,
         },
       },

@@ -68,7 +68,7 @@ function isKilled(copy, { promise, file, find, replace, tests, proves }) {
 function run(copy, tests, name) {
   const output = join(copy, "outcome.json");
   rmSync(output, { force: true });
-  const project = tests.every((test) => test.startsWith("test/unit/")) ? "unit" : "integration";
+  const project = tests.every((test) => test.startsWith("test/unit/")) ? "unit*" : "integration";
   const named =
     name === undefined || name.includes("%") ? [] : ["-t", name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")];
   const vitest = ["node_modules/vitest/vitest.mjs", "run", "--project", project, "--bail=1"];

@@ -163,17 +163,19 @@ export class Admin {
   }
 
   /**
-   * Deletes topics and everything in them. Resolves when the brokers know them no longer.
+   * Deletes topics and everything in them. Settles when the brokers know those no longer that were deleted.
    *
    * @throws `KafkaError` with code `UNKNOWN_TOPIC`, `AuthorizationError`
    */
   async deleteTopics(topics: TopicLike | readonly TopicLike[]): Promise<void> {
     const names = namesOf(listOf(topics));
     const native = await this.#connection.get();
-    await failTogether("could not be deleted", names, (name) => native.deleteTopic(name, this.#timeoutMs));
-    await this.#until(`${names.join(", ")} are gone`, async () =>
-      (await this.#existing(names)).size === 0 ? true : undefined,
-    );
+    await failTogether("could not be deleted", names, async (name) => {
+      await native.deleteTopic(name, this.#timeoutMs);
+      await this.#until(`${name} is gone`, async () =>
+        (await this.#existing([name])).size === 0 ? true : undefined,
+      );
+    });
   }
 
   /**
