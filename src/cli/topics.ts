@@ -1,3 +1,4 @@
+import type { Admin } from "../admin/admin.js";
 import { KafkaError } from "../errors.js";
 import type { Kafka } from "../kafka.js";
 import { argumentsOf } from "./arguments.js";
@@ -50,9 +51,21 @@ ${exitCodesUsage}`,
   },
 };
 
+const looks = 5;
+
 async function look(kafka: Kafka, named: readonly string[]) {
   const admin = kafka.admin();
-  const names = named.length > 0 ? named : await admin.listTopics();
+  if (named.length > 0) return lookAt(admin, named);
+  for (let count = 1; ; count += 1)
+    try {
+      return await lookAt(admin, await admin.listTopics());
+    } catch (error) {
+      // One of them was deleted after it was listed.
+      if (!(error instanceof KafkaError) || error.code !== "UNKNOWN_TOPIC" || count === looks) throw error;
+    }
+}
+
+async function lookAt(admin: Admin, names: readonly string[]) {
   const topics = await admin.describeTopics(names);
   const readable = topics.filter(({ partitions }) => partitions.every(({ leader }) => leader !== undefined));
   const offsets = await admin.logOffsets(readable.map(({ name }) => name)).catch((error: unknown) => {

@@ -3,8 +3,9 @@ import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
-import { afterAll, describe, expect, inject, test } from "vitest";
+import { afterAll, describe, expect, inject, onTestFinished, test, vi } from "vitest";
 import { defineTopic, Kafka, string } from "typed-kafka";
+import { Admin } from "../../src/admin/admin.js";
 import { callCommand } from "../support/call-command.js";
 import { until } from "../support/consuming.js";
 import { joinGroup } from "../support/joined-group.js";
@@ -56,6 +57,13 @@ describe("topics", () => {
         ],
       },
     ]);
+  });
+
+  test("one that is deleted after it was listed is left out", async () => {
+    const name = await filled();
+    vi.spyOn(Admin.prototype, "listTopics").mockResolvedValueOnce([name, uniqueName()]);
+    onTestFinished(() => void vi.restoreAllMocks());
+    expect(await call("topics")).toMatchObject({ code: 0, out: expect.stringContaining(name) });
   });
 
   test("one that does not exist is named", async () => {
