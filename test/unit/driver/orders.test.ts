@@ -68,10 +68,10 @@ const given = (records: readonly EncodedRecord[]): unknown[] =>
   }));
 
 const text = fc.oneof(
-  { weight: 3, arbitrary: fc.string({ maxLength: 60 }) },
-  { weight: 1, arbitrary: fc.string({ unit: "grapheme", maxLength: 40 }) },
+  { weight: 3, arbitrary: fc.string({ maxLength: 60, size: "max" }) },
+  { weight: 1, arbitrary: fc.string({ unit: "grapheme", maxLength: 40, size: "max" }) },
 );
-const binary = fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes));
+const binary = fc.uint8Array({ maxLength: 40, size: "max" }).map((bytes) => Buffer.from(bytes));
 const recordOf = (part: fc.Arbitrary<EncodedPart>, headers: fc.Arbitrary<NativeHeader[] | undefined>) =>
   fc
     .record({
@@ -88,7 +88,7 @@ const recordOf = (part: fc.Arbitrary<EncodedPart>, headers: fc.Arbitrary<NativeH
 const header = fc
   .tuple(text, fc.oneof(text, binary, fc.constant(null)))
   .map(([name, value]): NativeHeader => ({ [name]: value }));
-const ascii = fc.oneof(fc.constant(null), fc.string({ maxLength: 60 }));
+const ascii = fc.oneof(fc.constant(null), fc.string({ maxLength: 60, size: "max" }));
 const any = fc.oneof(fc.constant(null), text, binary);
 
 describe("records that are written for the addon", () => {
@@ -97,12 +97,12 @@ describe("records that are written for the addon", () => {
     ["texts", recordOf(fc.oneof(fc.constant(null), text), fc.constant(undefined))],
     [
       "texts, bytes and headers",
-      recordOf(any, fc.option(fc.array(header, { maxLength: 3 }), { nil: undefined })),
+      recordOf(any, fc.option(fc.array(header, { maxLength: 3, size: "max" }), { nil: undefined })),
     ],
   ])("are what the addon reads: %s", (_, arbitrary) => {
     const orders = new Orders();
     fc.assert(
-      fc.property(fc.array(arbitrary, { minLength: 1, maxLength: 30 }), (records) => {
+      fc.property(fc.array(arbitrary, { minLength: 1, maxLength: 30, size: "max" }), (records) => {
         expect(written(records, orders)).toEqual(given(records));
       }),
       { numRuns: 300 },

@@ -132,9 +132,9 @@ describe.each(Object.keys(parts) as (keyof typeof parts)[])(
 
     test("any bytes", async () => {
       const bytes = fc.oneof(
-        fc.uint8Array({ maxLength: 200 }),
+        fc.uint8Array({ maxLength: 200, size: "max" }),
         fc
-          .array(fc.oneof(fc.bigInt(-300n, 300n), fc.constantFrom(...counts)), { maxLength: 40 })
+          .array(fc.oneof(fc.bigInt(-300n, 300n), fc.constantFrom(...counts)), { maxLength: 40, size: "max" })
           .map((all) => Buffer.concat(all.map(long))),
       );
       for (const path of await pathsOf(part))

@@ -9,11 +9,11 @@ function write(id: string, value: Buffer | null, timestamp = 0): Write {
 
 const keys = fc.oneof(
   fc.integer({ min: 0, max: 40 }).map(String),
-  fc.uint8Array({ maxLength: 12 }).map((bytes) => idOf(Buffer.from(bytes))),
+  fc.uint8Array({ maxLength: 12, size: "max" }).map((bytes) => idOf(Buffer.from(bytes))),
 );
 const values = fc.option(
   fc.oneof(
-    fc.uint8Array({ maxLength: 30 }),
+    fc.uint8Array({ maxLength: 30, size: "max" }),
     fc.integer({ min: 1_000, max: 40_000 }).map((length) => new Uint8Array(length).fill(length % 251)),
   ),
   { freq: 4 },
@@ -21,7 +21,7 @@ const values = fc.option(
 
 test("a piece holds what a Map would, whatever is set, overwritten and deleted", () => {
   fc.assert(
-    fc.property(fc.array(fc.tuple(keys, values, fc.nat()), { maxLength: 400, size: "medium" }), (changes) => {
+    fc.property(fc.array(fc.tuple(keys, values, fc.nat()), { maxLength: 400, size: "max" }), (changes) => {
       const piece = new MemoryPiece();
       const model = new Map<string, { value: string; timestamp: number }>();
       for (const [id, bytes, timestamp] of changes) {
