@@ -129,7 +129,7 @@ export default defineConfig(
     // What has a date: records, retry topics, tokens, and what is told to people.
     ignores: [
       "src/{failure/failure-policy,group/join-watch,group/owned-partition,processor/task-calls,testing/record-of}.ts",
-      "src/{driver/token-renewal,state/restorer,state/task-turns,state/disk-piece,state/memory-piece}.ts",
+      "src/{driver/token-renewal,state/restorer,state/task-turns,state/tasks}.ts",
     ],
     rules: {
       "no-restricted-properties": [

@@ -1,5 +1,6 @@
-import type { LevelDatabase, LevelOperation, LevelSnapshot } from "./level.js";
-import type { Piece } from "./piece.js";
+import type { LevelDatabase, LevelSnapshot } from "./level.js";
+import { KeyPages } from "./key-pages.js";
+import type { Piece, Proof } from "./piece.js";
 import { type Entry, idOf, keyOfId, type Write } from "./write.js";
 
 /** In front of a value: the slot (4 bytes), and the timestamp (8 bytes). */
@@ -12,7 +13,7 @@ interface About {
   readonly changelog: string;
   readonly size: number;
   readonly position: number;
-  readonly appliedAt: number;
+  readonly currentAt: number;
 }
 
 /** Bytes that are on their way to the disk; `null` deletes. */
@@ -25,7 +26,7 @@ interface Written {
  *
  * ```text
  *   k<key>    slot, timestamp, value
- *   s<slot>   key: a list without gaps, by which entries are gone through without waiting
+ *   p<page>   keys, by slot: a list without gaps, by which entries are gone through without waiting
  *   about     size, position, and which changelog this is
  * ```
  *
@@ -40,7 +41,7 @@ export class DiskPiece implements Piece {
   readonly #written = new Map<string, Written>();
   #size = 0;
   #position = 0;
-  #appliedAt = 0;
+  #currentAt = 0;
   #last: Promise<void> = Promise.resolve();
 
   /** `changelog` is the topic's id: what another one left here counts for nothing. */
@@ -54,7 +55,7 @@ export class DiskPiece implements Piece {
     if (about?.changelog !== changelog) return;
     this.#size = about.size;
     this.#position = about.position;
-    this.#appliedAt = about.appliedAt;
+    this.#currentAt = about.currentAt;
   }
 
   get size(): number {
@@ -65,8 +66,8 @@ export class DiskPiece implements Piece {
     return this.#position;
   }
 
-  get appliedAt(): number {
-    return this.#appliedAt;
+  get currentAt(): number {
+    return this.#currentAt;
   }
 
   get(id: string): Entry | undefined {
@@ -82,8 +83,9 @@ export class DiskPiece implements Piece {
     const size = this.#size;
     const from = { written: new Map(this.#written), snapshot: this.#database.snapshot() };
     try {
+      const pages = new KeyPages((page) => this.#read(`p${page}`, from));
       for (let slot = 0; slot < size; slot += 1) {
-        const key = this.#read(`s${slot}`, from);
+        const key = pages.get(slot);
         const bytes = key && this.#read(`k${idOf(key)}`, from);
         if (bytes !== undefined) yield entryOf(Buffer.from(key ?? []), bytes);
       }
@@ -107,16 +109,17 @@ export class DiskPiece implements Piece {
     }
   }
 
-  apply(writes: readonly Write[], position = this.#position): Promise<void> {
+  apply(writes: readonly Write[], proof?: Proof): Promise<void> {
     const batch = new Map<string, Written>();
-    for (const write of writes) this.#apply(write, batch);
-    this.#position = position;
-    this.#appliedAt = Date.now();
+    const pages = new KeyPages((page) => this.#read(`p${page}`));
+    for (const write of writes) this.#apply(write, batch, pages);
+    for (const [page, bytes] of pages.changed()) this.#put(`p${page}`, bytes, batch);
+    if (proof !== undefined) ({ position: this.#position, currentAt: this.#currentAt } = proof);
     const about: About = {
       changelog: this.#changelog,
       size: this.#size,
-      position,
-      appliedAt: this.#appliedAt,
+      position: this.#position,
+      currentAt: this.#currentAt,
     };
     this.#put("about", Buffer.from(JSON.stringify(about)), batch);
     return this.#enqueue(() => this.#write(batch));
@@ -125,7 +128,7 @@ export class DiskPiece implements Piece {
   clear(): Promise<void> {
     this.#size = 0;
     this.#position = 0;
-    this.#appliedAt = 0;
+    this.#currentAt = 0;
     return this.#enqueue(async () => {
       // First: without it whatever a crash leaves behind counts for nothing.
       await this.#database.del(this.#nameOf("about"));
@@ -139,15 +142,15 @@ export class DiskPiece implements Piece {
     await this.#last;
   }
 
-  #apply({ id, key, value, timestamp }: Write, batch: Map<string, Written>): void {
+  #apply({ id, key, value, timestamp }: Write, batch: Map<string, Written>, pages: KeyPages): void {
     const before = this.#read(`k${id}`);
     if (value === null) {
-      if (before !== undefined) this.#delete(id, before.readUInt32BE(0), batch);
+      if (before !== undefined) this.#delete(id, before.readUInt32BE(0), batch, pages);
       return;
     }
     const slot = before?.readUInt32BE(0) ?? this.#size;
     if (before === undefined) {
-      this.#put(`s${slot}`, Buffer.from(key), batch);
+      pages.set(slot, key);
       this.#size += 1;
     }
     const bytes = Buffer.allocUnsafe(headerBytes + value.length);
@@ -158,17 +161,17 @@ export class DiskPiece implements Piece {
   }
 
   /** The last entry of the list takes its slot. */
-  #delete(id: string, slot: number, batch: Map<string, Written>): void {
+  #delete(id: string, slot: number, batch: Map<string, Written>, pages: KeyPages): void {
     this.#size -= 1;
-    const lastKey = this.#read(`s${this.#size}`);
+    const lastKey = pages.get(this.#size);
     const last = lastKey && this.#read(`k${idOf(lastKey)}`);
+    pages.cut(this.#size);
     if (slot !== this.#size && lastKey !== undefined && last !== undefined) {
       const moved = Buffer.from(last);
       moved.writeUInt32BE(slot, 0);
       this.#put(`k${idOf(lastKey)}`, moved, batch);
-      this.#put(`s${slot}`, lastKey, batch);
+      pages.set(slot, lastKey);
     }
-    this.#put(`s${this.#size}`, null, batch);
     this.#put(`k${id}`, null, batch);
   }
 
@@ -179,11 +182,11 @@ export class DiskPiece implements Piece {
   }
 
   async #write(batch: ReadonlyMap<string, Written>): Promise<void> {
-    const operations = [...batch].map(([name, { bytes }]): LevelOperation => {
-      const key = this.#nameOf(name);
-      return bytes === null ? { type: "del", key } : { type: "put", key, value: bytes };
-    });
-    await this.#database.batch(operations);
+    const changes = this.#database.batch();
+    for (const [name, { bytes }] of batch)
+      if (bytes === null) changes.del(this.#nameOf(name));
+      else changes.put(this.#nameOf(name), bytes);
+    await changes.write();
     for (const [name, written] of batch) if (this.#written.get(name) === written) this.#written.delete(name);
   }
 

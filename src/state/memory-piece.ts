@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { MemoryShard } from "./memory-shard.js";
-import type { Piece } from "./piece.js";
+import type { Piece, Proof } from "./piece.js";
 import { type Entry, keyOfId, type Write } from "./write.js";
 
 /**
@@ -17,14 +17,14 @@ export class MemoryPiece implements Piece {
   readonly #shards: (MemoryShard | undefined)[] = new Array<undefined>(1 << shardBits).fill(undefined);
   #size = 0;
   #position = 0;
-  #appliedAt = 0;
+  #currentAt = 0;
 
   get position(): number {
     return this.#position;
   }
 
-  get appliedAt(): number {
-    return this.#appliedAt;
+  get currentAt(): number {
+    return this.#currentAt;
   }
 
   get size(): number {
@@ -62,17 +62,16 @@ export class MemoryPiece implements Piece {
     }
   }
 
-  apply(writes: readonly Write[], position = this.#position): undefined {
+  apply(writes: readonly Write[], proof?: Proof): undefined {
     for (const write of writes) this.#apply(write);
-    this.#position = position;
-    this.#appliedAt = Date.now();
+    if (proof !== undefined) ({ position: this.#position, currentAt: this.#currentAt } = proof);
   }
 
   clear(): undefined {
     this.#shards.fill(undefined);
     this.#size = 0;
     this.#position = 0;
-    this.#appliedAt = 0;
+    this.#currentAt = 0;
   }
 
   close(): undefined {

@@ -1,5 +1,16 @@
 import type { Entry, Write } from "./write.js";
 
+/** How far a changelog is in a piece. */
+export interface Proof {
+  /** Everything below this offset is. */
+  readonly position: number;
+  /**
+   * By when: at this time the changelog ended at `position`, or, while it is read from its start, that began. In
+   * milliseconds since the epoch. What was deleted later has its tombstone behind `position`, for as long as they are kept.
+   */
+  readonly currentAt: number;
+}
+
 /**
  * The committed entries of one partition of a store. Reading is synchronous, so that no handler waits for its own
  * state. Whoever gets an entry may keep and change its buffers.
@@ -9,8 +20,8 @@ export interface Piece {
   readonly size: number;
   /** What the changelog has below this offset is in the piece. What is above it may be as well. */
   readonly position: number;
-  /** When something was applied last, in milliseconds since the epoch; 0 where nothing was. */
-  readonly appliedAt: number;
+  /** Since when, in milliseconds since the epoch, the changelog may have more: see {@link Proof}. 0 where nothing was applied. */
+  readonly currentAt: number;
   readonly get: (id: string) => Entry | undefined;
   readonly has: (id: string) => boolean;
   /**
@@ -21,10 +32,10 @@ export interface Piece {
   /** Tells all keys with the time of their last write, and lets other work go on meanwhile. Nothing is written until it resolves. */
   readonly scan: (visit: (key: Buffer, timestamp: number) => void) => Promise<void>;
   /**
-   * Applies committed changes, which are seen at once, and the position that they bring, absent: the same as before. A
-   * piece on disk gives a promise: until it resolves, a crash takes all of them back together.
+   * Applies committed changes, which are seen at once, and how far the changelog is in the piece by then, absent: as far as
+   * before. A piece on disk gives a promise: until it resolves, a crash takes all of them back together.
    */
-  readonly apply: (writes: readonly Write[], position?: number) => Promise<void> | undefined;
+  readonly apply: (writes: readonly Write[], proof?: Proof) => Promise<void> | undefined;
   /** Forgets every entry, for a restore from the beginning. Nothing is read until it resolves. */
   readonly clear: () => Promise<void> | undefined;
   readonly close: () => Promise<void> | undefined;

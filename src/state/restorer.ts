@@ -59,6 +59,10 @@ interface Reading {
   readonly from: number;
   /** The offset to reach. */
   readonly to: number;
+  /** When the changelog ended there, by this clock. */
+  readonly endedAt: number;
+  /** Since when what was read below `from` may have changed. */
+  readonly currentAt: number;
   /** Tells telemetry of its end. */
   watched: WatchedOperation<RestoreEnded> | undefined;
   /** How many entries and deletions were read. */
@@ -187,6 +191,7 @@ export class Restorer {
       [...task.state.stores].map((state) => ({ task, assignment, state })),
     );
     const changelogs = wanted.map(({ task, state }) => ({ topic: state.changelog, partition: task.number }));
+    const endedAt = Date.now();
     const ends = await this.#offsetsAt(changelogs, logEnd, signal);
     const hasSome = wanted.some(({ state }) => state.store.piece.position > 0);
     const starts = hasSome ? await this.#offsetsAt(changelogs, logStart, signal) : [];
@@ -196,7 +201,7 @@ export class Restorer {
       if (assignment.aborted) continue;
       const { piece } = state.store;
       const to = ends[index] ?? 0;
-      const doubt = doubtOf(piece, { start: starts[index] ?? 0, end: to, now: Date.now() });
+      const doubt = doubtOf(piece, { start: starts[index] ?? 0, end: to, now: endedAt });
       if (doubt !== undefined && piece.position > 0)
         this.#host.config.logger.warn(`a store is restored from the beginning of its changelog: ${doubt}`, {
           groupId: this.#host.groupId,
@@ -212,6 +217,8 @@ export class Restorer {
           state,
           from,
           to,
+          endedAt,
+          currentAt: from === 0 ? endedAt : piece.currentAt,
           watched: undefined,
           entries: 0,
           toldAt: 0,
@@ -320,10 +327,10 @@ export class Restorer {
       reading.entries += 1;
       batch.position = raw.offset + 1;
     }
-    for (const [{ state, assignment }, { writes, position }] of batches) {
+    for (const [{ state, assignment, currentAt }, { writes, position }] of batches) {
       // Whoever has the piece now may be ahead of these records.
       if (assignment.aborted) continue;
-      const applying = state.store.piece.apply(writes, position);
+      const applying = state.store.piece.apply(writes, { position, currentAt });
       if (applying !== undefined) await applying;
     }
   }
@@ -351,9 +358,14 @@ export class Restorer {
       this.#host.onProgress({ store: state.name, partition: task.number, done, total: to - from });
     }
     if (!isDone) return;
+    // A process that was frozen meanwhile: tombstones may have gone that it has not read.
+    if (isTooOld(reading.currentAt, Date.now())) {
+      await state.store.piece.clear();
+      throw new KafkaError("TIMEOUT", `${id} was read for longer than tombstones are kept`);
+    }
     readings.delete(id);
     watched?.end({ entries: reading.entries, outcome: "restored" });
-    await state.store.piece.apply([], to);
+    await state.store.piece.apply([], { position: to, currentAt: reading.endedAt });
     if (!isRead(task, readings)) await restored(task, assignment);
   }
 
@@ -373,7 +385,7 @@ export class Restorer {
 
 /** Why a piece is no beginning to read on from; `undefined` where it is one. */
 export function doubtOf(
-  { position, appliedAt }: Pick<Piece, "position" | "appliedAt">,
+  { position, currentAt }: Pick<Piece, "position" | "currentAt">,
   { start, end, now }: { readonly start: number; readonly end: number; readonly now: number },
 ): string | undefined {
   if (position === 0) return "there is nothing to read on from";
@@ -381,8 +393,12 @@ export function doubtOf(
   if (position === end) return undefined;
   if (position < start) return "the changelog begins behind it";
   // A key that was deleted since has lost its tombstone by now.
-  if (now - appliedAt > tombstonesKeptMs) return "it is older than the changelog keeps tombstones";
+  if (isTooOld(currentAt, now)) return "it is older than the changelog keeps tombstones";
   return undefined;
+}
+
+function isTooOld(currentAt: number, now: number): boolean {
+  return now - currentAt > tombstonesKeptMs;
 }
 
 /** Whether a changelog of the task is still being read. */

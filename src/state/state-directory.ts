@@ -6,7 +6,7 @@ import { DiskPiece, rangeOf } from "./disk-piece.js";
 import { levelDatabase, type LevelDatabase } from "./level.js";
 
 /** Of how entries are written. A directory of another version is made anew. */
-const version = 1;
+const version = 2;
 const aboutName = Buffer.from("about");
 const noId = "";
 /** For how long a piece that is not in use is kept, in milliseconds. Kafka Streams: `state.cleanup.delay.ms`. */
@@ -171,7 +171,7 @@ async function isUsable(database: LevelDatabase, path: string, groupId: string):
   const about = aboutOf(database);
   if (about === undefined) {
     const value = Buffer.from(JSON.stringify({ version, groupId } satisfies About));
-    await database.batch([{ type: "put", key: aboutName, value }]);
+    await database.put(aboutName, value);
     return true;
   }
   if (about.version !== version) return false;

@@ -1,4 +1,5 @@
 import { ConfigError } from "../errors.js";
+import type { Proof } from "./piece.js";
 import { StoreOfCall, type CallScope, type OnlyKey, type Store } from "./store.js";
 import { type StoreState } from "./store-state.js";
 import type { AnyStore, StoreDefinition } from "./store-definition.js";
@@ -157,14 +158,14 @@ export class TaskState {
   /**
    * The transaction has been committed. Resolves when pieces on disk have its changes.
    *
-   * @param positions - by store: everything that its changelog has below this offset was read, or committed before
+   * @param proofs - by store: what its changelog has below this offset was read, or committed before
    */
-  commit(positions?: ReadonlyMap<string, number>): Promise<void> | undefined {
+  commit(proofs?: ReadonlyMap<string, Proof>): Promise<void> | undefined {
     this.#time.commit(this.#pendingTime);
     let applying: Promise<void>[] | undefined;
     for (const [name, state] of this.#stores) {
       const deleted = state instanceof WindowState ? deletedIn(state.store.pending) : [];
-      const applied = state.store.commit(positions?.get(name));
+      const applied = state.store.commit(proofs?.get(name));
       if (applied === undefined) {
         if (state instanceof WindowState) state.committed(deleted);
       } else

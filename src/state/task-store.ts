@@ -1,4 +1,4 @@
-import type { Piece } from "./piece.js";
+import type { Piece, Proof } from "./piece.js";
 import { type Entry, idOf, type Write } from "./write.js";
 
 /** What one call of a handler changes: nobody else sees it until the call has succeeded. */
@@ -75,12 +75,12 @@ export class TaskStore {
     return this.#inTransaction;
   }
 
-  /** The transaction has been committed. Resolves when the piece has its changes. `position` is the piece's from here on. */
-  commit(position?: number): Promise<void> | undefined {
+  /** The transaction has been committed. Resolves when the piece has its changes. `proof` is the piece's from here on. */
+  commit(proof?: Proof): Promise<void> | undefined {
     const committed = this.#inTransaction;
-    if (committed.size === 0 && position === undefined) return undefined;
+    if (committed.size === 0 && proof === undefined) return undefined;
     this.#inTransaction = new Map();
-    const applying = this.piece.apply([...committed.values()], position);
+    const applying = this.piece.apply([...committed.values()], proof);
     if (applying === undefined) {
       this.#applied(committed);
       return undefined;

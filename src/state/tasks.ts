@@ -13,6 +13,7 @@ import { prepareChangelogs } from "./changelogs.js";
 import { loadLevel } from "./level.js";
 import { MemoryPiece } from "./memory-piece.js";
 import { metadataOf } from "./offset-metadata.js";
+import type { Proof } from "./piece.js";
 import { type RestoreProgress, Restorer } from "./restorer.js";
 import { StoreCodec } from "./store-codec.js";
 import { type AnyStore, changelogName } from "./store-definition.js";
@@ -34,7 +35,7 @@ const answerWithinMs = 1_000;
 /** Where the changelogs of a task end, by store, in the assignment of this signal. */
 interface Ends {
   readonly signal: AbortSignal;
-  readonly byStore: Map<string, number>;
+  readonly byStore: Map<string, Proof>;
 }
 
 /** What tasks need of their processor, and tell it. */
@@ -243,6 +244,7 @@ export class Tasks {
   begun(): void {
     if (this.#directory === undefined || performance.now() - this.#askedAt < askEveryMs) return;
     this.#askedAt = performance.now();
+    const currentAt = Date.now();
     const asked = [...this.#tasks.values()]
       .filter(({ isRestored }) => isRestored)
       .flatMap((task) =>
@@ -255,8 +257,11 @@ export class Tasks {
           // Else some of what is in front of the end belongs to a transaction that may yet fail.
           if (signal.aborted || writes !== task.writes) continue;
           const known = this.#ends.get(task);
-          const byStore = known?.signal === signal ? known.byStore : new Map<string, number>();
-          this.#ends.set(task, { signal, byStore: byStore.set(store.name, ends[index] ?? 0) });
+          const byStore = known?.signal === signal ? known.byStore : new Map<string, Proof>();
+          this.#ends.set(task, {
+            signal,
+            byStore: byStore.set(store.name, { position: ends[index] ?? 0, currentAt }),
+          });
         }
       },
       (error: unknown) => {

@@ -11,6 +11,7 @@ import { resolveKafkaOptions } from "../../src/kafka-options.js";
 import { encodedRecord } from "../../src/serde/encoded-record.js";
 import { noHeaders } from "../../src/serde/headers.js";
 import { changelogName } from "../../src/state/store-definition.js";
+import type { Piece } from "../../src/state/piece.js";
 import { Restorer } from "../../src/state/restorer.js";
 import { StateDirectory } from "../../src/state/state-directory.js";
 import { StoreCodec } from "../../src/state/store-codec.js";
@@ -75,7 +76,10 @@ async function oneTask() {
   });
   const restoring = () => restorer.restore([task], new AbortController().signal, () => undefined);
   const set = (value: string, position: number) =>
-    piece.apply([{ id: "k", key: Buffer.from("k"), value: Buffer.from(value), timestamp: 0 }], position);
+    piece.apply([{ id: "k", key: Buffer.from("k"), value: Buffer.from(value), timestamp: 0 }], {
+      position,
+      currentAt: Date.now(),
+    });
   const inPiece = () => ({ value: piece.get("k")?.value.toString(), position: piece.position });
   return { config, changelog, consumer, task, partition, restoring, asked, set, inPiece };
 }
@@ -158,4 +162,22 @@ test("a restore whose assignment has ended does not clear the piece either", asy
   await set("9", 0);
   await restored;
   expect(inPiece()).toEqual({ value: "9", position: 0 });
+});
+
+test("a restore that took longer than tombstones are kept begins again from the start", async () => {
+  const { changelog, task, restoring, inPiece } = await oneTask();
+  const { commit, committed } = await openTransaction(changelog);
+  const restored = restoring();
+  await vi.waitFor(() => expect(inPiece()).toEqual({ value: "1", position: 1 }), 20_000);
+  const [state] = [...task.state.stores];
+  const cleared = vi.spyOn(state?.store.piece as Piece, "clear");
+  const late = Date.now() + 25 * 3_600_000;
+  const clock = vi.spyOn(Date, "now").mockImplementation(() => late);
+  onTestFinished(() => clock.mockRestore());
+  commit();
+  await committed;
+  await restored;
+  expect(cleared).toHaveBeenCalled();
+  expect(inPiece().value).toBe("3");
+  expect(state?.store.piece.currentAt).toBe(late);
 });

@@ -19,7 +19,7 @@ for (let batch = piece.position + 1; ; batch += 1) {
   // One more at each step, and after ten steps none.
   if (batch % 10 > 0) writes.push(write(`more-${batch % 10}`, "x".repeat(batch % 3_000)));
   else for (let index = 1; index < 10; index += 1) writes.push(write(`more-${index}`, null));
-  const applying = piece.apply(writes, batch);
+  const applying = piece.apply(writes, { position: batch, currentAt: 1 });
   // Now and then several are on their way.
   if (batch % 4 === 0) {
     await applying;

@@ -55,13 +55,13 @@ const writes = fc.array(
     .tuple(
       fc.oneof(
         fc.integer({ min: 0, max: 12 }).map(String),
-        fc.uint8Array({ maxLength: 6 }).map((bytes) => idOf(Buffer.from(bytes))),
+        fc.uint8Array({ maxLength: 6, size: "max" }).map((bytes) => idOf(Buffer.from(bytes))),
       ),
-      fc.option(fc.uint8Array({ maxLength: 20 }), { freq: 2 }),
+      fc.option(fc.uint8Array({ maxLength: 20, size: "max" }), { freq: 2 }),
       fc.nat(),
     )
     .map(([id, value, timestamp]) => write(id, value && Buffer.from(value), timestamp)),
-  { maxLength: 12 },
+  { maxLength: 12, size: "max" },
 );
 
 test("a piece on disk is what a piece in memory is, whatever is written, before and after restarts", async () => {
@@ -78,12 +78,12 @@ test("a piece on disk is what a piece in memory is, whatever is written, before 
         let disk = directory.piece("store", 0);
         // Its names begin alike.
         const other = directory.piece("store", 1);
-        await other.apply([write("other", Buffer.from("untouched"))], 7);
+        await other.apply([write("other", Buffer.from("untouched"))], { position: 7, currentAt: 1 });
         const memory = new MemoryPiece();
         for (const [index, each] of steps.entries()) {
           if (each.type === "apply") {
-            const applying = disk.apply(each.writes, index);
-            memory.apply(each.writes, index);
+            const applying = disk.apply(each.writes, { position: index, currentAt: 1 });
+            memory.apply(each.writes, { position: index, currentAt: 1 });
             if (each.wait) await applying;
           } else if (each.type === "clear") {
             await disk.clear();
@@ -155,14 +155,14 @@ test("a process that is killed in the middle of writing leaves whole batches, an
 test("what belongs to another changelog counts for nothing, and neither does a half-cleared piece", async () => {
   const path = await newPath();
   let directory = await opened(path, "id-1");
-  await directory.piece("store", 0).apply([write("a", Buffer.from("1"))], 5);
+  await directory.piece("store", 0).apply([write("a", Buffer.from("1"))], { position: 5, currentAt: 1 });
   await directory.close();
   directory = await opened(path, "id-2");
   const piece = directory.piece("store", 0);
   expect(piece).toMatchObject({ size: 0, position: 0 });
   await piece.clear();
   expect(piece.get("a")).toBeUndefined();
-  await piece.apply([write("b", Buffer.from("2"))], 3);
+  await piece.apply([write("b", Buffer.from("2"))], { position: 3, currentAt: 1 });
   await directory.close();
   directory = await opened(path, "id-2");
   onTestFinished(() => directory.close());
@@ -199,7 +199,7 @@ test("a directory in use, of another group, or that is none gets an error that s
 test("a damaged directory is put aside with a warning, and nothing beside it is touched", async () => {
   const path = await newPath();
   const directory = await opened(path);
-  await directory.piece("store", 0).apply([write("a", Buffer.from("1"))], 5);
+  await directory.piece("store", 0).apply([write("a", Buffer.from("1"))], { position: 5, currentAt: 1 });
   await directory.close();
   await writeFile(join(path, "stores", "CURRENT"), "no manifest");
   await mkdir(join(path, "mine"));
@@ -226,7 +226,7 @@ test("pieces that have not been in use for ten minutes are removed, and the disk
     ["former", 1],
     ["store", 0],
   ] as const)
-    await directory.piece(store, partition).apply(entries, 5);
+    await directory.piece(store, partition).apply(entries, { position: 5, currentAt: 1 });
   await directory.close();
 
   directory = await opened(path);
@@ -250,7 +250,7 @@ test("pieces that have not been in use for ten minutes are removed, and the disk
   const removing = directory.removeUnused(inUse, minutes(10));
   // It comes back just then: it is empty, and what is written to it stays.
   await vi.waitFor(() => expect(directory.piece("store", 10).position).toBe(0));
-  await directory.piece("store", 10).apply([write("a", Buffer.from("1"))], 7);
+  await directory.piece("store", 10).apply([write("a", Buffer.from("1"))], { position: 7, currentAt: 1 });
   await removing;
   expect(seen(directory.piece("store", 10))).toMatchObject({ entries: [["a", "31", 0]], position: 7 });
   expect(directory.piece("store", 1).size).toBe(5_000);
@@ -272,24 +272,24 @@ async function piecesIn(directory: StateDirectory, path: string): Promise<readon
   return [...new Set(names.filter((name) => name.includes("/")).map((name) => name.split("/", 2).join("/")))];
 }
 
-test("a directory of another version is put aside", async () => {
+test.each([0, 1])("a directory of version %i is put aside", async (version) => {
   const path = await newPath();
   const database = new ClassicLevel(join(path, "stores"));
-  await database.put("about", JSON.stringify({ version: 0, groupId: "group" }));
+  await database.put("about", JSON.stringify({ version, groupId: "group" }));
   await database.close();
   await (await opened(path)).close();
   expect((await readdir(path)).sort()).toEqual(["stores", expect.stringMatching(/^stores-\d+$/)]);
 });
 
 test.each([
-  ["is no beginning where nothing was read", { position: 0, appliedAt: 0 }, "nothing to read on from"],
-  ["is ahead of a log that lost its end", { position: 101, appliedAt: 999 }, "has lost its end"],
-  ["is current at the end, however old", { position: 100, appliedAt: 1 }, undefined],
-  ["is behind a log that was truncated", { position: 9, appliedAt: 999 }, "begins behind it"],
-  ["is older than tombstones are kept", { position: 50, appliedAt: 1 }, "older than the changelog keeps"],
-  ["is read on from", { position: 50, appliedAt: 999 }, undefined],
+  ["is no beginning where nothing was read", { position: 0, currentAt: 0 }, "nothing to read on from"],
+  ["is ahead of a log that lost its end", { position: 101, currentAt: 999 }, "has lost its end"],
+  ["is current at the end, however old", { position: 100, currentAt: 1 }, undefined],
+  ["is behind a log that was truncated", { position: 9, currentAt: 999 }, "begins behind it"],
+  ["is older than tombstones are kept", { position: 50, currentAt: 1 }, "older than the changelog keeps"],
+  ["is read on from", { position: 50, currentAt: 999 }, undefined],
 ])("a piece %s", (_, piece, doubt) => {
-  const now = piece.appliedAt === 1 ? 24 * 3_600_000 + 2 : 1_000;
+  const now = piece.currentAt === 1 ? 24 * 3_600_000 + 2 : 1_000;
   const found = doubtOf(piece, { start: 10, end: 100, now });
   if (doubt === undefined) expect(found).toBeUndefined();
   else expect(found).toContain(doubt);

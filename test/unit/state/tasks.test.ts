@@ -18,9 +18,13 @@ vi.mock("../../../src/driver/native-admin.js", () => ({
     settingsOf = (): Promise<undefined> => Promise.resolve(undefined);
     describeTopics = (names: readonly string[]): Promise<unknown> =>
       Promise.resolve(names.map((name) => ({ name, topicId: { base64: "id" } })));
+    offsetsAt = (partitions: readonly object[]): Promise<unknown> =>
+      Promise.resolve(partitions.map((partition) => ({ ...partition, offset: changelogEnd() })));
     disconnect = (): Promise<void> => Promise.resolve();
   },
 }));
+
+const changelogEnd = vi.hoisted(() => vi.fn<() => number>());
 
 type Native = ReturnType<TasksHost["native"]>;
 
@@ -59,6 +63,8 @@ beforeEach(() => {
     ["payments", 4],
     ["g.counts.changelog", 4],
   ]);
+  changelogEnd.mockReset().mockReturnValue(0);
+  committed.mockReset();
   sizeOf.mockReset();
   sizeOf.mockImplementation((topic) =>
     Promise.resolve({ partitions: sizes.get(topic) ?? 0, replicationFactor: 1 }),
@@ -105,7 +111,8 @@ test("pieces on disk of partitions that others have for ten minutes are removed,
     const directory = await StateDirectory.open(path, "g", silent);
     await directory.belongsTo(new Map([["counts", "id"]]));
     const pieces = [0, 1].map((partition) => directory.piece("counts", partition));
-    if (write !== undefined) for (const piece of pieces) await piece.apply([], write);
+    if (write !== undefined)
+      for (const piece of pieces) await piece.apply([], { position: write, currentAt: 1 });
     await directory.close();
     return pieces.map(({ position }) => position);
   };
@@ -131,4 +138,46 @@ test("nothing is looked for any more after the end", async () => {
   sizeOf.mockClear();
   await vi.advanceTimersByTimeAsync(5_000);
   expect(sizeOf).not.toHaveBeenCalled();
+});
+
+/** Has partition 0, whose changelog is empty. */
+async function restored(tasks: Tasks): Promise<OwnedPartition> {
+  committed.mockResolvedValue([{ topic: "orders", partition: 0, offset: 1 }]);
+  const partition = new OwnedPartition({ topic: "orders", partition: 0 });
+  tasks.assigned([partition]);
+  await vi.waitFor(() => expect(tasks.restoring).toBe(0));
+  return partition;
+}
+
+test("where it is unknown whether a transaction was committed, its stores are read again before anything else", async () => {
+  const tasks = await prepared();
+  const partition = await restored(tasks);
+  tasks.rolledBack([partition], false);
+  expect(tasks.restoring).toBe(0);
+  tasks.rolledBack([partition], true);
+  expect(tasks.restoring).toBe(1);
+  expect(partition.held).toBe(true);
+  tasks.renew();
+  await vi.waitFor(() => expect(tasks.restoring).toBe(0));
+  expect(partition.held).toBe(false);
+});
+
+test("a piece on disk is as current as its proof, however much later it is written", async () => {
+  const path = await mkdtemp(join(tmpdir(), "typed-kafka-state-"));
+  onTestFinished(() => rm(path, { recursive: true, force: true }));
+  const tasks = await prepared(path);
+  const partition = await restored(tasks);
+  changelogEnd.mockReturnValue(7);
+  const askedAt = Date.now();
+  tasks.begun();
+  await tasks.settled();
+  vi.setSystemTime(askedAt + 25 * 3_600_000);
+  expect([...tasks.changelog([partition])]).toEqual([]);
+  tasks.committed([partition]);
+  await tasks.settled();
+  await tasks.close();
+  const directory = await StateDirectory.open(path, "g", silent);
+  onTestFinished(() => directory.close());
+  await directory.belongsTo(new Map([["counts", "id"]]));
+  expect(directory.piece("counts", 0)).toMatchObject({ position: 7, currentAt: askedAt });
 });
