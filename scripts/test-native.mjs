@@ -96,7 +96,7 @@ async function startBroker() {
   const port = "19292";
   const child = spawn(process.execPath, ["--import", "tsx", "test/support/run-kafka.ts"], {
     cwd: root,
-    env: { ...process.env, PORT: port },
+    env: { ...process.env, PORT: port, KAFKA_FOR_TESTS: "1" },
     stdio: ["ignore", "pipe", "inherit"],
   });
   await new Promise((resolve, reject) => {

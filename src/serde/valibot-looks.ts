@@ -80,7 +80,9 @@ function lookAtEntries(schemas: Readonly<Record<string, unknown>>, around: Aroun
   const watched = all.filter(({ look, mayLack }) => look !== undefined || mayLack);
   if (watched.length === 0 && !around.perhaps) return undefined;
   return (wire, given, trace) => {
-    if (!isObject(wire) || !isObject(given)) return noDoubt;
+    if (!isObject(wire)) return noDoubt;
+    // valibot takes entries of an array, too, such as the `constructor` that all of them have.
+    if (!isObject(given)) return lookAtAnything(wire, given, trace);
     // Another option may read what one has left out of the value.
     let doubts = around.perhaps && leavesOut(wire, given) ? doubtful : noDoubt;
     for (const { name, look, mayLack } of watched) {
