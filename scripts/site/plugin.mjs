@@ -3,10 +3,14 @@
 import { copyFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Application, CommentTag, Converter, JSX, RendererEvent } from "typedoc";
+import { Application, CommentTag, Converter, JSX, PageEvent, RendererEvent } from "typedoc";
 import { groupOf, guides } from "./contents.mjs";
+import { brokenLinks } from "./links.mjs";
 
 const mermaid = fileURLToPath(import.meta.resolve("mermaid/dist/mermaid.min.js"));
+
+/** Pages that TypeDoc gives the title of the whole site. */
+const titles = { "hierarchy.html": "Class hierarchy | ", "modules.html": "Modules | " };
 
 /** The guides in their order, with their titles. */
 const pages = Object.entries(guides).flatMap(([heading, names]) =>
@@ -41,13 +45,35 @@ export function load(app) {
       for (const { comment } of commented ?? []) comment?.blockTags.push(tag.clone());
     }
   });
+  app.renderer.on(PageEvent.END, (page) => {
+    page.contents = accessible(page.contents ?? "", page.url);
+  });
   app.renderer.on(RendererEvent.END, ({ outputDirectory }) => {
     copyFileSync(mermaid, join(outputDirectory, "assets", "mermaid.js"));
+    for (const broken of brokenLinks(outputDirectory)) app.logger.error(broken);
   });
   app.renderer.hooks.on("body.end", (context) => {
     const source = context.relativeURL("assets/mermaid.js");
     return JSX.createElement("span", { hidden: true, "data-mermaid": source });
   });
+}
+
+/** Names the parts of a page, gives its headings their order, and each page a title of its own. */
+function accessible(html, url) {
+  return (
+    html
+      .replace("<title>", `<title>${titles[url] ?? ""}`)
+      .replace('<div class="col-content"', '<div role="main" class="col-content"')
+      .replace(
+        '<div class="col-sidebar"',
+        '<div role="complementary" aria-label="Contents" class="col-sidebar"',
+      )
+      .replaceAll('<section class="tsd-panel">\n<h4>', '<section class="tsd-panel">\n<h4 aria-level="2">')
+      // A heading that opens and closes what is below it has no link within it: two things to press in one.
+      .replaceAll(/<summary(?:(?!<\/summary>).)*<\/summary>/gs, (summary) =>
+        summary.replaceAll(/<a [^>]*class="tsd-anchor-icon">.*?<\/a>/gs, ""),
+      )
+  );
 }
 
 /** `parser` is the markdown-it of TypeDoc. */
@@ -68,16 +94,21 @@ function changeMarkdown(parser) {
       });
     }
   });
+  // Numbered, because regions of a page need names of their own.
+  const regionOf = (what, tokens, index, isSame) =>
+    `tabindex="0" role="region" aria-label="${what} ${tokens.slice(0, index + 1).filter(isSame).length}"`;
+  const isFence = (language) => (token) => token.info.trim() === language;
   const { fence } = parser.renderer.rules;
   parser.renderer.rules.fence = (tokens, index, ...rest) => {
     const { info, content } = tokens[index];
-    if (info.trim() === "mermaid") return `<pre class="mermaid">${parser.utils.escapeHtml(content)}</pre>`;
+    if (info.trim() === "mermaid")
+      return `<pre class="mermaid" ${regionOf("Diagram", tokens, index, isFence("mermaid"))}>${parser.utils.escapeHtml(content)}</pre>`;
     const html = fence(tokens, index, ...rest);
     return info.trim() === "text"
-      ? `<div class="diagram" tabindex="0" role="region" aria-label="Diagram">${html}</div>`
+      ? `<div class="diagram" ${regionOf("Output", tokens, index, isFence("text"))}>${html}</div>`
       : html;
   };
-  parser.renderer.rules.table_open = () =>
-    '<div class="wide" tabindex="0" role="region" aria-label="Table"><table>';
+  parser.renderer.rules.table_open = (tokens, index) =>
+    `<div class="wide" ${regionOf("Table", tokens, index, ({ type }) => type === "table_open")}><table>`;
   parser.renderer.rules.table_close = () => "</table></div>";
 }
