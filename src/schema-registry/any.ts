@@ -2,12 +2,17 @@ import type * as bufbuild from "@bufbuild/protobuf";
 import type * as wellKnown from "@bufbuild/protobuf/wkt";
 import { ConfigError } from "../errors.js";
 import { SerdeFailure } from "../serde/failure.js";
+import { readerOf as avroReaderOf } from "./avro.js";
+import { recordsIn } from "./avro-counts.js";
 import { AvroTypes, ofWriter } from "./avro-types.js";
 import { loadPeer } from "./peer.js";
 import type { RegistrySchema, SchemaRegistry } from "./registry.js";
 import { headerSize, readId, readIndexes } from "./wire-format.js";
 
 type Read = (bytes: Buffer) => unknown;
+
+/** How many records a value may be made of, beside those that bytes are written for. */
+const maxRecords = 100_000;
 
 /**
  * Reads whatever was written in Confluent's wire format, as the schema it was written with has it: for who looks at
@@ -44,14 +49,9 @@ function avroReader(schema: RegistrySchema, referenced: readonly RegistrySchema[
     ofWriter(schema.schema),
     referenced.map((each) => ofWriter(each.schema)),
   );
-  return (bytes) => {
-    const { value, offset } = type.decode(bytes, headerSize) as {
-      readonly value: unknown;
-      readonly offset: number;
-    };
-    if (offset === bytes.length) return value;
-    throw new SerdeFailure(`what was written with schema id ${id} is cut off, or has bytes left over`);
-  };
+  if (recordsIn(type) > maxRecords)
+    throw new SerdeFailure(`schema id ${id} makes more than ${maxRecords} records of no bytes at all`);
+  return avroReaderOf(type, `what was written with schema id ${id}`);
 }
 
 async function protobufReader(registry: SchemaRegistry, id: number): Promise<Read> {

@@ -98,3 +98,24 @@ function mayHaveNoBytes(type: Type, within: readonly Type[] = []): boolean {
       return false;
   }
 }
+
+/**
+ * The most records that a record of this type is made of whatever its bytes are: those in its fields, and in theirs. Of
+ * records that hold another one twice, each doubles them.
+ */
+export function recordsIn(whole: Type): number {
+  const known = new Map<Type, number>();
+  const count = (type: Type): number => {
+    const shape = shapeOf(type);
+    if (shape.kind === "logical") return count(shape.type.underlyingType);
+    if (shape.kind !== "record") return 0;
+    const found = known.get(type);
+    if (found !== undefined) return found;
+    // One that holds itself has no end, and is never read.
+    known.set(type, 0);
+    const records = shape.fields.reduce((sum, field) => sum + count(field.type), 1);
+    known.set(type, records);
+    return records;
+  };
+  return Math.max(...[...typesIn(whole)].map(count));
+}

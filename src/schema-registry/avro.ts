@@ -182,7 +182,7 @@ function withoutPrototypes(value: unknown): unknown {
 }
 
 /** Reads what was written as the same type: by avsc, which is faster, where no name is lost by that. */
-function readerOf(type: Type, what: string): Reader {
+export function readerOf(type: Type, what: string): Reader {
   const shapes = [...typesIn(type)].map(shapeOf);
   const resolving = resolvingReader(resolve(type, type), what);
   if (shapes.some((shape) => shape.kind === "record" && shape.fields.some(({ name }) => name === unsafeName)))

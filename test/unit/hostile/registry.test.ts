@@ -267,6 +267,16 @@ describe("a registry that does not end", () => {
       1_000,
     );
     expect(value).toMatchObject({ value: { name: "a" } });
+    // The command would show all of it.
+    await expect(readAny(registry())(Buffer.from([0, 0, 0, 0, 7, 2, 0x61]))).rejects.toThrow(
+      "more than 100000 records",
+    );
+  });
+
+  test("more nulls than anybody wrote, which have no bytes, as the command reads them", async () => {
+    answer = json({ schema: JSON.stringify({ type: "array", items: "null" }), id: 7 });
+    const many = Buffer.from([0, 0, 0, 0, 7, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x40, 0]);
+    await expect(readAny(registry())(many)).rejects.toThrow("the bytes are cut off");
   });
 
   test("a record that holds itself and nothing else", async () => {
