@@ -35,7 +35,7 @@ const mayImport = {
   opentelemetry: ["options", "telemetry"],
   "schema-registry": ["options", "serde"],
   // A program of its own on top of everything.
-  cli: ["serde", "schema-registry", "reader", "admin", "group", "failure", "state"],
+  cli: ["serde", "schema-registry", "reader", "admin", "group", "failure", "state", "preflight"],
 };
 const topPaths = top.map((file) => `src/${file}.ts`);
 const folders = Object.keys(mayImport);

@@ -76,6 +76,14 @@ export type Position =
   | { readonly last: number }
   | { readonly time: Date };
 
+/** Where the last so many offsets of a log begin. */
+export function lastOf(
+  { start, end }: { readonly start: number; readonly end: number },
+  count: number,
+): number {
+  return Math.max(start, end - count);
+}
+
 /**
  * `beginning`, `end`, an offset, `-N` for the last N, or a time: ISO 8601, or kcat's `s@` with milliseconds.
  *

@@ -1,4 +1,5 @@
 import { assignorNames } from "../group/assignors.js";
+import { type Finding, formatFindings, remedyOf } from "../preflight/report.js";
 import { bytes } from "../serde/bytes.js";
 import { defineStore } from "../state/store-definition.js";
 import { argumentsOf } from "./arguments.js";
@@ -70,18 +71,20 @@ ${exitCodesUsage}`,
         retryTopics: delays === undefined ? undefined : { delaysMs: delays.split(",").map(Number) },
       }),
     );
-    const told = (_: string, value: unknown): unknown => (typeof value === "string" ? inFlags(value) : value);
-    terminal.out(values.json === true ? JSON.stringify(report, told, 2) : inFlags(report.format()));
+    const findings = report.findings.map((finding) => {
+      const { level, subject, message } = finding;
+      return { level, subject, message, remedy: remedyOf(finding, inFlags) };
+    });
+    terminal.out(
+      values.json === true
+        ? JSON.stringify({ ok: report.ok, findings }, null, 2)
+        : formatFindings(report, inFlags),
+    );
     return report.ok ? exitCodes.ok : exitCodes.failed;
   },
 };
 
-/** What was found, for whoever has this command: its flags for the options of the library, Kafka's tools for its calls. */
-function inFlags(found: string): string {
-  return found
-    .replaceAll(/\b(\w+): "([^"]*)"/g, (said, option: string, value: string) => {
-      const flag = flags[option];
-      return flag === undefined ? said : `${flag} ${value}`;
-    })
-    .replaceAll(/kafka\.admin\(\)\.\w+\([^)]*\), or /g, "");
+/** Calls of the library are none of this command's. */
+function inFlags({ option }: Finding): readonly (string | undefined)[] {
+  return [option && `set ${flags[option.name] ?? option.name} ${option.value}`];
 }

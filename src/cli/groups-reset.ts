@@ -1,5 +1,5 @@
 import type { LogOffsets } from "../admin/admin.js";
-import { numberOf, type Position, positionOf, requiredSubjectOf } from "./arguments.js";
+import { lastOf, numberOf, type Position, positionOf, requiredSubjectOf } from "./arguments.js";
 import { exitCodes, type Terminal, UsageError } from "./command.js";
 import { type ConnectionArgs, withKafka } from "./connection.js";
 import { printTable } from "./text.js";
@@ -70,11 +70,12 @@ export async function resetGroup(
 }
 
 /** Where a position is in a log. An offset that the log does not have is no other one's. */
-function offsetIn({ topic, partition, start, end, at }: LogOffsets, to: Position): number {
+function offsetIn(log: LogOffsets, to: Position): number {
+  const { topic, partition, start, end, at } = log;
   if (to === "earliest") return start;
   if (to === "latest") return end;
   if ("time" in to) return at ?? end;
-  if ("last" in to) return Math.max(start, end - to.last);
+  if ("last" in to) return lastOf(log, to.last);
   if (to.offset < start || to.offset > end)
     throw new UsageError(
       `--to ${to.offset}: not in the log of ${topic}[${partition}], which has ${start} to ${end}`,

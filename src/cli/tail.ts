@@ -3,7 +3,7 @@ import type { Kafka } from "../kafka.js";
 import type { ConsumerRecord } from "../record.js";
 import { bytes } from "../serde/bytes.js";
 import { defineTopic } from "../topic.js";
-import { argumentsOf, numberOf, type Position, positionOf, requiredSubjectOf } from "./arguments.js";
+import { argumentsOf, lastOf, numberOf, type Position, positionOf, requiredSubjectOf } from "./arguments.js";
 import { type Command, exitCodes, exitCodesUsage, type Terminal, UsageError } from "./command.js";
 import { connectionArgs, connectionUsage, Interrupted, withKafka } from "./connection.js";
 import { type Decode, decoderOf } from "./decoding.js";
@@ -128,10 +128,7 @@ async function rangeOf(kafka: Kafka, topic: string, { from, to, partitions }: Ra
     if (typeof position === "string") return position;
     if ("time" in position) return position.time;
     return Object.fromEntries(
-      chosen.map(({ partition, start, end }) => [
-        partition,
-        "last" in position ? Math.max(start, end - position.last) : position.offset,
-      ]),
+      chosen.map((log) => [log.partition, "last" in position ? lastOf(log, position.last) : position.offset]),
     );
   };
   const end = to === undefined ? undefined : resolve(to);

@@ -42,9 +42,9 @@ function protocolProblem({ groupProtocol }: Membership, settings: BrokerSettings
   if (known.includes("consumer")) return undefined;
   return {
     level: "error",
-    message: 'groupProtocol: "consumer" is not known to these brokers, or switched off there',
-    remedy:
-      'leave it out, or set "classic"; brokers know it from Kafka 4.0 on (group.coordinator.rebalance.protocols)',
+    message: "the group protocol consumer is not known to these brokers, or switched off there",
+    option: { name: "groupProtocol", value: "classic" },
+    remedy: "use brokers that know it, from Kafka 4.0 on (group.coordinator.rebalance.protocols)",
   };
 }
 
@@ -59,7 +59,7 @@ function assignorProblem(
       ? {
           level: "warning",
           message:
-            'its members use assignor cooperative-sticky: brokers refuse one of groupProtocol: "consumer" beside those of librdkafka',
+            "its members use assignor cooperative-sticky: brokers refuse one of the group protocol consumer beside those of librdkafka",
           remedy: stopFirst,
         }
       : undefined;
@@ -69,7 +69,8 @@ function assignorProblem(
     ? {
         level: "warning",
         message: `${message}: the group refuses it unless they all know that too`,
-        remedy: `set assignor: "${assignor}"; or ${stopFirst}`,
+        option: { name: "assignor", value: assignor },
+        remedy: stopFirst,
       }
     : { level: "error", message: `${message}: the group refuses it`, remedy: stopFirst };
 }

@@ -9,8 +9,12 @@ export interface Finding {
   readonly subject: string;
   /** What was found. */
   readonly message: string;
-  /** What to do about it. */
+  /** What to do about it, where that is neither `option` nor `call`. */
   readonly remedy?: string | undefined;
+  /** An option of the client that would do, and its value: `assignor` and `range`. */
+  readonly option?: { readonly name: string; readonly value: string } | undefined;
+  /** A call of the library that would do: `kafka.admin().ensureTopics(…)`. */
+  readonly call?: string | undefined;
 }
 
 /** What {@link Kafka.check} found. `String(report)` is for people, `JSON.stringify(report)` for programs. */
@@ -30,12 +34,10 @@ export class CheckReport {
 
   /** The report as text: a line for each finding, remedies below them, and a last line with the outcome. */
   format(): string {
-    const width = Math.max(...this.findings.map(({ subject }) => subject.length));
-    const lines = this.findings.flatMap(({ level, subject, message, remedy }) => [
-      `${labels[level]}  ${subject.padEnd(width)}  ${message}`,
-      ...(remedy === undefined ? [] : [`${" ".repeat(labels.ok.length + 2 + width)}  -> ${remedy}`]),
+    return formatFindings(this, ({ option, call }) => [
+      option && `set ${option.name}: "${option.value}"`,
+      call,
     ]);
-    return [...lines, this.#outcome()].join("\n");
   }
 
   /** {@link CheckReport.format}. */
@@ -47,19 +49,41 @@ export class CheckReport {
   toJSON(): Pick<CheckReport, "ok" | "findings"> {
     return { ok: this.ok, findings: this.findings };
   }
+}
 
-  #outcome(): string {
-    const count = (level: Finding["level"], one: string, many: string): string[] => {
-      const number = this.findings.filter((finding) => finding.level === level).length;
-      return number === 0 ? [] : [`${number} ${number === 1 ? one : many}`];
-    };
-    const counts = [
-      ...count("error", "error", "errors"),
-      ...count("warning", "warning", "warnings"),
-      ...count("unknown", "thing unknown", "things unknown"),
-    ].join(", ");
-    return `${this.ok ? "ready" : "not ready"}${counts === "" ? "" : `: ${counts}`}`;
-  }
+type Ways = (finding: Finding) => readonly (string | undefined)[];
+
+/** A report as text. `ways` says how whoever reads it gives an option or makes a call. */
+export function formatFindings({ findings, ok }: CheckReport, ways: Ways): string {
+  const width = Math.max(...findings.map(({ subject }) => subject.length));
+  const lines = findings.flatMap((finding) => {
+    const { level, subject, message } = finding;
+    const remedy = remedyOf(finding, ways);
+    return [
+      `${labels[level]}  ${subject.padEnd(width)}  ${message}`,
+      ...(remedy === undefined ? [] : [`${" ".repeat(labels.ok.length + 2 + width)}  -> ${remedy}`]),
+    ];
+  });
+  return [...lines, outcomeOf(findings, ok)].join("\n");
+}
+
+/** Everything that can be done about a finding, in one sentence; `undefined` where nothing is known. */
+export function remedyOf(finding: Finding, ways: Ways): string | undefined {
+  const all = [...ways(finding), finding.remedy].filter((way) => way !== undefined);
+  return all.length === 0 ? undefined : all.join("; or ");
+}
+
+function outcomeOf(findings: readonly Finding[], ok: boolean): string {
+  const count = (level: Finding["level"], one: string, many: string): string[] => {
+    const number = findings.filter((finding) => finding.level === level).length;
+    return number === 0 ? [] : [`${number} ${number === 1 ? one : many}`];
+  };
+  const counts = [
+    ...count("error", "error", "errors"),
+    ...count("warning", "warning", "warnings"),
+    ...count("unknown", "thing unknown", "things unknown"),
+  ].join(", ");
+  return `${ok ? "ready" : "not ready"}${counts === "" ? "" : `: ${counts}`}`;
 }
 
 const labels = { ok: "ok     ", warning: "warning", error: "ERROR  ", unknown: "unknown" } as const;

@@ -66,7 +66,8 @@ function refused(
       level: "error",
       subject,
       message: "does not exist",
-      remedy: `make it: kafka.admin().ensureTopics(…), or kafka-topics.sh --create --topic ${name}${definition?.partitions === undefined ? "" : ` --partitions ${definition.partitions}`}`,
+      call: "kafka.admin().ensureTopics(…)",
+      remedy: `kafka-topics.sh --create --topic ${name}${definition?.partitions === undefined ? "" : ` --partitions ${definition.partitions}`}`,
     };
   if (error instanceof AuthorizationError)
     return {
@@ -110,7 +111,7 @@ function difference(
     level: "warning",
     subject,
     message: `has ${what} ${actual}, its definition says ${wanted}`,
-    remedy: advice,
+    ...(what === "partitions" && wanted > actual ? morePartitions(topic.name, wanted) : { remedy: advice }),
   }));
   const inSync = Number(definition.config["min.insync.replicas"]);
   if (inSync > topic.replicationFactor && (needs.length === 0 || needs.includes("WRITE")))
@@ -139,9 +140,17 @@ function wrongPartitions(
       level: "warning",
       subject,
       message: `has ${topic.partitions.length} partitions, its source has ${wanted}`,
-      remedy: `kafka.admin().createPartitions("${topic.name}", ${wanted}), or kafka-topics.sh --alter --topic ${topic.name} --partitions ${wanted}`,
+      ...morePartitions(topic.name, wanted),
     },
   ];
+}
+
+/** Keys map to other partitions then, which whoever does it has to know. */
+function morePartitions(name: string, total: number): Pick<Finding, "call" | "remedy"> {
+  return {
+    call: `kafka.admin().createPartitions("${name}", ${total})`,
+    remedy: `kafka-topics.sh --alter --topic ${name} --partitions ${total} (keys then map to other partitions)`,
+  };
 }
 
 function rights(

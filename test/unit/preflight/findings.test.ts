@@ -4,7 +4,7 @@ import type { GroupDescription } from "../../../src/admin/descriptions.js";
 import type { NativeTopicDescription } from "../../../src/driver/native-admin.js";
 import { membershipFindings } from "../../../src/preflight/group-findings.js";
 import type { CheckOptions } from "../../../src/preflight/options.js";
-import { CheckReport } from "../../../src/preflight/report.js";
+import { CheckReport, remedyOf } from "../../../src/preflight/report.js";
 import { checkTimeLimits } from "../../../src/preflight/time-limits.js";
 import { topicFindings, type TopicUse } from "../../../src/preflight/topic-findings.js";
 
@@ -273,4 +273,37 @@ describe("a report", () => {
       findings: [{ level: "ok" }, { remedy: "make it" }],
     });
   });
+});
+
+test("what would help is told as the reader gives it: options, calls and Kafka's own tools", () => {
+  const report = new CheckReport([
+    {
+      level: "warning",
+      subject: "group g",
+      message: "its members use assignor range",
+      option: { name: "assignor", value: "range" },
+      remedy: "stop them",
+    },
+    {
+      level: "error",
+      subject: "topic t",
+      message: "does not exist",
+      call: "kafka.admin().ensureTopics(…)",
+      remedy: "kafka-topics.sh --create --topic t",
+    },
+    { level: "error", subject: "topic u", message: "cannot be led" },
+  ]);
+  expect(report.format().split("\n")).toEqual([
+    "warning  group g  its members use assignor range",
+    '                  -> set assignor: "range"; or stop them',
+    "ERROR    topic t  does not exist",
+    "                  -> kafka.admin().ensureTopics(…); or kafka-topics.sh --create --topic t",
+    "ERROR    topic u  cannot be led",
+    "not ready: 2 errors, 1 warning",
+  ]);
+  const [first, second] = report.findings.map((finding) =>
+    remedyOf(finding, ({ option }) => [option && `set --${option.name} ${option.value}`]),
+  );
+  expect(first).toBe("set --assignor range; or stop them");
+  expect(second).toBe("kafka-topics.sh --create --topic t");
 });
