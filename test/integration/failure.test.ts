@@ -203,7 +203,7 @@ describe("deadLetter", () => {
       {
         key: Buffer.alloc(0),
         value: Buffer.from("v"),
-        headers: { one: ["a", Buffer.from([200, 0])], __proto__x: "p", empty: "" },
+        headers: { one: ["a", Buffer.from([200, 0])], __proto__x: "p", empty: "", none: null },
       },
     ];
     await producer.send(source, sent.map((record) => ({ ...record, partition: 1 })) as never);
@@ -225,6 +225,8 @@ describe("deadLetter", () => {
     await running;
     const letters = await contentsOf(`${source.name}.${groupId}.dead-letter`);
     expect(letters).toHaveLength(4);
+    const { fastPath } = await kafka.health();
+    expect(letters[3]?.rawHeaders).toContainEqual(["none", fastPath.used ? null : Buffer.alloc(0)]);
     for (const [index, letter] of letters.entries()) {
       const original = originals[index];
       expect(letter.partition).toBe(1);

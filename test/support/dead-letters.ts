@@ -23,7 +23,7 @@ export async function numberedTopic(kafka: Kafka, count: number, partitions = 2,
       value: String(index),
       key: `key-${index}`,
       partition: index % partitions,
-      headers: { trace: ["a", String(index)] },
+      headers: { trace: ["a", String(index)], none: null },
     })),
   );
   return topic;
