@@ -19,6 +19,15 @@ const commands: Readonly<Record<string, Command>> = {
   "dead-letters": deadLettersCommand,
 };
 
+/** What kcat's first option says to do, and where that is here. */
+const modesOfKcat: ReadonlyMap<string, string> = new Map([
+  ["-L", ". kcat -L is typed-kafka topics"],
+  ["-C", ". kcat -C is typed-kafka tail TOPIC"],
+  ["-Q", ". kcat -Q is typed-kafka tail TOPIC -o TIME -c 1, or typed-kafka topics --json"],
+  ["-G", ". kcat -G has nothing like it here: tail joins no group, groups and lag tell of them"],
+  ["-P", ". kcat -P has nothing like it here: records are written by programs"],
+]);
+
 /** Runs `typed-kafka` with these arguments; resolves with the exit code. */
 export async function run(args: readonly string[], terminal: Terminal): Promise<number> {
   const [word = "help", ...rest] = args;
@@ -33,7 +42,7 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
     else if (args.length === 0) terminal.error(help());
     else
       terminal.error(
-        `typed-kafka: no such command: ${word}\nusage: typed-kafka ${Object.keys(commands).join("|")} …\ntyped-kafka --help tells what they do`,
+        `typed-kafka: no such command: ${word}${modesOfKcat.get(word.slice(0, 2)) ?? ""}\nusage: typed-kafka ${Object.keys(commands).join("|")} …\ntyped-kafka --help tells what they do`,
       );
     return asked ? exitCodes.ok : exitCodes.usage;
   }

@@ -57,6 +57,8 @@ ${exitCodesUsage}`,
       json: { type: "boolean", short: "J" },
       "schema-registry": { type: "string", short: "r" },
     });
+    if (values.follow === true && positionals.some((word) => word.includes("%")))
+      throw new UsageError("-f is --follow here: what to print is given with --format");
     const topic = requiredSubjectOf("--topic", positionals, values.topic);
     const { follow = false } = values;
     if (follow && values.exit === true) throw new UsageError("--follow and -e contradict each other");

@@ -21,6 +21,10 @@ describe("typed-kafka", () => {
   test.each<[string, readonly string[], RegExp]>([
     ["no command", [], /usage: typed-kafka/],
     ["a command that is none", ["chek"], /no such command: chek/],
+    ["kcat's consumer", ["-C", "-b", "a:1"], /no such command: -C. kcat -C is typed-kafka tail TOPIC/],
+    ["kcat's list", ["-Lb", "a:1"], /kcat -L is typed-kafka topics/],
+    ["kcat's producer", ["-P", "-b", "a:1"], /records are written by programs/],
+    ["kcat's format", ["tail", "-b", "a:1", "-t", "t", "-f", "%s\\n"], /given with --format/],
     ["a name that every object has", ["toString"], /no such command/],
     ["an option that is none", ["check", "--broker", "x"], /Unknown option '--broker'/],
     ["no brokers", ["check"], /^typed-kafka check: --brokers is missing/],
