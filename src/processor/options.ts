@@ -11,7 +11,8 @@ import { checkOptions } from "../options/check-options.js";
 import { callback, custom, integer, text } from "../options/kinds.js";
 import type { OptionSpecs } from "../options/spec.js";
 import type { RestoreProgress } from "../state/restorer.js";
-import type { AnyStore } from "../state/store-definition.js";
+import { type AnyStore, changelogName } from "../state/store-definition.js";
+import { topicNameFlaw } from "../topic-name.js";
 import {
   type ResolvedTransactionOptions,
   settleTransactionOptions,
@@ -86,6 +87,18 @@ function checkStores(path: string, given: unknown): readonly AnyStore[] {
   });
 }
 
+function checkChangelogNames(groupId: string, stores: readonly AnyStore[]): void {
+  for (const { name } of stores) {
+    const changelog = changelogName(groupId, name);
+    const flaw = topicNameFlaw(changelog);
+    if (flaw !== undefined)
+      throw new ConfigError(
+        "groupId",
+        `the changelog of the store ${name} would be called ${describe(changelog)}, which is no topic name: ${flaw}`,
+      );
+  }
+}
+
 /** {@link ProcessorOptions}, checked and complete. */
 export interface ResolvedProcessorOptions {
   readonly consumer: ResolvedConsumerOptions;
@@ -137,6 +150,7 @@ export function resolveProcessorOptions(
       "order",
       'with stores the handlers of a partition run one after the other: use "partition", or "key" with one topic',
     );
+  checkChangelogNames(given.groupId, stores);
   const transaction = settleTransactionOptions(
     { ...given, transactionTimeoutMs },
     { "connections.max.idle.ms": maxIdleMs, ...shared },

@@ -12,7 +12,14 @@ import {
   type StoreTypes,
 } from "./store-definition.js";
 import { windowKey } from "./window-key.js";
-import type { SessionWindows, Windows, WindowSpan } from "./windows.js";
+import {
+  hopping,
+  session,
+  type SessionWindows,
+  type TimeWindows,
+  type Windows,
+  type WindowSpan,
+} from "./windows.js";
 
 /** What `defineWindowStore` takes. */
 export type WindowStoreOptions<
@@ -126,8 +133,10 @@ export function isWindowStore(store: AnyStore): store is AnyWindowStore {
 }
 
 function windowsOf(given: unknown): Windows {
-  const type = typeof given === "object" && given !== null && "type" in given ? given.type : undefined;
-  if (type === "time" || type === "session") return given as Windows;
+  const { type, ...options } = (typeof given === "object" && given !== null ? given : {}) as Partial<Windows>;
+  // Checked again: they are plain data, which anybody can make.
+  if (type === "time") return hopping(options as TimeWindows);
+  if (type === "session") return session(options as SessionWindows);
   throw new ConfigError(
     "window",
     `give tumbling({ … }), hopping({ … }) or session({ … }), got ${describe(given)}`,

@@ -55,6 +55,8 @@ export interface SessionWindows {
 /** How records are put into windows, made by {@link tumbling}, {@link hopping} or {@link session}. */
 export type Windows = TimeWindows | SessionWindows;
 
+/** In how many windows a record may be: each of them is read and written. */
+const maxWindows = 10_000;
 const yearMs = 365 * 24 * 3_600_000;
 
 /**
@@ -73,9 +75,10 @@ export function tumbling(options: WindowLimits & { readonly sizeMs: number }): T
 }
 
 /**
- * Windows of `sizeMs`, of which one begins every `advanceMs`, aligned to the epoch: each record is in several.
+ * Windows of `sizeMs`, of which one begins every `advanceMs`, aligned to the epoch: each record is in several, at most in
+ * 10,000.
  *
- * @throws `ConfigError` for a size below 1 ms, an advance below 1 ms or larger than the size
+ * @throws `ConfigError` for a size below 1 ms, an advance below 1 ms, larger than the size, or below a 10,000th of it
  */
 export function hopping(
   options: WindowLimits & { readonly sizeMs: number; readonly advanceMs: number },
@@ -87,6 +90,12 @@ export function hopping(
     throw new ConfigError(
       "advanceMs",
       `must not be larger than sizeMs (${String(sizeMs)}), or records between two windows would be in none; got ${String(advanceMs)}`,
+    );
+  const windows = Math.ceil(sizeMs / advanceMs);
+  if (windows > maxWindows)
+    throw new ConfigError(
+      "advanceMs",
+      `is too small for sizeMs (${String(sizeMs)}): a record would be in ${String(windows)} windows, ${String(maxWindows)} is the most; got ${String(advanceMs)}`,
     );
   return Object.freeze({ type: "time", sizeMs, advanceMs, ...limitsOf(options) });
 }

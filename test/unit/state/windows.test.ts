@@ -1,6 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { ConfigError } from "../../../src/errors.js";
+import { integer } from "../../../src/serde/numbers.js";
+import { defineWindowStore } from "../../../src/state/window-definition.js";
 import {
   closesAt,
   hopping,
@@ -94,6 +96,20 @@ test.each([
   ["no size", () => tumbling({} as never), /sizeMs.*missing/],
   ["an advance of 0", () => hopping({ sizeMs: 10, advanceMs: 0 }), /advanceMs/],
   ["an advance larger than the size", () => hopping({ sizeMs: 10, advanceMs: 11 }), /advanceMs.*larger/],
+  [
+    "a record in a billion windows",
+    () => hopping({ sizeMs: 1e9, advanceMs: 1 }),
+    /advanceMs.*10000 is the most/,
+  ],
+  [
+    "windows that somebody made",
+    () =>
+      defineWindowStore("w", {
+        value: integer(),
+        window: { ...tumbling({ sizeMs: 10 }), sizeMs: 0, advanceMs: 0 },
+      }),
+    /sizeMs/,
+  ],
   ["a gap of 0", () => session({ gapMs: 0 }), /gapMs/],
   ["a grace below 0", () => tumbling({ sizeMs: 10, graceMs: -1 }), /graceMs/],
   ["a word for a number", () => tumbling({ sizeMs: "10" as never }), /sizeMs/],
