@@ -3,15 +3,13 @@
 //   node scripts/licences.mjs            writes it
 //   node scripts/licences.mjs --check    fails where it is not what the lock file says
 import { readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
+import { root } from "./build-native.mjs";
+import { installedPackages } from "./installed-packages.mjs";
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const page = join(root, "docs", "licences.md");
 
-const { packages } = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8"));
-const installed = Object.entries(packages)
-  .filter(([path, { dev, devOptional, peer }]) => path !== "" && !dev && !devOptional && !peer)
+const installed = installedPackages()
   .map(([path, { version, license }]) => [path.replace(/^.*node_modules\//, ""), version, license])
   .sort(([a], [b]) => (a < b ? -1 : 1));
 

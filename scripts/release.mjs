@@ -19,8 +19,7 @@ step("licences", "npm", "run", "-s", "licences", "--", "--check");
 step("addons", "npm", "run", "-s", "addons");
 step("build", "npm", "run", "-s", "build");
 // It is in the package, and beside the tarball.
-const materials = run("npm", "sbom", "--omit=dev", "--sbom-format=cyclonedx");
-writeFileSync(join(root, "sbom.cdx.json"), materials);
+step("bill of materials", "npm", "run", "-s", "materials");
 step("package", "npm", "run", "-s", "check:package");
 
 rmSync(folder, { recursive: true, force: true });
