@@ -7,6 +7,7 @@ import type {
   NativeCallback,
   NativeCallbacks,
   NativeConnection,
+  NativeError,
   NativeLogEvent,
   NativeMetadata,
   NativeProperties,
@@ -191,10 +192,11 @@ export class Client<Native extends NativeConnection> {
   async call<Result>(what: string, start: (callback: NativeCallback<Result>) => void): Promise<Result> {
     if (this.#state === "closed") throw new ClosedError(`${this.#what}: ${what}: the client is closed`);
     this.#calls += 1;
+    const began = performance.now();
     try {
       return await new Promise<Result>((resolve, reject) => {
         start((error, result) => {
-          if (error) reject(fromNative(`${this.#what}: ${what}`, error, {}, this.trouble));
+          if (error) reject(fromNative(`${this.#what}: ${what}`, error, {}, this.#waited(error, began)));
           else resolve(result);
         });
       });
@@ -202,6 +204,12 @@ export class Client<Native extends NativeConnection> {
       this.#calls -= 1;
       if (this.#calls === 0) this.#idle?.();
     }
+  }
+
+  /** What to put behind the message of a call that began then: how long it waited, and which connection failed. */
+  #waited(error: Error | NativeError, began: number): string {
+    const isLate = (error as NativeError).code === nativeCodes.timedOut;
+    return `${isLate ? ` after ${Math.round(performance.now() - began)} ms` : ""}${this.trouble}`;
   }
 
   /** Brokers, and the partitions of one topic where it is named. */
