@@ -40,10 +40,10 @@ export interface SessionEvents {
   readonly beforeSubscribing?:
     ((native: NativeConsumer, signal: AbortSignal) => Promise<readonly string[]>) | undefined;
   /**
-   * Only the first topic is subscribed to, and partition p of it brings partition p of all the others: so that one
-   * member has them together, whatever assigns them.
+   * Tells the one topic to subscribe to, after `beforeSubscribing`: partition p of it brings partition p of all the
+   * others, so that one member has them together, whatever assigns them.
    */
-  readonly isTogether?: boolean;
+  readonly assignedBy?: ((native: NativeConsumer, signal: AbortSignal) => Promise<string>) | undefined;
   /** When a record of this topic may be delivered; `undefined` where all may be at once. */
   readonly dueAt?: ((topic: string) => ((record: RawRecord) => number) | undefined) | undefined;
   /** The outcome of the oldest commit in flight. */
@@ -172,9 +172,11 @@ export class GroupSession {
     await this.#topics.wait(signal);
     const more = (await this.#events.beforeSubscribing?.(this.native, signal)) ?? [];
     signal.throwIfAborted();
-    const [first = "", ...others] = [...this.#topics.names, ...more];
-    if (this.#events.isTogether === true) this.#rebalances.follow(others);
-    this.#subscription = this.#events.isTogether === true ? [first] : [first, ...others];
+    const topics = [...this.#topics.names, ...more];
+    const assignedBy = await this.#events.assignedBy?.(this.native, signal);
+    signal.throwIfAborted();
+    if (assignedBy !== undefined) this.#rebalances.together(topics);
+    this.#subscription = assignedBy === undefined ? topics : [assignedBy];
     this.native.subscribe(this.#subscription);
     this.#join.subscribed();
     this.#running = this.#fetches.run();

@@ -47,7 +47,7 @@ export interface RebalanceHost {
 export class Rebalances {
   readonly #host: RebalanceHost;
   /** Topics whose partitions come and go with those of the one that is subscribed to. */
-  #followers: readonly string[] = [];
+  #together: readonly string[] | undefined;
   #late = 0;
 
   constructor(host: RebalanceHost) {
@@ -60,16 +60,16 @@ export class Rebalances {
   }
 
   /** Partition p of the subscribed topic brings partition p of these. */
-  follow(topics: readonly string[]): void {
-    this.#followers = topics;
+  together(topics: readonly string[]): void {
+    this.#together = topics;
   }
 
   /** The group gives partitions, or revokes them. librdkafka waits until they are taken or released. */
   begin(kind: "assign" | "revoke", subscribed: readonly NativePartition[]): void {
-    const partitions = subscribed.flatMap((partition) => [
-      partition,
-      ...this.#followers.map((topic) => ({ topic, partition: partition.partition })),
-    ]);
+    const partitions =
+      this.#together === undefined
+        ? subscribed
+        : subscribed.flatMap(({ partition }) => this.#together?.map((topic) => ({ topic, partition })) ?? []);
     const { changes, native } = this.#host;
     // Handlers are to know it now, whatever else is being done.
     if (kind === "revoke" && native.assignmentLost()) this.#lose(partitions);

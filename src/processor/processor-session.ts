@@ -25,7 +25,7 @@ export function processorSession(
   const { failures, tasks } = parts;
   return new GroupSession(config, consumer, topics, {
     ...events,
-    isTogether: tasks !== undefined,
+    assignedBy: tasks?.assignedBy,
     beforeSubscribing: async (native, signal) => {
       const more = (await failures?.prepare(native, signal)) ?? [];
       await tasks?.prepare([...topics, ...more], native, signal);

@@ -62,6 +62,7 @@ export class StoreTasks {
       native: () => host.session().native,
       dueAt: (topic) => policy?.dueAtOf(topic),
       onReady: host.offer,
+      onUnmarked: (task) => this.#calls?.keepOffsets(task),
       onLate: (store, partition) => {
         const { groupId } = consumer;
         config.logger.debug("a late record was not counted", { groupId, store, partition });

@@ -29,7 +29,7 @@ export interface TaskCall {
 }
 
 /**
- * How often offsets are committed again that have not changed. Only the first topic is subscribed to, and brokers forget
+ * How often offsets are committed again that have not changed. Only one topic is subscribed to, and brokers forget
  * offsets of other topics after `offsets.retention.minutes` (7 days by default): with them, where a topic that has long
  * been idle goes on.
  */
@@ -93,7 +93,7 @@ export class TaskCalls {
   /** Begins the timers of what is scheduled, of idle tasks, and of their offsets. */
   start(): void {
     this.#every(keepOffsetsMs, (task) => {
-      this.#keepOffsets(task);
+      this.keepOffsets(task);
     });
     for (const work of this.#options.schedule)
       this.#every(work.everyMs, (task) =>
@@ -204,9 +204,10 @@ export class TaskCalls {
       this.#telemetry.onWindowsClosed({ groupId: this.#groupId, store, partition, windows });
   }
 
-  #keepOffsets(task: Task): void {
+  /** Commits the offsets of the task again, which have not changed. */
+  keepOffsets(task: Task): void {
     for (const partition of task.partitions)
-      if (partition.committed !== undefined && !partition.releasing)
+      if ((partition.committable ?? partition.committed) !== undefined && !partition.releasing)
         this.#finished({
           parts: [{ partition, offsets: [] }],
           sends: [],

@@ -1,18 +1,32 @@
-/** What a processor with stores commits beside each offset: the stream time of the task. */
-export function metadataOf(streamTime: number): string {
-  return JSON.stringify({ streamTime });
+/** What a processor with stores commits beside each offset of a task. */
+export interface OffsetMetadata {
+  /** The stream time of the task, in milliseconds since the epoch; -1 where it has none. */
+  readonly streamTime: number;
+  /** The topic whose partitions the group assigns, so that each brings its task. */
+  readonly assignedBy: string | undefined;
 }
 
-/** The stream time in a committed offset's metadata, in milliseconds since the epoch; -1 where there is none. */
-export function streamTimeOf(metadata: unknown): number {
-  if (typeof metadata !== "string" || metadata === "") return -1;
+export function metadataOf({ streamTime, assignedBy }: OffsetMetadata): string {
+  return JSON.stringify({ streamTime: streamTime < 0 ? undefined : streamTime, assignedBy });
+}
+
+/** Reads the metadata of a committed offset, which may be another program's. */
+export function parseMetadata(metadata: unknown): OffsetMetadata {
+  const parsed = parse(metadata);
+  const { streamTime, assignedBy } = (typeof parsed === "object" && parsed !== null ? parsed : {}) as Partial<
+    Record<keyof OffsetMetadata, unknown>
+  >;
+  return {
+    streamTime: typeof streamTime === "number" && Number.isSafeInteger(streamTime) ? streamTime : -1,
+    assignedBy: typeof assignedBy === "string" ? assignedBy : undefined,
+  };
+}
+
+function parse(metadata: unknown): unknown {
+  if (typeof metadata !== "string" || metadata === "") return undefined;
   try {
-    const parsed: unknown = JSON.parse(metadata);
-    const time =
-      typeof parsed === "object" && parsed !== null && "streamTime" in parsed ? parsed.streamTime : -1;
-    return typeof time === "number" && Number.isSafeInteger(time) ? time : -1;
+    return JSON.parse(metadata);
   } catch {
-    // Another program's.
-    return -1;
+    return undefined;
   }
 }

@@ -4,7 +4,7 @@ import { logEnd, logStart } from "../driver/log-times.js";
 import { NativeAdmin } from "../driver/native-admin.js";
 import type { NativeConsumer } from "../driver/native-consumer.js";
 import type { NativeOffset } from "../driver/native.js";
-import { KafkaError } from "../errors.js";
+import { ConfigError, KafkaError } from "../errors.js";
 import { partitionId, topicPartitionOf, type TopicPartition } from "../offsets.js";
 import { LogSource } from "../reader/log-source.js";
 import { resolveReadOptions } from "../reader/options.js";
@@ -13,7 +13,8 @@ import type { RawRecord } from "../record.js";
 import type { WatchedOperation } from "../telemetry/client-telemetry.js";
 import type { RestoreEnded } from "../telemetry/activities.js";
 import { sleep } from "../waiting.js";
-import { streamTimeOf } from "./offset-metadata.js";
+import type { AssigningTopic } from "./assigning-topic.js";
+import { parseMetadata } from "./offset-metadata.js";
 import { tombstonesKeptMs } from "./changelogs.js";
 import type { Piece } from "./piece.js";
 import type { StoreState } from "./store-state.js";
@@ -47,6 +48,8 @@ export interface RestoreHost {
   readonly groupId: string;
   /** The group's own consumer, for its committed offsets. */
   readonly native: () => Pick<NativeConsumer, "committed">;
+  /** The topic that this member has subscribed to. */
+  readonly assignedBy: () => AssigningTopic | undefined;
   readonly onProgress: (progress: RestoreProgress) => void;
 }
 
@@ -168,7 +171,9 @@ export class Restorer {
       .committed(partitions.map(topicPartitionOf), committedTimeoutMs);
     for (const task of tasks) {
       const own = committed.filter(({ partition }) => partition === task.number);
-      task.state.learnTime(Math.max(-1, ...own.map(({ metadata }) => streamTimeOf(metadata))));
+      const known = own.map(({ metadata }) => parseMetadata(metadata));
+      task.state.learnTime(Math.max(-1, ...known.map(({ streamTime }) => streamTime)));
+      task.isMarked = this.#isMarked(known.map(({ assignedBy }) => assignedBy));
     }
     const fresh = partitions.filter((partition, index) => {
       const offset = committed[index]?.offset ?? -1;
@@ -181,6 +186,19 @@ export class Restorer {
     fresh.forEach((partition, index) => {
       if (partition.committable === undefined && !partition.seeking) partition.beginAt(starts[index] ?? 0);
     });
+  }
+
+  /** @throws `ConfigError` where another member assigns tasks by another topic, so that this one would not be the only owner */
+  #isMarked(names: readonly (string | undefined)[]): boolean {
+    const { assignedBy, groupId } = this.#host;
+    const used = assignedBy();
+    const other = names.find((name) => name !== undefined && name !== used?.name && !used?.former.has(name));
+    if (used !== undefined && other !== undefined)
+      throw new ConfigError(
+        "topics",
+        `other members of group ${groupId} began at the same time with their topics in another order, and tasks go with the partitions of ${other} there, and of ${used.name} here: start this one again`,
+      );
+    return names.every((name) => name === used?.name);
   }
 
   async #plan(

@@ -25,6 +25,8 @@ export class Task {
   #ended = new AbortController();
   #isRestored = false;
   #isRestoring = false;
+  /** Whether the topic by which the group assigns it is beside all its committed offsets. */
+  isMarked = false;
   /** How many transactions have written to its changelogs. */
   writes = 0;
   /** Handlers in flight, or -1 while work runs that needs the task alone. */

@@ -12,6 +12,7 @@ import type { TransactionRecord } from "../transactions/transaction-records.js";
 import { prepareChangelogs } from "./changelogs.js";
 import { loadLevel } from "./level.js";
 import { MemoryPiece } from "./memory-piece.js";
+import { type AssigningTopic, assigningTopic } from "./assigning-topic.js";
 import { metadataOf } from "./offset-metadata.js";
 import type { Proof } from "./piece.js";
 import { type RestoreProgress, Restorer } from "./restorer.js";
@@ -53,6 +54,8 @@ export interface TasksHost {
   /** Records of the partition may be delivered. */
   readonly onReady: (partition: OwnedPartition) => void;
   readonly onRestore: ((progress: RestoreProgress) => void) | undefined;
+  /** The topic that the group assigns is not beside the offsets of this task, for members that come. */
+  readonly onUnmarked: (task: Task) => void;
   readonly onLate: (store: string, partition: number) => void;
   readonly onFailure: (error: unknown) => void;
 }
@@ -73,6 +76,7 @@ export class Tasks {
   #topics: readonly string[] = [];
   /** How many partitions every topic has. */
   #partitions = 0;
+  #assignedBy: AssigningTopic | undefined;
   #directory: StateDirectory | undefined;
   #cleaning: Promise<void> | undefined;
   #askedAt = -Infinity;
@@ -93,6 +97,7 @@ export class Tasks {
       config,
       groupId,
       native,
+      assignedBy: () => this.#assignedBy,
       onProgress: (progress) => {
         config.logger.debug("a store is restored", { groupId, ...progress });
         host.onRestore?.(progress);
@@ -111,6 +116,14 @@ export class Tasks {
     this.#watching ??= this.#watchPartitions();
     await this.#openDirectory(signal);
   }
+
+  /** After `prepare`: the one topic to subscribe to. */
+  readonly assignedBy = async (native: SizeSource, signal: AbortSignal): Promise<string> => {
+    const { config, groupId } = this.#host;
+    const tasks = { topics: this.#topics, partitions: this.#partitions };
+    this.#assignedBy = await assigningTopic(config, groupId, tasks, native, signal);
+    return this.#assignedBy.name;
+  };
 
   async #openDirectory(signal: AbortSignal): Promise<void> {
     const { stateDirectory, groupId, config, stores } = this.#host;
@@ -210,9 +223,10 @@ export class Tasks {
 
   /** The offsets with what belongs beside them. */
   withMetadata(offsets: readonly NativeOffset[]): NativeOffset[] {
+    const assignedBy = this.#assignedBy?.name;
     return offsets.map((offset) => {
-      const time = this.#tasks.get(offset.partition)?.state.pendingTime ?? -1;
-      return time < 0 ? offset : { ...offset, metadata: metadataOf(time) };
+      const streamTime = this.#tasks.get(offset.partition)?.state.pendingTime ?? -1;
+      return { ...offset, metadata: metadataOf({ streamTime, assignedBy }) };
     });
   }
 
@@ -315,6 +329,7 @@ export class Tasks {
       .restore(tasks, this.#closing.signal, (task) => {
         this.#turns.look(task);
         for (const partition of task.partitions) onReady(partition);
+        if (!task.isMarked) this.#host.onUnmarked(task);
       })
       .finally(() => {
         for (const task of tasks) task.endRestoring();

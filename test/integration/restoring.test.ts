@@ -68,7 +68,13 @@ async function oneTask() {
       return consumer.committed(...args);
     },
   });
-  const restorer = new Restorer({ config, groupId, native, onProgress: () => undefined });
+  const restorer = new Restorer({
+    config,
+    groupId,
+    native,
+    assignedBy: () => undefined,
+    onProgress: () => undefined,
+  });
   onTestFinished(async () => {
     await Promise.all([consumer.disconnect(), restorer.close()]);
     await directory.close();

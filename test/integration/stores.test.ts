@@ -263,6 +263,46 @@ describe("a store", () => {
     }, 30_000);
   });
 
+  test("has one owner where members have other topics, in another order, or not the one that the group assigns", async () => {
+    const topics = [await textTopic(), await textTopic()] as const;
+    const { groupId } = names();
+    const start = (own: readonly Topic<string>[]) =>
+      counting(own, { ...names(), groupId, sessionTimeoutMs: 6_000 }).processor;
+    const total = async () => {
+      const state = await folded(counts.changelog(groupId));
+      return [...state.values()].reduce((sum, each) => sum + each, 0);
+    };
+    const counted = async (count: number) => expect(await total()).toBe(count);
+    const members = [start([topics[0]])];
+    await producer.send(topics[0], keysOf(40, 40));
+    await vi.waitFor(async () => counted(40), 20_000);
+    const owned = (topic: string) =>
+      members.flatMap(({ assignment }) =>
+        assignment.filter((each) => each.topic === topic).map(({ partition }) => partition),
+      );
+    /** Every member has tasks, each task one owner, and each owner all of its topics. */
+    const isSharedOut = () => {
+      const numbers = members.map(({ assignment }) => [
+        ...new Set(assignment.map(({ partition }) => partition)),
+      ]);
+      expect(numbers.every(({ length }) => length > 0)).toBe(true);
+      expect(numbers.flat().sort()).toEqual([0, 1, 2, 3]);
+    };
+    members.push(start([topics[1], topics[0]]));
+    await vi.waitFor(isSharedOut, 30_000);
+    // What it has of the second topic has begun, and says which topic the group assigns.
+    await producer.send(topics[1], keysOf(40, 40));
+    await vi.waitFor(async () => expect(await total()).toBeGreaterThan(40), 20_000);
+    members.push(start([topics[1]]));
+    await vi.waitFor(isSharedOut, 30_000);
+    await members[0]?.close();
+    await members[2]?.close();
+    members.splice(0, 3, ...members.slice(1, 2));
+    await vi.waitFor(() => expect(owned(topics[0].name).sort()).toEqual([0, 1, 2, 3]), 30_000);
+    expect(owned(topics[1].name).sort()).toEqual([0, 1, 2, 3]);
+    await vi.waitFor(async () => counted(80), 20_000);
+  });
+
   test("with retry topics is the same for a record that comes back", async () => {
     const topic = await textTopic(2);
     const { groupId, ...rest } = names();
@@ -303,6 +343,8 @@ describe("bad use of stores is refused by name", () => {
     );
     expect(refused({ stores: [topic] })).toThrow(/stores\[0\]/);
     expect(refused({ stores: {} })).toThrow(/stores/);
+    expect(refused({ groupId: "my group" })).toThrow(/groupId.*"my group.counts.changelog".*no topic name/);
+    expect(refused({ groupId: "g".repeat(240) })).toThrow(/groupId.*257 characters, 249 is the most/);
   });
 
   test("topics of different numbers of partitions, and a changelog with another number", async () => {

@@ -11,6 +11,7 @@ import { expect } from "vitest";
 import { programArguments } from "./program-arguments.js";
 import { wrongCounts } from "./counts-by-key.js";
 import { silent } from "./silent.js";
+import { timestampOf, wrongWindows } from "./windows-by-key.js";
 import { createTopic, uniqueName } from "./topics.js";
 import type { WorkerSettings } from "./processor-worker.js";
 
@@ -114,8 +115,16 @@ export interface Scenario {
   /** How many of them in a second. */
   readonly rate: number;
   readonly options: Partial<ProcessorOptions>;
+  /** How many of twenty records come in each input topic. Default: all of them in one topic. */
+  readonly shares?: readonly number[];
+  /** Which of the input topics the first workers have, by their index. Default: all. */
+  readonly inputs?: readonly number[];
   /** The workers count by key in a store; the verdict then says how many counts are wrong. */
   readonly counts?: boolean;
+  /** The workers count by key in windows of time; the verdict then says how many windows are wrong. */
+  readonly windows?: boolean;
+  /** Every fifth record fails at its first attempt. */
+  readonly fails?: boolean;
   /** Each worker keeps its stores in a directory of its own below this one. */
   readonly stateDirectory?: string;
   readonly workers?: number;
@@ -137,8 +146,21 @@ export interface Verdict {
   readonly live: { readonly doubled: number; readonly disordered: number; readonly seen: number };
   /** Records that only a `read_uncommitted` reader sees: proof of faults inside transactions. */
   readonly extras: number;
-  /** Of workers that count: how many keys have a wrong count, in the changelog and in what was sent last. */
+  /** Of workers that count: how many keys have a wrong count, in the changelog and in what was sent. */
   readonly wrongCounts: { readonly changelog: number; readonly sent: number } | undefined;
+  /** Of workers that count in windows: the same, and how many records were too late to count. */
+  readonly wrongWindows:
+    { readonly changelog: number; readonly sent: number; readonly late: number } | undefined;
+  /**
+   * How often a task had two owners: one that is back in the log after another, without having been assigned anew, or
+   * that was at work, by the clock, after the one that follows it in the log. Of what was committed, and of all that was
+   * sent, where processes that were stopped past their session are seen.
+   */
+  readonly overlaps: { readonly committed: number; readonly sent: number };
+  /** How often tasks went from one owner to another. */
+  readonly moves: number;
+  /** Partitions whose input topics were handled last by different processes, or by none. */
+  readonly divided: number;
   readonly longestGapMs: number;
   readonly commits: number;
   readonly aborts: number;
@@ -159,9 +181,12 @@ export function expectExactlyOnce(verdict: Verdict, stopped: readonly string[] =
     doubled: 0,
     disordered: 0,
     live: { doubled: 0, disordered: 0, seen: verdict.records },
+    overlaps: { committed: 0 },
     stopped,
   });
   if (verdict.wrongCounts !== undefined) expect(verdict.wrongCounts).toEqual({ changelog: 0, sent: 0 });
+  if (verdict.wrongWindows !== undefined)
+    expect(verdict.wrongWindows).toMatchObject({ changelog: 0, sent: 0 });
 }
 
 /** A run under way: the workers, and chance. */
@@ -171,10 +196,18 @@ export class Run {
   readonly seed: number;
   readonly groupId: string;
   readonly all: Worker[] = [];
+  /** Which of the input topics workers have that start from now on, by their index. */
+  inputs: readonly number[];
   readonly #start: (index: number, identity: number) => Worker;
   readonly #random: () => number;
 
-  constructor(seed: number, groupId: string, start: (index: number, identity: number) => Worker) {
+  constructor(
+    seed: number,
+    groupId: string,
+    inputs: readonly number[],
+    start: (index: number, identity: number) => Worker,
+  ) {
+    this.inputs = inputs;
     this.seed = seed;
     this.groupId = groupId;
     this.#start = start;
@@ -261,7 +294,11 @@ export async function run(scenario: Scenario): Promise<Verdict> {
   const seed = Number(process.env["SEED"] ?? Math.floor(Math.random() * 2 ** 31));
   console.log(`seed ${seed} (SEED=${seed} repeats its choices)`);
   const { brokers } = scenario;
-  const input = await createTopic({ brokers, partitions, name: uniqueName("in") });
+  const shares = scenario.shares ?? [20];
+  const inputs: string[] = [];
+  for (const _ of shares) inputs.push(await createTopic({ brokers, partitions, name: uniqueName("in") }));
+  const windows =
+    scenario.windows === true ? await createTopic({ brokers, name: uniqueName("windows") }) : undefined;
   const output = await createTopic({ brokers, partitions, name: uniqueName("out") });
   const groupId = uniqueName("group");
   const ids = uniqueName("tx");
@@ -269,32 +306,35 @@ export async function run(scenario: Scenario): Promise<Verdict> {
   await using kafka = new Kafka({ brokers, logger: silent, connectTimeoutMs: 60_000 });
 
   const live = new Checker();
-  let uncommitted = 0;
+  const uncommitted = new Checker();
   const committedReader = kafka.consumer(target, { groupId: uniqueName("reader") });
   const uncommittedReader = kafka.consumer(target, {
     groupId: uniqueName("reader"),
     isolationLevel: "read_uncommitted",
   });
   const readers = [
-    committedReader.run(({ value }) => {
-      live.see(value);
+    committedReader.run((record) => {
+      live.see(record);
     }),
-    uncommittedReader.run(() => {
-      uncommitted += 1;
+    uncommittedReader.run((record) => {
+      uncommitted.see(record);
     }),
   ];
 
   const began = Date.now();
-  const run = new Run(
+  const run: Run = new Run(
     seed,
     groupId,
+    scenario.inputs ?? inputs.map((_, input) => input),
     (index, identity) =>
       new Worker(`./${scenario.worker ?? "processor-worker.ts"}`, {
         brokers,
-        input,
+        inputs: run.inputs.map((input) => inputs[input] ?? ""),
         output,
+        windows,
         librdkafka: scenario.librdkafka,
         counts: scenario.counts === true,
+        fails: scenario.fails === true,
         options: {
           groupId,
           transactionalId: `${ids}-${identity}`,
@@ -312,7 +352,7 @@ export async function run(scenario: Scenario): Promise<Verdict> {
   try {
     for (let index = 0; index < (scenario.workers ?? 3); index += 1) run.start(index);
     let isOver = false;
-    const sending = sendInput(kafka, input, scenario, () => isOver);
+    const sending = sendInput(kafka, inputs, scenario, () => isOver);
     // Where the faults fail, that is the error of the run.
     sending.catch(() => undefined);
     try {
@@ -329,7 +369,7 @@ export async function run(scenario: Scenario): Promise<Verdict> {
     await Promise.all(run.workers.map((worker) => worker.stop()));
 
     const end = new Checker();
-    for await (const { value } of kafka.read(target)) end.see(value);
+    for await (const record of kafka.read(target)) end.see(record);
     await committedReader.close();
     await uncommittedReader.close();
     await Promise.all(readers);
@@ -339,9 +379,14 @@ export async function run(scenario: Scenario): Promise<Verdict> {
       doubled: end.doubled,
       disordered: end.disordered,
       live: { doubled: live.doubled, disordered: live.disordered, seen: live.distinct },
-      extras: uncommitted - end.total,
+      extras: uncommitted.total - end.total,
       wrongCounts:
-        scenario.counts === true ? await wrongCounts(kafka, { input, output, groupId }) : undefined,
+        scenario.counts === true ? await wrongCounts(kafka, { inputs, output, groupId }) : undefined,
+      wrongWindows:
+        windows === undefined ? undefined : await wrongWindows(kafka, { inputs, windows, groupId }),
+      overlaps: { committed: end.overlaps, sent: uncommitted.overlaps },
+      moves: end.moves,
+      divided: end.dividedOver(inputs),
       longestGapMs: live.longestGapMs,
       commits: run.all.reduce((sum, { commits }) => sum + commits, 0),
       aborts: run.all.reduce((sum, { aborts }) => sum + aborts, 0),
@@ -364,53 +409,102 @@ export async function run(scenario: Scenario): Promise<Verdict> {
 /** Sends at the rate until there are enough and the faults are over; resolves to how many it sent. */
 async function sendInput(
   kafka: Kafka,
-  topic: string,
-  { records, rate }: Scenario,
+  topics: readonly string[],
+  { records, rate, shares = [20], windows }: Scenario,
   isOver: () => boolean,
 ): Promise<number> {
   const producer = kafka.producer({ deliveryTimeoutMs: 300_000 });
-  const source = defineTopic(topic, { value: string() });
+  const sources = topics.map((topic) => defineTopic(topic, { value: string() }));
+  /** By the last twentieth of its number, the topic of a record. */
+  const turns = shares.flatMap((share, topic) => Array.from({ length: share }, () => topic));
   const sends: Promise<unknown>[] = [];
   const began = Date.now();
   let sent = 0;
   while (sent < records || !isOver()) {
     const due = Math.ceil(((Date.now() - began) / 1_000) * rate);
-    const batch: { key: string; value: string }[] = [];
-    for (; sent < due; sent += 1) batch.push({ key: `key-${sent % keys}`, value: String(sent) });
-    if (batch.length > 0) sends.push(producer.send(source, batch));
+    const batches = sources.map((): { key: string; value: string; timestamp?: number }[] => []);
+    for (; sent < due; sent += 1)
+      batches[turns[sent % turns.length] ?? 0]?.push({
+        key: `key-${Math.imul(sent, 7_919) % keys}`,
+        value: String(sent),
+        ...(windows === true && { timestamp: timestampOf(sent) }),
+      });
+    for (const [topic, batch] of batches.entries())
+      if (batch.length > 0) sends.push(producer.send(sources[topic] as (typeof sources)[number], batch));
     await sleep(20);
   }
   await Promise.all(sends);
+  if (windows === true) {
+    // Closes every window before it.
+    const last = Array.from({ length: partitions }, (_, partition) => ({
+      key: `last-${partition}`,
+      partition,
+    }));
+    const timestamp = Date.now() + 60_000;
+    for (const source of sources)
+      await producer.send(
+        source,
+        last.map((each) => ({ ...each, value: String((sent += 1)), timestamp })),
+      );
+  }
   await producer.close();
   return sent;
 }
 
-/** Looks at output records, `<partition>:<offset>:<value>` of the input: each once, and in order. */
+/**
+ * Looks at output records, `<input>.<partition>:<offset>:<value>:<process>:<assignment>:<time>`, in the partition of
+ * their task: each once, in order, and by one owner after the other.
+ */
 class Checker {
   readonly #seen = new Map<string, number>();
   readonly #last = new Map<string, number>();
+  readonly #owners = new Map<string, string>();
+  readonly #tasks = new Map<
+    number,
+    { readonly owner: string; readonly time: number; readonly former: Set<string> }
+  >();
   #lastAt: number | undefined;
   total = 0;
   doubled = 0;
   disordered = 0;
+  overlaps = 0;
+  moves = 0;
   longestGapMs = 0;
 
   get distinct(): number {
     return this.#seen.size;
   }
 
-  see(value: string): void {
+  see({ value, partition: task }: { readonly value: string; readonly partition: number }): void {
     const now = Date.now();
     if (this.#lastAt !== undefined) this.longestGapMs = Math.max(this.longestGapMs, now - this.#lastAt);
     this.#lastAt = now;
     this.total += 1;
-    const [partition = "", offset = ""] = value.split(":");
-    const id = `${partition}:${offset}`;
+    const [partition = "", offset = "", id = "", process = "", assignment, time] = value.split(":");
     const times = (this.#seen.get(id) ?? 0) + 1;
     this.#seen.set(id, times);
     if (times > 1) this.doubled += 1;
-    if (Number(offset) <= (this.#last.get(partition) ?? -1)) this.disordered += 1;
-    else this.#last.set(partition, Number(offset));
+    if (!partition.startsWith("retried")) {
+      if (Number(offset) <= (this.#last.get(partition) ?? -1)) this.disordered += 1;
+      else this.#last.set(partition, Number(offset));
+    }
+    this.#owners.set(partition, process);
+    const owner = `${process}:${assignment}`;
+    const before = this.#tasks.get(task);
+    const former = before?.former ?? new Set();
+    if (before !== undefined && before.owner !== owner) {
+      this.moves += 1;
+      former.add(before.owner);
+      if (former.has(owner) || Number(time) < before.time) this.overlaps += 1;
+    }
+    this.#tasks.set(task, { owner, time: Number(time), former });
+  }
+
+  /** How many tasks do not have the same process as the last owner of each of their inputs. */
+  dividedOver(inputs: readonly string[]): number {
+    return Array.from({ length: partitions }, (_, task) =>
+      inputs.map((input) => this.#owners.get(`${input}.${task}`)),
+    ).filter(([first, ...others]) => first === undefined || others.some((owner) => owner !== first)).length;
   }
 }
 

@@ -7,7 +7,8 @@
 import kafka from "@confluentinc/kafka-javascript";
 import type { WorkerSettings } from "./processor-worker.js";
 
-const { brokers, input, output, options } = JSON.parse(process.argv[2] ?? "{}") as WorkerSettings;
+const { brokers, inputs, output, options } = JSON.parse(process.argv[2] ?? "{}") as WorkerSettings;
+const [input = ""] = inputs;
 const tell = (phase: string): void => {
   if (process.connected) process.send?.({ phase });
 };

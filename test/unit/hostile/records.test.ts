@@ -13,7 +13,7 @@ import { double, integer, long } from "../../../src/serde/numbers.js";
 import { string } from "../../../src/serde/string.js";
 import { defineStore } from "../../../src/state/store-definition.js";
 import { MemoryPiece } from "../../../src/state/memory-piece.js";
-import { streamTimeOf } from "../../../src/state/offset-metadata.js";
+import { parseMetadata } from "../../../src/state/offset-metadata.js";
 import { StoreCodec } from "../../../src/state/store-codec.js";
 import { defineWindowStore } from "../../../src/state/window-definition.js";
 import type { Changes } from "../../../src/state/task-store.js";
@@ -154,7 +154,7 @@ test("the metadata of an offset that another program committed is a time, or non
         anyJson,
       ),
       (metadata) => {
-        expect(Number.isSafeInteger(streamTimeOf(metadata))).toBe(true);
+        expect(Number.isSafeInteger(parseMetadata(metadata).streamTime)).toBe(true);
       },
     ),
     runs(500),

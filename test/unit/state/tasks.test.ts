@@ -26,11 +26,17 @@ vi.mock("../../../src/driver/native-admin.js", () => ({
 
 const changelogEnd = vi.hoisted(() => vi.fn<() => number>());
 
+vi.mock("../../../src/state/assigning-topic.js", () => ({
+  assigningTopic: () => Promise.resolve({ name: "orders", former: new Set(["deleted"]) }),
+}));
+
 type Native = ReturnType<TasksHost["native"]>;
 
 /** How many partitions each topic has. */
 let sizes: Map<string, number>;
 let failures: unknown[];
+/** Tasks whose offsets do not say which topic the group assigns. */
+let unmarked: number[];
 const committed = vi.fn<Native["committed"]>();
 const sizeOf = vi.fn<Native["sizeOf"]>();
 
@@ -46,11 +52,14 @@ async function prepared(stateDirectory?: string): Promise<Tasks> {
     dueAt: () => undefined,
     onReady: () => undefined,
     onRestore: undefined,
+    onUnmarked: ({ number }) => unmarked.push(number),
     onLate: () => undefined,
     onFailure: (error) => failures.push(error),
   });
   onTestFinished(() => tasks.close());
-  await tasks.prepare(["orders", "payments"], native, new AbortController().signal);
+  const { signal } = new AbortController();
+  await tasks.prepare(["orders", "payments"], native, signal);
+  expect(await tasks.assignedBy(native, signal)).toBe("orders");
   return tasks;
 }
 
@@ -58,6 +67,7 @@ beforeEach(() => {
   vi.useFakeTimers();
   onTestFinished(() => void vi.useRealTimers());
   failures = [];
+  unmarked = [];
   sizes = new Map([
     ["orders", 4],
     ["payments", 4],
@@ -180,4 +190,34 @@ test("a piece on disk is as current as its proof, however much later it is writt
   onTestFinished(() => directory.close());
   await directory.belongsTo(new Map([["counts", "id"]]));
   expect(directory.piece("counts", 0)).toMatchObject({ position: 7, currentAt: askedAt });
+});
+
+const beside = (assignedBy: string | undefined) => ({
+  ...{ topic: "orders", partition: 0, offset: 1 },
+  metadata: JSON.stringify({ assignedBy }),
+});
+
+test.each([
+  ["says so", "orders", []],
+  ["does not say so", undefined, [0]],
+  ["names a topic that is no more", "deleted", [0]],
+])("what is committed of a task %s: which topic the group assigns", async (_, assignedBy, expected) => {
+  const tasks = await prepared();
+  committed.mockResolvedValue([beside(assignedBy)]);
+  const partition = new OwnedPartition({ topic: "orders", partition: 0 });
+  tasks.assigned([partition]);
+  await vi.waitFor(() => expect(tasks.restoring).toBe(0));
+  expect(unmarked).toEqual(expected);
+  expect(tasks.withMetadata([{ topic: "orders", partition: 0, offset: 1 }])).toEqual([beside("orders")]);
+});
+
+test("a member that subscribed to another topic than the others stops before it has done anything", async () => {
+  const tasks = await prepared();
+  committed.mockResolvedValue([beside("payments")]);
+  tasks.assigned([new OwnedPartition({ topic: "orders", partition: 0 })]);
+  await vi.waitFor(() => expect(failures).toEqual([expect.any(ConfigError)]));
+  expect((failures[0] as Error).message).toMatch(
+    /partitions of payments there, and of orders here: start this one again/,
+  );
+  expect(tasks.restoring).toBe(1);
 });
