@@ -120,6 +120,18 @@ export default defineConfig({
           sequence: { groupOrder: 3 },
         },
       },
+      {
+        ...fromSource,
+        test: {
+          // In a network of their own: scripts/test-network.mjs.
+          name: "network",
+          include: ["test/faults/network/*.test.ts"],
+          testTimeout: 300_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 4 },
+        },
+      },
     ],
   },
 });

@@ -41,6 +41,8 @@ export interface KafkaClusterOptions {
   readonly properties?: Properties;
   /** Puts a {@link TcpProxy} between the clients and each node. Default `false`. */
   readonly proxied?: boolean;
+  /** Where clients find the nodes, which then listen on all addresses for them. Default: on loopback only. */
+  readonly clientHost?: string;
   /** The port of the first node. A free one unless given. */
   readonly port?: number;
   /** The security protocol for clients. Default `PLAINTEXT`. */
@@ -103,7 +105,7 @@ export class KafkaCluster {
 
   /** Where clients connect: `host:port,host:port`. */
   get brokers(): string {
-    return this.#nodes.map((node) => `127.0.0.1:${node.port}`).join(",");
+    return this.#nodes.map((node) => `${this.#clientHost}:${node.port}`).join(",");
   }
 
   /** Starts one more broker; partitions move onto it only when told (`ReassignPartitionsCommand`). */
@@ -165,10 +167,15 @@ export class KafkaCluster {
     return node;
   }
 
+  get #clientHost(): string {
+    return this.#options.clientHost ?? "127.0.0.1";
+  }
+
   #addresses(id: number, listenPort: number, internalPort: number, advertisedPort: number): Properties {
     const controller = this.#controllers.get(id);
     const voters = [...this.#controllers].map(([voter, port]) => `${voter}@127.0.0.1:${port}`);
-    const listeners = [`CLIENT://127.0.0.1:${listenPort}`, `INTERNAL://127.0.0.1:${internalPort}`];
+    const listenHost = this.#options.clientHost === undefined ? "127.0.0.1" : "0.0.0.0";
+    const listeners = [`CLIENT://${listenHost}:${listenPort}`, `INTERNAL://127.0.0.1:${internalPort}`];
     if (controller !== undefined) listeners.push(`CONTROLLER://127.0.0.1:${controller}`);
     const clientProtocol = this.#options.clientProtocol ?? "PLAINTEXT";
     return {
@@ -177,7 +184,7 @@ export class KafkaCluster {
       "controller.quorum.voters": voters.join(","),
       "controller.listener.names": "CONTROLLER",
       listeners: listeners.join(","),
-      "advertised.listeners": `CLIENT://127.0.0.1:${advertisedPort},INTERNAL://127.0.0.1:${internalPort}`,
+      "advertised.listeners": `CLIENT://${this.#clientHost}:${advertisedPort},INTERNAL://127.0.0.1:${internalPort}`,
       "inter.broker.listener.name": "INTERNAL",
       "listener.security.protocol.map": `CONTROLLER:PLAINTEXT,INTERNAL:PLAINTEXT,CLIENT:${clientProtocol}`,
     };

@@ -1,0 +1,47 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { type KafkaCluster, startKafka } from "../../support/kafka-cluster.js";
+import { Link } from "../../support/network/link.js";
+import { expectExactlyOnce, run } from "../../support/processor-faults.js";
+
+let link: Link;
+let kafka: KafkaCluster;
+
+beforeAll(async () => {
+  link = await Link.start();
+  kafka = await startKafka({ nodes: 3, clientHost: Link.host });
+});
+afterEach(async () => {
+  await link.set({});
+});
+afterAll(async () => {
+  await kafka.close();
+  await link.close();
+});
+
+describe("a producer, two consumers and processors with a store lose, double and disorder nothing", () => {
+  test.each([
+    ["200 ms of latency in each direction", { delayMs: 200 }, 10_000],
+    ["1 % of the packets lost", { delayMs: 5, loss: 0.01 }, 10_000],
+    ["10 % of the packets lost", { delayMs: 5, loss: 0.1 }, 20_000],
+    ["200 ms of latency, and 10 % of the packets lost", { delayMs: 200, loss: 0.1 }, 60_000],
+  ])("with %s, while a processor is killed", async (_, settings, longestGapMs) => {
+    const verdict = await run({
+      brokers: kafka.brokers,
+      records: 4_000,
+      rate: 150,
+      counts: true,
+      options: { sessionTimeoutMs: 6_000 },
+      settleMs: 120_000,
+      faults: async (run) => {
+        await run.underWay(90_000);
+        await link.set(settings);
+        await sleep(8_000);
+        await run.kill(0);
+        await sleep(12_000);
+      },
+    });
+    expectExactlyOnce(verdict);
+    expect(verdict.longestGapMs).toBeLessThan(longestGapMs);
+  });
+});
