@@ -68,7 +68,8 @@ function accessible(html, url) {
         '<div class="col-sidebar"',
         '<div role="complementary" aria-label="Contents" class="col-sidebar"',
       )
-      .replaceAll('<section class="tsd-panel">\n<h4>', '<section class="tsd-panel">\n<h4 aria-level="2">')
+      .replaceAll(/(<section class="tsd-panel[^>]*>\n?)<h4/g, '$1<h4 aria-level="2"')
+      .replaceAll('<h5 class="tsd-index-heading', '<h5 aria-level="2" class="tsd-index-heading')
       // A heading that opens and closes what is below it has no link within it: two things to press in one.
       .replaceAll(/<summary(?:(?!<\/summary>).)*<\/summary>/gs, (summary) =>
         summary.replaceAll(/<a [^>]*class="tsd-anchor-icon">.*?<\/a>/gs, ""),

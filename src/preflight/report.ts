@@ -12,7 +12,14 @@ export interface Finding {
   /** What to do about it, where that is neither `option` nor `call`. */
   readonly remedy?: string | undefined;
   /** An option of the client that would do, and its value: `assignor` and `range`. */
-  readonly option?: { readonly name: string; readonly value: string } | undefined;
+  readonly option?:
+    | {
+        /** What the option is called. */
+        readonly name: string;
+        /** What to set it to. */
+        readonly value: string;
+      }
+    | undefined;
   /** A call of the library that would do: `kafka.admin().ensureTopics(…)`. */
   readonly call?: string | undefined;
 }
