@@ -37,14 +37,14 @@ export interface NativeConsumerEvents {
   readonly onCommit: (error: KafkaError | undefined) => void;
   /** The native client cannot go on. */
   readonly onFatal: (error: KafkaError) => void;
+  /** The topic was deleted and made again: its offsets mean other records. */
+  readonly onTopicRecreated?: (topic: string) => void;
   /** What only a member of a group needs to know. */
   readonly group?: GroupEvents;
 }
 
 /** What the native consumer tells a member of a group by lines of its log alone. */
 export interface GroupEvents {
-  /** The topic was deleted and made again: its offsets mean other records. */
-  readonly onTopicRecreated: (topic: string) => void;
   /**
    * The log of a partition does not have the next offset. The native client goes on as `auto.offset.reset` says;
    * with `error` it fetches nothing more of the partition.
@@ -145,7 +145,7 @@ export class NativeConsumer {
       beforeDisconnect: () => {
         path.close();
       },
-      ...(events.group === undefined ? {} : { watch: this.#watch(events.group, properties) }),
+      ...((events.group ?? events.onTopicRecreated) && { watch: this.#watch(events, properties) }),
     });
   }
 
@@ -421,17 +421,17 @@ export class NativeConsumer {
     );
   }
 
-  #watch(events: GroupEvents, properties: NativeProperties): LogWatch {
+  #watch({ group, onTopicRecreated }: NativeConsumerEvents, properties: NativeProperties): LogWatch {
     const contexts = properties["group.protocol"] === "consumer" ? ["topic", "cgrp"] : ["topic"];
     return {
       contexts,
       onLine: (line) => {
         const finding = this.#dead ? undefined : findingOf(line);
         if (finding === undefined) return false;
-        if (finding.type === "offset-lost") events.onOffsetLost(finding);
-        else if (finding.type === "protocol-unknown") events.onProtocolUnknown();
-        else if (finding.type === "no-partition") events.onNoPartition();
-        else if (this.#isAnother(finding)) events.onTopicRecreated(finding.topic);
+        if (finding.type === "offset-lost") group?.onOffsetLost(finding);
+        else if (finding.type === "protocol-unknown") group?.onProtocolUnknown();
+        else if (finding.type === "no-partition") group?.onNoPartition();
+        else if (this.#isAnother(finding)) onTopicRecreated?.(finding.topic);
         return true;
       },
     };

@@ -304,10 +304,10 @@ export class GroupSession {
         },
         onCommit: this.#events.onCommit,
         onFatal: this.#onFatal,
+        onTopicRecreated: (topic) => {
+          this.#resets.recreated(topic);
+        },
         group: {
-          onTopicRecreated: (topic) => {
-            this.#resets.recreated(topic);
-          },
           onOffsetLost: (lost) => {
             this.#resets.lost(lost);
           },

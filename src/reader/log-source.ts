@@ -83,6 +83,7 @@ export class LogSource {
         onFatal: (error) => {
           this.#fail(error);
         },
+        ...(options.follow && { onTopicRecreated: this.#onTopicRecreated }),
       },
     );
     this.#lookup = new LogLookup(this.#native, topics, options, config.logger, this.#closing.signal);
@@ -171,6 +172,13 @@ export class LogSource {
         },
       );
   }
+
+  /** It would go on in the middle of the new topic, and what was read is of the old one. */
+  readonly #onTopicRecreated = (topic: string): void => {
+    const what = `${topic}: the topic was deleted and made again: its offsets mean other records. Read it anew`;
+    this.#fail(new KafkaError("UNKNOWN_TOPIC", what, { topic }));
+    this.#bell.ring();
+  };
 
   #fail(reason: Error): void {
     this.#closed ??= { reason };

@@ -47,7 +47,7 @@ const lagTimeoutMs = 5_000;
 export class Table<Key, Value> implements Iterable<readonly [Key, Value]> {
   /**
    * Resolves when the table was closed; rejects with what stopped it: an invalid record without `onInvalid: "skip"`, a
-   * missing right, a topic that was deleted, or what a listener threw.
+   * missing right, a topic that was deleted (and made again), or what a listener threw.
    */
   readonly closed: Promise<void>;
   readonly #config: ClientConfig;

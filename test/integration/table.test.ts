@@ -153,6 +153,12 @@ describe("what stops a table", () => {
     await table.ready();
     await kafka.admin().deleteTopics([topic]);
     await expect(table.closed).rejects.toMatchObject({ code: "UNKNOWN_TOPIC", topic: topic.name });
+    const again = await courseTopic(1);
+    const old = kafka.table(again);
+    await old.ready();
+    await kafka.admin().deleteTopics([again]);
+    await kafka.admin().ensureTopics([again]);
+    await expect(old.closed).rejects.toMatchObject({ code: "UNKNOWN_TOPIC", topic: again.name });
     const missing = kafka.table(defineTopic(uniqueName("missing"), { value: string() }));
     await expect(missing.ready()).rejects.toMatchObject({ code: "UNKNOWN_TOPIC" });
   }, 60_000);
