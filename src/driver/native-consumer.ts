@@ -44,7 +44,7 @@ export interface NativeConsumerEvents {
 }
 
 /** What the native consumer tells a member of a group by lines of its log alone. */
-export interface GroupEvents {
+interface GroupEvents {
   /**
    * The log of a partition does not have the next offset. The native client goes on as `auto.offset.reset` says;
    * with `error` it fetches nothing more of the partition.
