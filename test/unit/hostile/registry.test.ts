@@ -204,7 +204,7 @@ describe("a registry that does not end", () => {
     for (const schemaType of ["AVRO", "PROTOBUF"]) {
       answer = json({ ...circle, schema: schemaType === "AVRO" ? '"string"' : "AAAA", schemaType, id: 7 });
       asked = [];
-      await read();
+      await read(undefined, 20_000);
       expect(asked.length).toBeLessThan(12);
     }
     let next = 0;
@@ -216,12 +216,12 @@ describe("a registry that does not end", () => {
         references: [{ name: "a", subject: `s${next}`, version: 1 }],
       })(response);
     };
-    await expect(registry().descriptorsOf(7)).rejects.toThrow(/refers to more than 200 others/);
+    await expect(registry(20_000).descriptorsOf(7)).rejects.toThrow(/refers to more than 200 others/);
     answer = (response) => {
       next += 1;
       json({ schema: '"string"', references: [{ name: "a", subject: `s${next}`, version: 1 }] })(response);
     };
-    const [outcome] = await read();
+    const [outcome] = await read(undefined, 20_000);
     expect(outcome?.error).toBeInstanceOf(ConfigError);
   });
 
@@ -261,14 +261,14 @@ describe("a registry that does not end", () => {
       doubled = { type: "record", name: `D${level}`, fields: fields(doubled) };
     const whole = { ...student, fields: [{ name: "many", type: doubled }, ...student.fields] };
     answer = json({ schema: JSON.stringify(whole), id: 7 });
-    const topic = defineTopic("students", { value: avro(registry(), student, z.unknown()) });
+    const topic = defineTopic("students", { value: avro(registry(20_000), student, z.unknown()) });
     const { value } = await valueOrKafkaError(
       () => createDecoder(topic)(record(Buffer.from([2, 0x61]))),
-      1_000,
+      20_000,
     );
     expect(value).toMatchObject({ value: { name: "a" } });
     // The command would show all of it.
-    await expect(readAny(registry())(Buffer.from([0, 0, 0, 0, 7, 2, 0x61]))).rejects.toThrow(
+    await expect(readAny(registry(20_000))(Buffer.from([0, 0, 0, 0, 7, 2, 0x61]))).rejects.toThrow(
       "more than 100000 records",
     );
   });
@@ -292,7 +292,8 @@ describe("a registry that does not end", () => {
     (part) => {
       const began = performance.now();
       parseProto(part.repeat(100_000));
-      expect(performance.now() - began).toBeLessThan(3_000);
+      // Milliseconds; minutes where each part is looked for to the end.
+      expect(performance.now() - began).toBeLessThan(20_000);
     },
   );
 });
