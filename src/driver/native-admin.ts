@@ -426,11 +426,18 @@ function describedBy(
   });
 }
 
-function outcomeOf(
+/** What librdkafka leaves for the offset of a partition whose leader did not answer, without an error beside it. */
+const untoldOffset = -1001;
+const noAnswer: NativeError = { code: nativeCodes.timedOut, message: "its leader has not answered" };
+
+/** What became of one partition. */
+export function outcomeOf(
   what: string,
-  { topic, partition, error }: NativePartition & { readonly error?: NativeError },
+  result: NativePartition & { readonly error?: NativeError },
   offset: number,
 ): NativeOffsetOutcome {
+  const { topic, partition } = result;
+  const error = result.error ?? (offset === untoldOffset ? noAnswer : undefined);
   if (error === undefined) return { topic, partition, offset };
   const context = { topic, partition };
   return { topic, partition, offset, error: fromNative(`${what}: ${topic}[${partition}]`, error, context) };

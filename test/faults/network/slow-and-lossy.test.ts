@@ -19,6 +19,14 @@ afterAll(async () => {
   await link.close();
 });
 
+const load = {
+  records: 4_000,
+  rate: 150,
+  counts: true,
+  options: { sessionTimeoutMs: 6_000 },
+  settleMs: 120_000,
+} as const;
+
 describe("a producer, two consumers and processors with a store lose, double and disorder nothing", () => {
   test.each([
     ["200 ms of latency in each direction", { delayMs: 200 }, 10_000],
@@ -27,12 +35,8 @@ describe("a producer, two consumers and processors with a store lose, double and
     ["200 ms of latency, and 10 % of the packets lost", { delayMs: 200, loss: 0.1 }, 60_000],
   ])("with %s, while a processor is killed", async (_, settings, longestGapMs) => {
     const verdict = await run({
+      ...load,
       brokers: kafka.brokers,
-      records: 4_000,
-      rate: 150,
-      counts: true,
-      options: { sessionTimeoutMs: 6_000 },
-      settleMs: 120_000,
       faults: async (run) => {
         await run.underWay(90_000);
         await link.set(settings);
@@ -43,5 +47,22 @@ describe("a producer, two consumers and processors with a store lose, double and
     });
     expectExactlyOnce(verdict);
     expect(verdict.longestGapMs).toBeLessThan(longestGapMs);
+  });
+
+  test("while every open connection is forgotten on the way, twice, and new ones work", async () => {
+    const verdict = await run({
+      ...load,
+      brokers: kafka.brokers,
+      faults: async (run) => {
+        await run.underWay(90_000);
+        for (let times = 0; times < 2; times += 1) {
+          await link.set({ forget: true });
+          run.count("forgotten");
+          await sleep(40_000);
+        }
+      },
+    });
+    expectExactlyOnce(verdict);
+    expect(verdict.longestGapMs).toBeLessThan(90_000);
   });
 });

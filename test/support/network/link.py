@@ -9,10 +9,11 @@ comes back to this one with the two addresses swapped. So a server that listens 
 
 Standard input takes one JSON object a line, each instead of the last one; standard output answers "ok":
 
-    {"delayMs": 200, "loss": 0.01, "deadHosts": ["10.77.0.2"]}
+    {"delayMs": 200, "loss": 0.01, "deadHosts": ["10.77.0.2"], "forget": true}
 
 delayMs is for one direction. loss is a packet's chance to be lost, from 0 to 1. What a dead host sends or would get is
-lost.
+lost. With forget, packets of the TCP connections that are open by then are lost from now on, as behind a firewall that
+was restarted; those of new connections are not.
 """
 import fcntl
 import heapq
@@ -27,6 +28,7 @@ import sys
 import time
 
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x0001, 0x1000
+TCP, SYN, ACK = 6, 0x02, 0x10
 
 
 def open_device(address):
@@ -42,6 +44,8 @@ class Link:
         self.delay = 0.0
         self.loss = 0.0
         self.dead = set()
+        self.open = set()
+        self.forgotten = set()
         self.waiting = []
         self.count = 0
 
@@ -49,6 +53,9 @@ class Link:
         self.delay = settings.get("delayMs", 0) / 1000
         self.loss = settings.get("loss", 0)
         self.dead = {socket.inet_aton(host) for host in settings.get("deadHosts", [])}
+        if settings.get("forget"):
+            self.forgotten |= self.open
+            self.open = set()
 
     def take(self, packet, now):
         if packet[0] >> 4 != 4 or self.is_lost(packet):
@@ -61,7 +68,20 @@ class Link:
     def is_lost(self, packet):
         if packet[12:16] in self.dead or packet[16:20] in self.dead:
             return True
+        if packet[9] == TCP and self.is_forgotten(packet):
+            return True
         return random.random() < self.loss
+
+    def is_forgotten(self, packet):
+        header = (packet[0] & 0x0F) * 4
+        source, target = struct.unpack_from("!HH", packet, header)
+        connection = (min(source, target), max(source, target))
+        if packet[header + 13] & (SYN | ACK) == SYN:
+            self.forgotten.discard(connection)
+        if connection in self.forgotten:
+            return True
+        self.open.add(connection)
+        return False
 
 
 def run(device, link):

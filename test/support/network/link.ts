@@ -11,6 +11,8 @@ export interface LinkSettings {
   readonly loss?: number;
   /** Addresses from and to which every packet is lost. */
   readonly deadHosts?: readonly string[];
+  /** The connections that are open by now are forgotten: what comes on them is lost. New ones work. */
+  readonly forget?: boolean;
 }
 
 /** A link between clients and servers with latency and loss: `link.py` says how it works. */
