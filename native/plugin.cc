@@ -9,11 +9,15 @@
 #include "librdkafka.h"
 
 #ifdef _WIN32
-#include <intrin.h>
 #define TYPED_KAFKA_EXPORT extern "C" __declspec(dllexport)
-#define TYPED_KAFKA_CALLER _ReturnAddress()
 #else
 #define TYPED_KAFKA_EXPORT extern "C" __attribute__((visibility("default")))
+#endif
+
+#ifdef _MSC_VER
+#include <intrin.h>
+#define TYPED_KAFKA_CALLER _ReturnAddress()
+#else
 #define TYPED_KAFKA_CALLER __builtin_return_address(0)
 #endif
 

@@ -57,6 +57,8 @@ function compile(name, target, file) {
     ...linking(name, target),
     ...["-o", file],
   ]);
+  // What Windows links against, and nobody does.
+  rmSync(join(folder, "all.lib"), { force: true });
 }
 
 /** Node's functions are in the process that loads the addon. */
