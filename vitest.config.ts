@@ -25,6 +25,16 @@ const withMocks = [
 // They take milliseconds; a machine that is busy with other things may need more than five seconds for one.
 const unit = { testTimeout: 60_000, ...together };
 
+// With the one broker that all of them share.
+const onBroker = {
+  globalSetup: "test/support/global-setup.ts",
+  setupFiles: "test/support/require-broker.ts",
+  testTimeout: 60_000,
+  hookTimeout: 60_000,
+  isolate: false,
+  ...together,
+};
+
 export default defineConfig({
   test: {
     // The native client can be loaded once in a process and never in a worker thread.
@@ -67,12 +77,7 @@ export default defineConfig({
         test: {
           name: "integration",
           include: ["test/integration/**/*.test.ts"],
-          globalSetup: "test/support/global-setup.ts",
-          setupFiles: "test/support/require-broker.ts",
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
-          isolate: false,
-          ...together,
+          ...onBroker,
         },
       },
       {
@@ -89,12 +94,7 @@ export default defineConfig({
             "test/integration/stores-empty-bytes.test.ts",
           ],
           env: { TYPED_KAFKA_NATIVE: "off" },
-          globalSetup: "test/support/global-setup.ts",
-          setupFiles: "test/support/require-broker.ts",
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
-          isolate: false,
-          ...together,
+          ...onBroker,
         },
       },
       {

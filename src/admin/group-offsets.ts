@@ -1,5 +1,5 @@
 import type { ClientConfig } from "../driver/client-config.js";
-import { NativeConsumer } from "../driver/native-consumer.js";
+import { type NativeConsumer, outsider } from "../driver/native-consumer.js";
 import { nativeCodes } from "../driver/native-errors.js";
 import { AuthorizationError, ClosedError, KafkaError, TimeoutError } from "../errors.js";
 import type { PartitionOffset, TopicPartition } from "../offsets.js";
@@ -34,7 +34,7 @@ export async function committedOffsets(
   partitions: readonly TopicPartition[],
 ): Promise<readonly PartitionOffset[]> {
   if (partitions.length === 0) return [];
-  const native = outsider(call, () => undefined);
+  const native = outsider(call.config, call.groupId, `offsets of group ${call.groupId}`);
   await native.connect(call.signal);
   const asking = new AbortController();
   try {
@@ -103,7 +103,7 @@ export async function commitOffsets(call: GroupCall, offsets: readonly Partition
   if (offsets.length === 0) return;
   const { groupId, timeoutMs, signal } = call;
   const outcome = deferred<KafkaError | undefined>();
-  const native = outsider(call, outcome.resolve);
+  const native = outsider(call.config, call.groupId, `offsets of group ${call.groupId}`, outcome.resolve);
   let waiting = true;
   const poll = async (): Promise<undefined> => {
     const deadline = performance.now() + timeoutMs;
@@ -128,18 +128,4 @@ export async function commitOffsets(call: GroupCall, offsets: readonly Partition
     waiting = false;
     await native.disconnect();
   }
-}
-
-/** A consumer with the group's id that never joins it. */
-function outsider(
-  { config, groupId }: GroupCall,
-  onOutcome: (error: KafkaError | undefined) => void,
-): NativeConsumer {
-  return new NativeConsumer(
-    config,
-    `offsets of group ${groupId}`,
-    // Else what a transaction still open is about to commit would be waited for.
-    { "group.id": groupId, "isolation.level": "read_uncommitted" },
-    { onWake: () => undefined, onRebalance: () => undefined, onCommit: onOutcome, onFatal: onOutcome },
-  );
 }

@@ -492,3 +492,22 @@ function fatalOf(what: string, reason: string): KafkaError | undefined {
 function errorOf(code: number): NativeError {
   return { code, message: loadBinding().err2str(code) };
 }
+
+/**
+ * A consumer with a group's id that never joins the group, and does not wait for what a transaction still open is about to
+ * commit.
+ */
+export function outsider(
+  config: ClientConfig,
+  groupId: string,
+  what: string,
+  onOutcome: (error: KafkaError | undefined) => void = () => undefined,
+): NativeConsumer {
+  const properties = { "group.id": groupId, "isolation.level": "read_uncommitted" };
+  return new NativeConsumer(config, what, properties, {
+    onWake: () => undefined,
+    onRebalance: () => undefined,
+    onCommit: onOutcome,
+    onFatal: onOutcome,
+  });
+}

@@ -66,10 +66,11 @@ export class Rebalances {
 
   /** The group gives partitions, or revokes them. librdkafka waits until they are taken or released. */
   begin(kind: "assign" | "revoke", subscribed: readonly NativePartition[]): void {
+    const together = this.#together;
     const partitions =
-      this.#together === undefined
+      together === undefined
         ? subscribed
-        : subscribed.flatMap(({ partition }) => this.#together?.map((topic) => ({ topic, partition })) ?? []);
+        : subscribed.flatMap(({ partition }) => together.map((topic) => ({ topic, partition })));
     const { changes, native } = this.#host;
     // Handlers are to know it now, whatever else is being done.
     if (kind === "revoke" && native.assignmentLost()) this.#lose(partitions);

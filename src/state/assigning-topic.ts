@@ -1,5 +1,5 @@
 import type { ClientConfig } from "../driver/client-config.js";
-import { NativeConsumer } from "../driver/native-consumer.js";
+import { outsider } from "../driver/native-consumer.js";
 import { type SizeSource, sizeOfTopic } from "../driver/topic-maker.js";
 import { KafkaError } from "../errors.js";
 import type { TopicPartition } from "../offsets.js";
@@ -44,7 +44,7 @@ async function committedNames(
   partitions: readonly TopicPartition[],
   signal: AbortSignal,
 ): Promise<ReadonlySet<string>> {
-  const native = outsider(config, groupId);
+  const native = outsider(config, groupId, `tasks of group ${groupId}`);
   try {
     await native.connect(signal);
     for (let attempt = 1; attempt <= attempts; attempt += 1) {
@@ -62,19 +62,4 @@ async function committedNames(
   } finally {
     void native.disconnect();
   }
-}
-
-/** A consumer with the group's id that never joins it, and waits for no transaction. */
-function outsider(config: ClientConfig, groupId: string): NativeConsumer {
-  return new NativeConsumer(
-    config,
-    `tasks of group ${groupId}`,
-    { "group.id": groupId, "isolation.level": "read_uncommitted" },
-    {
-      onWake: () => undefined,
-      onRebalance: () => undefined,
-      onCommit: () => undefined,
-      onFatal: () => undefined,
-    },
-  );
 }

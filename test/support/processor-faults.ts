@@ -274,6 +274,22 @@ export class Run {
 export const sessionTimeoutMs = 3_000;
 export const pastSessionMs = 5_000;
 
+/** A cluster on which members are lost after {@link sessionTimeoutMs}, by the protocol of Kafka 4 too, and brokers as soon. */
+export const shortSessions = {
+  nodes: 3,
+  properties: {
+    "group.consumer.session.timeout.ms": sessionTimeoutMs,
+    "broker.session.timeout.ms": 3_000,
+  },
+} as const;
+
+/** The ways to be a member of a group, by their names, with such sessions. */
+export const memberships = [
+  ["cooperative-sticky", { assignor: "cooperative-sticky", sessionTimeoutMs } as const],
+  ["range", { assignor: "range", sessionTimeoutMs } as const],
+  ["the protocol of Kafka 4", { groupProtocol: "consumer" } as const],
+] as const;
+
 /** One of each fault, inside transactions. */
 export async function everyFault(run: Run): Promise<void> {
   await sleep(4_000);

@@ -5,18 +5,17 @@ import { type KafkaCluster, startKafka } from "../../support/kafka-cluster.js";
 import {
   everyFault,
   expectExactlyOnce,
+  memberships,
   pastSessionMs,
   run,
   sessionTimeoutMs,
+  shortSessions,
 } from "../../support/processor-faults.js";
 
 let kafka: KafkaCluster;
 
 beforeAll(async () => {
-  kafka = await startKafka({
-    nodes: 3,
-    properties: { "group.consumer.session.timeout.ms": 3_000, "broker.session.timeout.ms": 3_000 },
-  });
+  kafka = await startKafka(shortSessions);
 });
 
 afterAll(async () => {
@@ -39,22 +38,20 @@ describe("a processor delivers exactly once", () => {
     expect(verdict.extras).toBeGreaterThan(0);
   });
 
-  test.each([
-    ["cooperative-sticky", { assignor: "cooperative-sticky", sessionTimeoutMs } as const],
-    ["range", { assignor: "range", sessionTimeoutMs } as const],
-    ["the protocol of Kafka 4", { groupProtocol: "consumer" } as const],
-    ["static members", { groupInstanceId: "member", sessionTimeoutMs } as const],
-  ])("through kills, stops past the session, joins and leaves: %s", async (_, options) => {
-    const verdict = await run({
-      brokers: kafka.brokers,
-      records: 12_000,
-      rate: 400,
-      options,
-      faults: everyFault,
-    });
-    expectExactlyOnce(verdict);
-    expect(verdict.extras).toBeGreaterThan(0);
-  });
+  test.each([...memberships, ["static members", { groupInstanceId: "member", sessionTimeoutMs }] as const])(
+    "through kills, stops past the session, joins and leaves: %s",
+    async (_, options) => {
+      const verdict = await run({
+        brokers: kafka.brokers,
+        records: 12_000,
+        rate: 400,
+        options,
+        faults: everyFault,
+      });
+      expectExactlyOnce(verdict);
+      expect(verdict.extras).toBeGreaterThan(0);
+    },
+  );
 
   test("and the same stops past the session double records without the guard", async () => {
     const verdict = await run({

@@ -4,15 +4,19 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type KafkaCluster, startKafka } from "../../support/kafka-cluster.js";
-import { everyFault, expectExactlyOnce, run, sessionTimeoutMs } from "../../support/processor-faults.js";
+import {
+  everyFault,
+  expectExactlyOnce,
+  memberships,
+  run,
+  sessionTimeoutMs,
+  shortSessions,
+} from "../../support/processor-faults.js";
 
 let kafka: KafkaCluster;
 
 beforeAll(async () => {
-  kafka = await startKafka({
-    nodes: 3,
-    properties: { "group.consumer.session.timeout.ms": 3_000, "broker.session.timeout.ms": 3_000 },
-  });
+  kafka = await startKafka(shortSessions);
 });
 
 afterAll(async () => {
@@ -55,11 +59,7 @@ describe("a store counts every record once", () => {
     expectExactlyOnce(verdict);
   }, 300_000);
 
-  test.each([
-    ["cooperative-sticky", { assignor: "cooperative-sticky", sessionTimeoutMs } as const],
-    ["range", { assignor: "range", sessionTimeoutMs } as const],
-    ["the protocol of Kafka 4", { groupProtocol: "consumer" } as const],
-  ])(
+  test.each(memberships)(
     "through kills, stops past the session, joins and leaves: %s",
     async (_, options) => {
       const verdict = await run({

@@ -4,29 +4,21 @@ import { type KafkaCluster, startKafka } from "../../support/kafka-cluster.js";
 import {
   everyFault,
   expectExactlyOnce,
+  memberships,
   type Run,
   run,
-  sessionTimeoutMs,
+  shortSessions,
 } from "../../support/processor-faults.js";
 
 let kafka: KafkaCluster;
 
 beforeAll(async () => {
-  kafka = await startKafka({
-    nodes: 3,
-    properties: { "group.consumer.session.timeout.ms": 3_000, "broker.session.timeout.ms": 3_000 },
-  });
+  kafka = await startKafka(shortSessions);
 });
 
 afterAll(async () => {
   await kafka.close();
 });
-
-const groups = [
-  ["cooperative-sticky", { assignor: "cooperative-sticky", sessionTimeoutMs } as const],
-  ["range", { assignor: "range", sessionTimeoutMs } as const],
-  ["the protocol of Kafka 4", { groupProtocol: "consumer" } as const],
-] as const;
 
 /** Kills, and a member that joins and leaves: nobody goes on after others have its tasks. */
 async function killsAndJoins(run: Run): Promise<void> {
@@ -42,7 +34,7 @@ async function killsAndJoins(run: Run): Promise<void> {
 }
 
 describe("windows equal a batch computation over the log", () => {
-  test.each(groups)(
+  test.each(memberships)(
     "through kills, stops past the session, joins and leaves: %s",
     async (_, options) => {
       const verdict = await run({
@@ -64,7 +56,7 @@ describe("windows equal a batch computation over the log", () => {
 });
 
 describe("a task has one owner at a time", () => {
-  test.each(groups)(
+  test.each(memberships)(
     "over two topics, one with few records: %s",
     async (_, options) => {
       const verdict = await run({
@@ -82,7 +74,7 @@ describe("a task has one owner at a time", () => {
     300_000,
   );
 
-  test.each(groups)(
+  test.each(memberships)(
     "over retry topics: %s",
     async (_, options) => {
       const verdict = await run({
@@ -101,7 +93,7 @@ describe("a task has one owner at a time", () => {
   );
 
   test.each(
-    groups.flatMap(([name, options]) => [
+    memberships.flatMap(([name, options]) => [
       [name, "behind", [0, 1], options] as const,
       [name, "in front of", [1, 0], options] as const,
     ]),
