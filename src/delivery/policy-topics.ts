@@ -1,6 +1,6 @@
 import type { ClientConfig } from "../driver/client-config.js";
 import type { NativeConsumer, TopicSize } from "../driver/native-consumer.js";
-import { createTopics, type NeededTopic, sizeOfTopic } from "../driver/topic-maker.js";
+import { createTopics, type NeededTopic, sizeOfOwnTopic, sizeOfTopic } from "../driver/topic-maker.js";
 import type { FailurePolicy } from "../failure/failure-policy.js";
 import type { PolicyTopic } from "../failure/options.js";
 
@@ -27,7 +27,7 @@ export async function preparePolicyTopics(
 ): Promise<readonly string[]> {
   const missing: PolicyTopic[] = [];
   for (const topic of policy.topics) {
-    const { partitions } = await sizeOfTopic(topic.name, native);
+    const { partitions } = await sizeOfOwnTopic(config, topic.name, native);
     if (partitions > 0) policy.learnPartitions(topic.name, partitions);
     else missing.push(topic);
   }

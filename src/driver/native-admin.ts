@@ -236,6 +236,7 @@ export class NativeAdmin {
    * brokers do not answer.
    */
   async kindOfGroup(groupId: string, timeoutMs: number): Promise<NativeGroupKind | "unknown" | undefined> {
+    refuseEmbedded(this.#brokers, `describe group ${groupId}`);
     const askGroup = fastPath().addon?.askGroup;
     const token = this.#token;
     if (askGroup === undefined || token === undefined) return "unknown";

@@ -1,6 +1,7 @@
 import { AuthorizationError, KafkaError } from "../errors.js";
 import { sleep } from "../waiting.js";
 import type { ClientConfig } from "./client-config.js";
+import { isEmbedded } from "./embedded-clusters.js";
 import { NativeAdmin } from "./native-admin.js";
 import type { NativeConsumer, TopicSize } from "./native-consumer.js";
 import { nativeCodes } from "./native-errors.js";
@@ -23,6 +24,18 @@ export interface NeededTopic extends TopicSize {
 /** How large a topic is: zeros where it does not exist. */
 export function sizeOfTopic(topic: string, native: SizeSource): Promise<TopicSize> {
   return native.sizeOf(topic, askTimeoutMs);
+}
+
+/**
+ * As {@link sizeOfTopic}, of a topic that {@link createTopics} makes where it is missing. The embedded cluster makes one
+ * that is only asked about, with partitions of its own: there, `createTopics` finds out.
+ */
+export async function sizeOfOwnTopic(
+  { brokers }: ClientConfig,
+  topic: string,
+  native: SizeSource,
+): Promise<TopicSize> {
+  return isEmbedded(brokers) ? { partitions: 0, replicationFactor: 0 } : sizeOfTopic(topic, native);
 }
 
 /**

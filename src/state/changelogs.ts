@@ -1,5 +1,11 @@
 import type { ClientConfig } from "../driver/client-config.js";
-import { createTopics, type NeededTopic, type SizeSource, sizeOfTopic } from "../driver/topic-maker.js";
+import {
+  createTopics,
+  type NeededTopic,
+  type SizeSource,
+  sizeOfOwnTopic,
+  sizeOfTopic,
+} from "../driver/topic-maker.js";
 import { NativeAdmin } from "../driver/native-admin.js";
 import { ConfigError, KafkaError } from "../errors.js";
 import { type AnyStore, changelogName } from "./store-definition.js";
@@ -50,7 +56,7 @@ export async function prepareChangelogs(
   const missing: string[] = [];
   for (const store of group.stores) {
     const name = changelogName(group.groupId, store.name);
-    const size = await sizeOfTopic(name, native);
+    const size = await sizeOfOwnTopic(config, name, native);
     if (size.partitions === 0) missing.push(name);
     else {
       checkChangelog(name, size.partitions, partitions);

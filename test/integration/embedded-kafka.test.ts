@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ConfigError, defineTopic, Kafka, string } from "typed-kafka";
+import { ConfigError, defineStore, defineTopic, integer, Kafka, string } from "typed-kafka";
 import { type EmbeddedKafka, startEmbeddedKafka } from "typed-kafka/testing";
 import { z } from "zod";
 import { until } from "../support/consuming.js";
@@ -105,12 +105,33 @@ describe("the embedded cluster", () => {
     await running;
   });
 
+  test("changelogs, dead-letter and retry topics have the partitions of their topic, and are there again", async () => {
+    const source = defineTopic("three", { value: string(), partitions: 3 });
+    await kafka.admin().ensureTopics(source);
+    await kafka.producer().send(source, { key: "a", value: "x" });
+    const options = {
+      groupId: "own",
+      transactionalId: "own",
+      groupProtocol: "consumer",
+      stores: [defineStore("counts", { value: integer() })],
+      deadLetter: true,
+      retryTopics: { delaysMs: [100] },
+    } as const;
+    for (const _ of ["made", "found"]) {
+      const processor = kafka.processor(source, options);
+      await processor.run(() => void processor.close());
+    }
+    const names = ["own.counts.changelog", "three.own.dead-letter", "three.own.retry-1"];
+    const described = await kafka.admin().describeTopics(names);
+    expect(described.map(({ partitions }) => partitions.length)).toEqual([3, 3, 3]);
+  });
+
   const topic = defineTopic("refusals", { value: string() });
   const refusals: readonly [string, () => Promise<unknown>][] = [
     ["deleteTopics", () => kafka.admin().deleteTopics(topic)],
     ["createPartitions", () => kafka.admin().createPartitions(topic, 9)],
     ["listGroups", () => kafka.admin().listGroups()],
-    ["describeGroups", () => kafka.admin().describeGroups("g")],
+    ["describe group g", () => kafka.admin().describeGroups("g")],
     ["deleteGroups", () => kafka.admin().deleteGroups("g")],
     ["resetOffsets", () => kafka.admin().resetOffsets("g", topic, "earliest")],
     ["deleteRecords", () => kafka.admin().deleteRecords(topic, "latest")],
