@@ -64,6 +64,8 @@ export async function resetGroup(
         lag,
       ]),
     );
+    if (moves.every(({ before }) => before === undefined))
+      terminal.error(`group ${group} had committed nothing there: is its name right?`);
     terminal.out(yes ? `group ${group} was reset` : "nothing was changed: --yes does it");
   }
   return exitCodes.ok;

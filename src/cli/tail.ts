@@ -72,7 +72,7 @@ ${exitCodesUsage}`,
     const registry = values["schema-registry"];
     const decode = registry === undefined ? undefined : decoderOf(registry, terminal.environment);
     await withKafka(values, terminal, async (kafka) => {
-      const range = await rangeOf(kafka, topic, { from, to, partitions });
+      const range = await rangeOf(kafka, topic, { from, to, partitions }, terminal);
       const options = { ...range, partitions, follow };
       await print(kafka, topic, { options, count, key: values.key, line, decode }, terminal);
     });
@@ -106,6 +106,7 @@ async function print(kafka: Kafka, topic: string, what: Printing, terminal: Term
     // Who read has seen enough.
     if (!terminal.unread.aborted) throw error;
   }
+  if (printed === 0 && !terminal.unread.aborted) terminal.error("no records");
 }
 
 async function hasKey(record: Bytes, key: string, decode: Decode | undefined): Promise<boolean> {
@@ -122,7 +123,12 @@ interface Range {
 }
 
 /** Positions as a read has them: where offsets are counted from the end, or said for every partition, they are looked up. */
-async function rangeOf(kafka: Kafka, topic: string, { from, to, partitions }: Range): Promise<ReadOptions> {
+async function rangeOf(
+  kafka: Kafka,
+  topic: string,
+  { from, to, partitions }: Range,
+  terminal: Terminal,
+): Promise<ReadOptions> {
   const isRelative = [from, to].some((one) => typeof one === "object" && !("time" in one));
   const logs = isRelative ? await kafka.admin().logOffsets(topic) : [];
   const chosen = logs.filter(({ partition }) => partitions?.includes(partition) ?? true);
@@ -133,6 +139,15 @@ async function rangeOf(kafka: Kafka, topic: string, { from, to, partitions }: Ra
       chosen.map((log) => [log.partition, "last" in position ? lastOf(log, position.last) : position.offset]),
     );
   };
+  if (
+    typeof from === "object" &&
+    "offset" in from &&
+    chosen.length > 0 &&
+    chosen.every(({ end }) => from.offset > end)
+  ) {
+    const ends = chosen.map(({ partition, end }) => `${topic}[${partition}] at ${end}`);
+    terminal.error(`--from ${from.offset} is beyond the end of the log: ${ends.join(", ")}`);
+  }
   const end = to === undefined ? undefined : resolve(to);
   if (end === "earliest") throw new UsageError("--to beginning: nothing is before it");
   return { from: resolve(from), to: end };

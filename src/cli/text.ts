@@ -5,20 +5,29 @@ const maxCell = 60;
 
 /** Prints rows below a headline, each column as wide as it needs. Numbers stand at the right. */
 export function printTable(
-  { out, isColoured }: Terminal,
+  { out, isColoured }: Pick<Terminal, "out" | "isColoured">,
   headline: readonly string[],
   rows: readonly (readonly (string | number)[])[],
 ): void {
   const lines = [headline, ...rows].map((row) => row.map((cell) => clean(String(cell))));
-  const widths = headline.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
+  const widths = headline.map((_, column) => Math.max(...lines.map((line) => widthOf(line[column] ?? ""))));
   const isNumeric = headline.map((_, column) => rows.every((row) => typeof row[column] === "number"));
   for (const [index, line] of lines.entries()) {
-    const cells = line.map((cell, column) =>
-      isNumeric[column] === true ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0),
-    );
+    const cells = line.map((cell, column) => {
+      const padding = " ".repeat((widths[column] ?? 0) - widthOf(cell));
+      return isNumeric[column] === true ? padding + cell : cell + padding;
+    });
     const text = cells.join("  ").trimEnd();
     out(isColoured && index === 0 ? `\u001B[1m${text}\u001B[22m` : text);
   }
+}
+
+const wide =
+  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Emoji_Presentation}\u3000-\u303F\uFF01-\uFF60]/u;
+
+/** How many columns of a terminal a text takes: signs of East Asia and emoji take two, accents of their own none. */
+function widthOf(text: string): number {
+  return [...text].reduce((sum, sign) => sum + (/\p{Mn}/u.test(sign) ? 0 : wide.test(sign) ? 2 : 1), 0);
 }
 
 /** What others wrote must not move the cursor, nor colour the terminal. */

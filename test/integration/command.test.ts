@@ -116,9 +116,19 @@ describe("tail", () => {
     [["--key", "nobody"], []],
   ])("prints what is asked for: %j", async (args, expected) => {
     const { code, out, error } = await call("tail", await filled(), ...args);
-    expect(error).toBe("");
+    expect(error).toMatch(expected.length > 0 ? /^$/ : /no records$/);
     expect(valuesIn(out)).toEqual(expected);
     expect(code).toBe(0);
+  });
+
+  test("an offset beyond the end of the log is told, with where the log ends", async () => {
+    const name = await filled();
+    const { error } = await call("tail", name, "-o", "99");
+    expect(error).toContain(`--from 99 is beyond the end of the log: ${name}[0] at 3, ${name}[1] at 3\n`);
+    expect(await call("tail", name, "-o", "99", "-p", "7")).toMatchObject({
+      code: 1,
+      error: expect.stringMatching(/^typed-kafka tail: .*the topic has 2 partitions/) as unknown,
+    });
   });
 
   test("stops after so many that the filter lets through, and keeps their offsets", async () => {
@@ -235,6 +245,14 @@ describe("groups", () => {
     expect(await committed()).toEqual([2, 2]);
     expect(await call("groups", "reset", group, "-t", name, ...args, "--yes")).toMatchObject({ code: 0 });
     expect(await committed()).toEqual(expected);
+  });
+
+  test("that have committed nothing are shown as what may be a wrong name", async () => {
+    const { code, error } = await call(
+      ...["groups", "reset", "etl-gruop", "-t", await filled(), "--to", "latest"],
+    );
+    expect(error).toBe("group etl-gruop had committed nothing there: is its name right?");
+    expect(code).toBe(0);
   });
 
   test("are not moved out of the log", async () => {
