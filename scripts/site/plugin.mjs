@@ -36,6 +36,8 @@ export function load(app) {
       if (guide === undefined) throw new Error(`${document.name} is no guide of scripts/site/contents.mjs`);
       document.name = guide.title;
       document.frontmatter.group = guide.heading;
+      // Who searches is told how a thing is done before every name that mentions it.
+      document.relevanceBoost = 10;
     }
     const [main] = (project.children ?? []).filter(({ name }) => name === "typed-kafka");
     for (const child of main?.children ?? []) {

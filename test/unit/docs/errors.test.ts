@@ -23,6 +23,24 @@ const rowsUnder = (heading: string): readonly (readonly string[])[] =>
     );
 
 describe("the page of errors", () => {
+  test.each([
+    "ECONNREFUSED",
+    "ENOTFOUND",
+    "ETIMEDOUT",
+    "ECONNRESET",
+    "leader not available",
+    "broker transport failure",
+    "certificate verify failed",
+    "unknown topic",
+    "message too large",
+    "max.poll.interval.ms",
+    "offset out of range",
+    "rebalance",
+    "group.instance.id",
+  ])("is found by the words that people see elsewhere: %s", (words) => {
+    expect(page.toLowerCase()).toContain(words.toLowerCase());
+  });
+
   test("has every code that there is, under a heading and in the table, and no other", () => {
     expect(codes.length).toBeGreaterThan(20);
     const headings = [...page.matchAll(/^### `(\w+)`$/gm)].map(([, code]) => code);
