@@ -18,6 +18,9 @@ void Reports::add(const rd_kafka_message_t* record) {
   // With several errors in one batch there is no error here, even where the record was not written.
   if (code == RD_KAFKA_RESP_ERR_NO_ERROR && rk.rd_kafka_message_status(record) == RD_KAFKA_MSG_STATUS_NOT_PERSISTED)
     code = RD_KAFKA_RESP_ERR_INVALID_RECORD;
+  // It was sent, no answer came, and it waited to be sent again: "in queue" would say that no broker can have it.
+  if (code == RD_KAFKA_RESP_ERR__PURGE_QUEUE && rk.rd_kafka_message_status(record) != RD_KAFKA_MSG_STATUS_NOT_PERSISTED)
+    code = RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
   rd_kafka_timestamp_type_t type;
   std::lock_guard<std::mutex> guard(mutex_);
   if (wake_ == nullptr || (failuresOnly_ && code == RD_KAFKA_RESP_ERR_NO_ERROR)) return;

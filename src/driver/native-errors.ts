@@ -19,7 +19,9 @@ import type { NativeError } from "./native.js";
 export const nativeCodes = {
   /** No code of Kafka's: see `NativeProducer`. */
   unconfirmed: -10_000,
+  /** Dropped before it was sent. */
   purgedInQueue: -152,
+  /** Dropped, although a broker may have it. */
   purgedInFlight: -151,
   fatal: -150,
   invalidDifferentRecord: -138,

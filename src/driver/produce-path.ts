@@ -1,4 +1,5 @@
 import { bytesOf, type EncodedRecord, type NativeHeader } from "../record.js";
+import { nativeCodes } from "./native-errors.js";
 import type { NativeDeliveryReport, NativeProducerClient, NativeProperties } from "./native.js";
 
 /** Accepted by the native client: the record will be reported, unless the producer reports failures alone. */
@@ -62,7 +63,9 @@ export function plainProducePath(native: () => NativeProducerClient, onReport: O
     properties: {},
     onDelivery: (code, { opaque, topic, partition, offset, timestamp }) => {
       const tag = typeof opaque === "number" ? opaque : undefined;
-      onReport(code ?? queued, tag, topic, partition, offset, timestamp ?? -1);
+      // The binding does not tell whether it had been sent before.
+      const told = code === nativeCodes.purgedInQueue ? nativeCodes.purgedInFlight : (code ?? queued);
+      onReport(told, tag, topic, partition, offset, timestamp ?? -1);
     },
     open: () => undefined,
     produce: (topic, records, tags) => {

@@ -35,6 +35,8 @@ export class TransactionRunner {
   /** When the broker may have learnt of the open transaction. */
   #startedAt: number | undefined;
   #reports = 0;
+  /** A rollback has dropped records that a broker may have. */
+  #hasDroppedSent = false;
 
   constructor(config: ClientConfig, options: ResolvedTransactionOptions) {
     this.#config = config;
@@ -157,8 +159,12 @@ export class TransactionRunner {
   }
 
   /**
-   * Rolls back. After a record was refused the native producer is abandoned too: run, it then numbered the
-   * records of its next transaction wrongly in two cases of five, and the broker refused them (code 45).
+   * Rolls back. The native producer is abandoned too where it would number the records of its next transaction wrongly:
+   *
+   * - After a record was refused: run, it did so in two cases of five, and the broker refused them (code 45).
+   * - After one was dropped that was sent and not answered: librdkafka gives its number to the next one. A broker that has
+   *   it takes that one for repeated, and answers that it is written; the commit would succeed without it.
+   *
    * Once it has resolved no report of this transaction comes in the next one.
    * @throws TransactionFailure
    */
@@ -170,7 +176,7 @@ export class TransactionRunner {
     this.#startedAt = undefined;
     // Of what was on its way, or was refused at the last.
     await untilReported(() => this.#reports);
-    if (this.#records.refusal !== undefined) this.discard();
+    if (this.#records.refusal !== undefined || this.#hasDroppedSent) this.discard();
     this.#step("aborted");
   }
 
@@ -204,6 +210,7 @@ export class TransactionRunner {
   discard(): void {
     const native = this.#native;
     this.#native = undefined;
+    this.#hasDroppedSent = false;
     this.#records.drop();
     void native?.disconnect();
   }
@@ -227,6 +234,7 @@ export class TransactionRunner {
     return new NativeProducer(config, this.#what, this.#options.properties, {
       onReport: (code, _tag, topic, partition) => {
         this.#reports += 1;
+        this.#hasDroppedSent ||= code === nativeCodes.purgedInFlight;
         if (code === 0 || code === nativeCodes.purgedInQueue || code === nativeCodes.purgedInFlight) return;
         this.#records.refused(code, topic, partition < 0 ? undefined : partition);
       },

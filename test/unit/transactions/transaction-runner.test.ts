@@ -228,6 +228,24 @@ describe("a refusal that is reported while the transaction is rolled back", () =
   });
 });
 
+describe("a record that is dropped by a rollback, and that a broker may have", () => {
+  test("has the next transaction use a native client of its own, which gives its number to no other", async () => {
+    const { runner, addon } = await openTransaction();
+    runner.send("out", encodedRecord());
+    addon.onAbort = (callback) => {
+      addon.report(purged, "out");
+      setImmediate(callback, null);
+    };
+    await runner.abort();
+    expect(runner.isOpen).toBe(false);
+    expect(addon.isDisconnected).toBe(true);
+    await runner.open(new AbortController().signal, { deadline: Infinity, isPatient: false });
+    await runner.begin();
+    await runner.abort();
+    expect(runner.isOpen).toBe(true);
+  });
+});
+
 describe("a partition that the native client does not know", () => {
   test("is looked up once, and what was sent meanwhile stays in order", async () => {
     const { runner, addon } = await openTransaction();
