@@ -25,9 +25,11 @@ export function printTable(
 const wide =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Emoji_Presentation}\u3000-\u303F\uFF01-\uFF60]/u;
 
-/** How many columns of a terminal a text takes: signs of East Asia and emoji take two, accents of their own none. */
+const signs = new Intl.Segmenter();
+
+/** How many columns of a terminal a text takes: signs of East Asia and emoji take two. */
 function widthOf(text: string): number {
-  return [...text].reduce((sum, sign) => sum + (/\p{Mn}/u.test(sign) ? 0 : wide.test(sign) ? 2 : 1), 0);
+  return [...signs.segment(text)].reduce((sum, { segment }) => sum + (wide.test(segment) ? 2 : 1), 0);
 }
 
 /** What others wrote must not move the cursor, nor colour the terminal. */
