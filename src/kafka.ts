@@ -6,7 +6,7 @@ import { fastPath } from "./driver/fast/addon.js";
 import { ClosedError } from "./errors.js";
 import { type RedriveOptions, type RedriveResult, resolveRedriveOptions } from "./redrive/redrive-options.js";
 import { checkTopic, checkTopics } from "./given-topic.js";
-import { checkArguments } from "./kafkajs-habits.js";
+import { callsOfKafkajs, checkArguments, refuseCalls } from "./kafkajs-habits.js";
 import { type ClientHealth, ClientsHealth, type Health } from "./health.js";
 import { type KafkaOptions, resolveKafkaOptions } from "./kafka-options.js";
 import type { ProcessorOptions } from "./processor/options.js";
@@ -45,6 +45,10 @@ const together = "all options are given in one object";
  * ```
  */
 export class Kafka {
+  static {
+    refuseCalls(this.prototype, callsOfKafkajs.kafka);
+  }
+
   readonly #config: ClientConfig;
   /** Clients that run user code; closed first, because that code may use the others. */
   readonly #readers = new Set<Closable>();

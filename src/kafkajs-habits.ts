@@ -80,6 +80,12 @@ const ownTool = (name: string): string => `use Kafka's own kafka-${name}.sh`;
 
 /** What to call instead of a function of kafkajs's clients, by client. */
 export const callsOfKafkajs = {
+  kafka: {
+    connect: "clients connect at their first call: leave it out",
+    disconnect: "use close()",
+    ...everywhere,
+    logger: "give `logger` to new Kafka, and keep it",
+  },
   producer: {
     connect: "a producer connects at its first call: leave it out",
     disconnect: "use close()",

@@ -1,6 +1,6 @@
-import { checkRequiredText } from "../check.js";
+import { checkRequiredText, describe } from "../check.js";
 import { nativeCodes } from "../driver/native-errors.js";
-import { KafkaError } from "../errors.js";
+import { ConfigError, KafkaError } from "../errors.js";
 import type { GroupDescription } from "./descriptions.js";
 import { liveGroupCodes } from "./group-offsets.js";
 
@@ -26,6 +26,9 @@ export function liveGroup(
 
 /** One id or several, checked. */
 export function idsOf(groupIds: string | readonly string[]): readonly string[] {
+  const given: unknown = groupIds;
+  if (typeof given !== "string" && !Array.isArray(given))
+    throw new ConfigError("groupIds", `expected a group's id, or an array of them, got ${describe(given)}`);
   const ids = typeof groupIds === "string" ? [groupIds] : [...groupIds];
   for (const id of ids) checkRequiredText("groupIds", id);
   return ids;

@@ -34,7 +34,11 @@ type Called =
   | "commit"
   | "describeConfigs"
   | "ensureTopics"
-  | "close";
+  | "close"
+  | "deleteGroups"
+  | "describeGroups"
+  | "disconnect"
+  | "logger";
 const kafka = new Kafka({ brokers }) as unknown as Untyped;
 
 async function refusal(call: () => unknown): Promise<ConfigError> {
@@ -235,6 +239,12 @@ describe("functions of kafkajs say what to call instead", () => {
     ["partitions", "expected { topic, partition }", () => consumer.pause([{ topic: "s", partitions: [1] }])],
     ["partitions", "expected { topic, partition }", () => consumer.pause([{ topic: "s" }])],
     ["createTopics", "ensureTopics(topics)", () => admin.createTopics({ topics: [] })],
+    ["groupIds", "an array of them, got an object", () => admin.deleteGroups({ groupIds: ["g"] })],
+    ["groupIds", "an array of them, got undefined", () => admin.describeGroups()],
+    ["groupIds", "not empty, got 1", () => admin.describeGroups([1])],
+    ["connect", "at their first call", () => kafka.connect()],
+    ["disconnect", "use close()", () => kafka.disconnect()],
+    ["logger", "give `logger`", () => kafka.logger()],
   ])("%s: %s", async (field, hint, call) => {
     expect(await refusal(call)).toMatchObject({ field, message: expect.stringContaining(hint) });
   });
