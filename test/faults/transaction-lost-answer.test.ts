@@ -32,7 +32,9 @@ test.each([1, 3])(
     const valuesOf = (name: string) =>
       Array.from({ length: count }, (_, index) => ({ value: `${name}${index}` }));
     const send = (name: string) =>
-      producer.transaction(async (tx) => void (await tx.send(topic, valuesOf(name))));
+      producer.transaction(async (tx) => {
+        await tx.send(topic, valuesOf(name));
+      });
     await within(30_000, "the first transaction", send("before"));
 
     const hit = proxy.fail("produce", "lost answer");
