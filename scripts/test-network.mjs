@@ -1,13 +1,13 @@
 // npm run test:network [-- what vitest takes]
 //
-// Runs test/faults/network in a network namespace of its own: what those tests do to addresses and packets is seen by
-// them and by the servers and clients that they start, and by nothing else of this machine. For Linux.
+// Runs test/faults/network in namespaces of its own: what those tests do to addresses, packets and the names of hosts is
+// seen by them and by the servers and clients that they start, and by nothing else of this machine. For Linux.
 import { spawnSync } from "node:child_process";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const namespaces = ["--map-root-user", "--net"];
+const namespaces = ["--map-root-user", "--net", "--mount"];
 const options = { cwd: root, stdio: "inherit" };
 
 const first = spawnSync("unshare", [...namespaces, "ip", "link", "set", "lo", "up"], options);

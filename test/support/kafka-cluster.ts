@@ -41,14 +41,24 @@ export interface KafkaClusterOptions {
   readonly properties?: Properties;
   /** Puts a {@link TcpProxy} between the clients and each node. Default `false`. */
   readonly proxied?: boolean;
-  /** Where clients find the nodes, which then listen on all addresses for them. Default: on loopback only. */
-  readonly clientHost?: string;
+  /** Where the node of an id is. Default: on loopback. */
+  readonly place?: (id: number) => NodePlace;
   /** The port of the first node. A free one unless given. */
   readonly port?: number;
   /** The security protocol for clients. Default `PLAINTEXT`. */
   readonly clientProtocol?: "PLAINTEXT" | "SASL_SSL";
   /** Users made with the cluster, name to password, for SCRAM-SHA-512. */
   readonly scramUsers?: Readonly<Record<string, string>>;
+}
+
+/** A node that is not on loopback listens for clients on all addresses of where it is. */
+export interface NodePlace {
+  /** The name or address by which clients find it. */
+  readonly clientHost: string;
+  /** The address by which the other nodes find it. Default `127.0.0.1`. */
+  readonly brokerHost?: string;
+  /** What its command begins with, as {@link Machine.command}. */
+  readonly command?: readonly string[];
 }
 
 /** Starts a cluster; resolves when all its nodes serve clients. */
@@ -105,7 +115,7 @@ export class KafkaCluster {
 
   /** Where clients connect: `host:port,host:port`. */
   get brokers(): string {
-    return this.#nodes.map((node) => `${this.#clientHost}:${node.port}`).join(",");
+    return this.#nodes.map(({ id, port }) => `${this.#place(id).clientHost}:${port}`).join(",");
   }
 
   /** Starts one more broker; partitions move onto it only when told (`ReassignPartitionsCommand`). */
@@ -120,7 +130,9 @@ export class KafkaCluster {
    * `--bootstrap-server` is added.
    */
   async tool(className: string, args: readonly string[], input = ""): Promise<string> {
-    const internal = [...this.#internalPorts.values()].map((port) => `127.0.0.1:${port}`).join(",");
+    const internal = [...this.#internalPorts]
+      .map(([id, port]) => `${this.#brokerHost(id)}:${port}`)
+      .join(",");
     return new Promise((resolve, reject) => {
       const command = [...this.#java, className, ...args, "--bootstrap-server", internal];
       const tool = execFile("java", command, { timeout: 120_000 }, (error, stdout, stderr) => {
@@ -161,22 +173,31 @@ export class KafkaCluster {
         ...this.#options.properties,
       },
       java: this.#java,
+      command: this.#place(id).command ?? [],
       scramUsers: this.#options.scramUsers ?? {},
     });
     this.#nodes.push(node);
     return node;
   }
 
-  get #clientHost(): string {
-    return this.#options.clientHost ?? "127.0.0.1";
+  #place(id: number): NodePlace {
+    return this.#options.place?.(id) ?? { clientHost: "127.0.0.1" };
+  }
+
+  #brokerHost(id: number): string {
+    return this.#place(id).brokerHost ?? "127.0.0.1";
   }
 
   #addresses(id: number, listenPort: number, internalPort: number, advertisedPort: number): Properties {
     const controller = this.#controllers.get(id);
-    const voters = [...this.#controllers].map(([voter, port]) => `${voter}@127.0.0.1:${port}`);
-    const listenHost = this.#options.clientHost === undefined ? "127.0.0.1" : "0.0.0.0";
-    const listeners = [`CLIENT://${listenHost}:${listenPort}`, `INTERNAL://127.0.0.1:${internalPort}`];
-    if (controller !== undefined) listeners.push(`CONTROLLER://127.0.0.1:${controller}`);
+    const voters = [...this.#controllers].map(
+      ([voter, port]) => `${voter}@${this.#brokerHost(voter)}:${port}`,
+    );
+    const { clientHost } = this.#place(id);
+    const listenHost = this.#options.place === undefined ? clientHost : "0.0.0.0";
+    const brokerHost = this.#brokerHost(id);
+    const listeners = [`CLIENT://${listenHost}:${listenPort}`, `INTERNAL://${brokerHost}:${internalPort}`];
+    if (controller !== undefined) listeners.push(`CONTROLLER://${brokerHost}:${controller}`);
     const clientProtocol = this.#options.clientProtocol ?? "PLAINTEXT";
     return {
       "node.id": id,
@@ -184,7 +205,7 @@ export class KafkaCluster {
       "controller.quorum.voters": voters.join(","),
       "controller.listener.names": "CONTROLLER",
       listeners: listeners.join(","),
-      "advertised.listeners": `CLIENT://${this.#clientHost}:${advertisedPort},INTERNAL://127.0.0.1:${internalPort}`,
+      "advertised.listeners": `CLIENT://${clientHost}:${advertisedPort},INTERNAL://${brokerHost}:${internalPort}`,
       "inter.broker.listener.name": "INTERNAL",
       "listener.security.protocol.map": `CONTROLLER:PLAINTEXT,INTERNAL:PLAINTEXT,CLIENT:${clientProtocol}`,
     };

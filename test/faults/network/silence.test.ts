@@ -11,7 +11,7 @@ let cluster: KafkaCluster;
 
 beforeAll(async () => {
   link = await Link.start();
-  cluster = await startKafka({ clientHost: Link.host });
+  cluster = await startKafka({ place: () => ({ clientHost: Link.host }) });
 });
 afterAll(async () => {
   await cluster.close();

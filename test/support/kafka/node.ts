@@ -21,6 +21,8 @@ export interface NodeOptions {
   readonly properties: Properties;
   /** The options of `java`, class path included. */
   readonly java: readonly string[];
+  /** What the server's command begins with, before `java`. */
+  readonly command: readonly string[];
   readonly scramUsers: Readonly<Record<string, string>>;
 }
 
@@ -85,9 +87,11 @@ export class KafkaNode {
     this.#logFile = join(this.#options.folder, `server-${this.#starts}.log`);
     const output = openSync(this.#logFile, "a");
     // To a file, not a pipe: a test that keeps this process busy must not hold up the server's log.
-    const server = spawn("java", [...this.#options.java, "kafka.Kafka", this.#propertiesFile], {
-      stdio: ["ignore", output, output],
-    });
+    const [program = "java", ...args] = [
+      ...[...this.#options.command, "java", ...this.#options.java],
+      ...["kafka.Kafka", this.#propertiesFile],
+    ];
+    const server = spawn(program, args, { stdio: ["ignore", output, output] });
     closeSync(output);
     await once(server, "spawn");
     const callOff = afterThisProcess("kill", "-9", String(server.pid));
