@@ -10,6 +10,7 @@ import {
   resolveFailureOptions,
 } from "../failure/options.js";
 import { retryTransactionalIdPrefix } from "../failure/topic-names.js";
+import { checkStoreOptions } from "../processor/options.js";
 import { settingsFlaw, sizesFlaw, type StoresOfGroup } from "../state/changelogs.js";
 import { changelogName } from "../state/store-definition.js";
 import type { AnyTopic } from "../topic.js";
@@ -78,6 +79,7 @@ function resolveFailure(
 
 function storesOf(options: CheckOptions, groupId: string | undefined): StoresOfGroup {
   const stores = checkSpecs.stores.check("stores", options.stores);
+  checkStoreOptions(options);
   if (groupId === undefined && stores.length > 0)
     throw new ConfigError("groupId", "is required with stores, whose changelogs are named after it");
   return { groupId: groupId ?? "", stores, onDisk: options.stateDirectory !== undefined };

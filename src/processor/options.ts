@@ -87,6 +87,19 @@ function checkStores(path: string, given: unknown): readonly AnyStore[] {
   });
 }
 
+/** Options that only stores have, without any, would be ignored. @throws `ConfigError` that names one */
+export function checkStoreOptions(
+  options: Pick<ProcessorOptions, "stores" | "stateDirectory" | "maxTaskIdleMs" | "onRestore">,
+): void {
+  if (options.stores !== undefined && options.stores.length > 0) return;
+  for (const name of ["stateDirectory", "maxTaskIdleMs", "onRestore"] as const)
+    if (options[name] !== undefined)
+      throw new ConfigError(
+        name,
+        "is for stores, and none is listed in `stores`: list them, or leave it out",
+      );
+}
+
 function checkChangelogNames(groupId: string, stores: readonly AnyStore[]): void {
   for (const { name } of stores) {
     const changelog = changelogName(groupId, name);
@@ -151,6 +164,7 @@ export function resolveProcessorOptions(
       'with stores the handlers of a partition run one after the other: use "partition", or "key" with one topic',
     );
   checkChangelogNames(given.groupId, stores);
+  checkStoreOptions(options);
   const transaction = settleTransactionOptions(
     { ...given, transactionTimeoutMs },
     { "connections.max.idle.ms": maxIdleMs, ...shared },

@@ -123,6 +123,7 @@ export function avro<Schema extends StandardSchemaV1>(
   return schemaSerde(schema, "schema", "application", {
     write: writing(registry, format, resolved),
     read: reading(registry, readerFor),
+    mayWait: true,
   });
 }
 

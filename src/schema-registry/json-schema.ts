@@ -77,6 +77,7 @@ export function jsonSchema<Schema extends StandardSchemaV1>(
       readId(bytes);
       return parseJson(decodeUtf8(bytes.subarray(headerSize)));
     },
+    mayWait: true,
   });
 }
 

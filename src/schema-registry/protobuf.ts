@@ -4,6 +4,7 @@ import type * as wellKnown from "@bufbuild/protobuf/wkt";
 import { ConfigError } from "../errors.js";
 import { describeValue, SerdeFailure } from "../serde/failure.js";
 import type { Serde } from "../serde/serde.js";
+import { waiting } from "../serde/waiting-serde.js";
 import { loadPeer } from "./peer.js";
 import { indexesOf, messageAt, parseProto, type ProtoFile, type ProtoMessage } from "./proto-messages.js";
 import { type Reader, reading } from "./reading.js";
@@ -93,6 +94,7 @@ export function protobuf<Schema extends DescMessage>(
 
   const write = writing(registry, format, resolved);
   return Object.freeze({
+    ...waiting,
     serialize: (message: MessageShape<Schema>, context) => {
       checkType(schema, message);
       return write(message, context);

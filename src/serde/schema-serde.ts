@@ -1,6 +1,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { schemaCodec, takesNull, valueOf } from "./schema.js";
 import { readsText, type Serde, type SerdeContext, writesText } from "./serde.js";
+import { waiting } from "./waiting-serde.js";
 import { isZod, type Wire } from "./zod-structure.js";
 
 /** How what a schema gives for a value becomes bytes, and back. A promise only where it has to be waited for. */
@@ -11,6 +12,8 @@ export interface WireFormat {
   readonly read: (bytes: Buffer, context: SerdeContext) => unknown;
   /** The same as `read` of the bytes that the text is in UTF-8; absent where a format is no text. */
   readonly readText?: (text: string) => unknown;
+  /** It may give promises. */
+  readonly mayWait?: true;
 }
 
 /**
@@ -24,10 +27,11 @@ export function schemaSerde(
   schema: StandardSchemaV1,
   field: string,
   wire: Exclude<Wire, "headers">,
-  { write, writeText, read, readText }: WireFormat,
+  { write, writeText, read, readText, mayWait }: WireFormat,
 ): Serde<unknown> {
   const { encode, decode } = schemaCodec(schema, wire, field);
   const serde: Serde<unknown> = Object.freeze({
+    ...(mayWait && waiting),
     ...(takesNull({ encode, decode }, isZod(schema)) && { [nullable]: true }),
     serialize: (value: unknown, context: SerdeContext) => {
       const result = encode(value);

@@ -1,7 +1,8 @@
-import { InvalidRecordError, KafkaError, SerializationError } from "../errors.js";
+import { type ConfigError, InvalidRecordError, KafkaError, SerializationError } from "../errors.js";
 import { causeOf, describeFailure, issuesOf, SerdeFailure } from "../serde/failure.js";
 import type { Serde, SerdeContext } from "../serde/serde.js";
-import type { AnyStore } from "./store-definition.js";
+import { ignoreRejection } from "../waiting.js";
+import { type AnyStore, notSynchronous } from "./store-definition.js";
 import { windowKey } from "./window-key.js";
 import type { Windows } from "./windows.js";
 import type { Entry } from "./write.js";
@@ -72,7 +73,7 @@ export class StoreCodec {
           `is ${String(given)}${part === "value" ? ": to remove an entry use delete" : ""}`,
         );
       const bytes = serde.serialize(given, context);
-      if (bytes instanceof Promise) throw isAsynchronous();
+      if (bytes instanceof Promise) throw this.#isAsynchronous(part, bytes);
       if (!Buffer.isBuffer(bytes)) throw new SerdeFailure("the serde gave no Buffer");
       return bytes;
     } catch (thrown) {
@@ -89,11 +90,16 @@ export class StoreCodec {
   #decode(part: "key" | "value", serde: Serde<unknown>, entry: Entry, context: SerdeContext): unknown {
     try {
       const given = serde.deserialize(entry[part], context);
-      if (given instanceof Promise) throw isAsynchronous();
+      if (given instanceof Promise) throw this.#isAsynchronous(part, given);
       return given;
     } catch (thrown) {
       throw this.#invalid(part, entry, thrown);
     }
+  }
+
+  #isAsynchronous(part: "key" | "value", nobodys: Promise<unknown>): ConfigError {
+    ignoreRejection(nobodys);
+    return notSynchronous(part, this.#name);
   }
 
   #invalid(part: "key" | "value", { key, value }: BytesOfEntry, thrown: unknown): KafkaError {
@@ -112,10 +118,4 @@ export class StoreCodec {
       },
     );
   }
-}
-
-function isAsynchronous(): SerdeFailure {
-  return new SerdeFailure(
-    "the serde gives a promise: the methods of a store are synchronous, and so are its serdes",
-  );
 }

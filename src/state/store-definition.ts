@@ -2,6 +2,7 @@ import { checkInteger, checkKnown } from "../check.js";
 import { ConfigError } from "../errors.js";
 import { isNullable } from "../serde/schema-serde.js";
 import type { AnySerde, Serde } from "../serde/serde.js";
+import { givesPromises } from "../serde/waiting-serde.js";
 import type { ApplicationOf, CheckSource, Source } from "../serde/source.js";
 import { resolveDefinition } from "../topic-definition.js";
 import { checkTopicName } from "../topic-name.js";
@@ -63,7 +64,8 @@ export interface AnyStore {
  * Defines a store for a processor: state that is kept by key, and is exactly once with what the processor sends.
  *
  * @param name - 1 to 100 of `a-z A-Z 0-9 . _ -`, once in a processor; it is part of the changelog's name
- * @throws `ConfigError` naming the field: a wrong name, an unknown field, a schema that goes one way only or takes `null`
+ * @throws `ConfigError` naming the field: a wrong name, an unknown field, a schema that goes one way only or takes `null`,
+ *   a serde that gives promises. Where that is found out only when it is used, the methods of the store throw it
  *
  * @example
  * ```ts
@@ -113,12 +115,22 @@ export function resolveStore(
       `a store's name is 1 to 100 of a-z A-Z 0-9 . _ -, because its changelog is named after it; got ${JSON.stringify(name)}`,
     );
   const serdes = resolveDefinition({ value, key });
+  for (const field of ["value", "key"] as const)
+    if (givesPromises(serdes[field])) throw notSynchronous(field, name);
   if (isNullable(serdes.value))
     throw new ConfigError(
       "value",
       "the schema takes null, which in a changelog deletes the entry: make it not nullable, and delete entries instead",
     );
   return { value: serdes.value, key: serdes.key };
+}
+
+/** A store's methods give no promises, so that a handler has no race with itself; nor can its serdes. */
+export function notSynchronous(field: "value" | "key", store: string): ConfigError {
+  return new ConfigError(
+    field,
+    `the serde gives promises, and the methods of the store ${store} are synchronous: give a schema, or a Serde that gives none. One that asks a schema registry is for topics`,
+  );
 }
 
 /** The name of a store's changelog in a group. */
