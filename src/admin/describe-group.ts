@@ -1,8 +1,8 @@
+import { assignedTopics } from "../driver/consumers-assignment.js";
 import type { NativeAdmin } from "../driver/native-admin.js";
 import { fromNative, nativeCodes } from "../driver/native-errors.js";
 import { KafkaError } from "../errors.js";
 import { type GroupDescription, groupDescriptionOf } from "./descriptions.js";
-import { isConsumersAssignment } from "./group-kind.js";
 import { committedOffsets, type GroupCall } from "./group-offsets.js";
 
 /** Any partition will do to ask a coordinator whether it answers. */
@@ -45,7 +45,7 @@ async function checkKind(
   }
   const { protocolType, assignments } = kind;
   if (protocolType !== "" && protocolType !== "consumer") throw ofAnotherKind(groupId, protocolType);
-  if (!assignments.every(isConsumersAssignment))
+  if (assignments.some((bytes) => assignedTopics(bytes) === undefined))
     throw new KafkaError("BROKER", `group ${groupId}: its members share out by an assignor of their own`, {
       groupId,
     });

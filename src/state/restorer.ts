@@ -1,5 +1,6 @@
 import { fromNative, isTransient, lastingLogCodes } from "../driver/native-errors.js";
 import type { ClientConfig } from "../driver/client-config.js";
+import { isEmbedded } from "../driver/embedded-clusters.js";
 import { logEnd, logStart } from "../driver/log-times.js";
 import { NativeAdmin } from "../driver/native-admin.js";
 import type { NativeConsumer } from "../driver/native-consumer.js";
@@ -13,7 +14,7 @@ import type { RawRecord } from "../record.js";
 import type { WatchedOperation } from "../telemetry/client-telemetry.js";
 import type { RestoreEnded } from "../telemetry/activities.js";
 import { sleep } from "../waiting.js";
-import type { AssigningTopic } from "./assigning-topic.js";
+import { type AssigningTopic, checkOthers } from "./assigning-topic.js";
 import { parseMetadata } from "./offset-metadata.js";
 import { tombstonesKeptMs } from "./changelogs.js";
 import type { Piece } from "./piece.js";
@@ -47,7 +48,7 @@ export interface RestoreHost {
   readonly config: ClientConfig;
   readonly groupId: string;
   /** The group's own consumer, for its committed offsets. */
-  readonly native: () => Pick<NativeConsumer, "committed">;
+  readonly native: () => Pick<NativeConsumer, "committed" | "sizeOf">;
   /** The topic that this member has subscribed to. */
   readonly assignedBy: () => AssigningTopic | undefined;
   readonly onProgress: (progress: RestoreProgress) => void;
@@ -82,6 +83,8 @@ interface Reading {
 export class Restorer {
   readonly #host: RestoreHost;
   #admin: NativeAdmin | undefined;
+  /** The topic for which no other member was found that has tasks by another one. */
+  #checked: AssigningTopic | undefined;
 
   constructor(host: RestoreHost) {
     this.#host = host;
@@ -158,6 +161,7 @@ export class Restorer {
     const assignments = tasks.map((task) => ({ task, assignment: task.signal }));
     await this.#learnOffsets(tasks, signal);
     const readings = await this.#plan(assignments, signal);
+    await this.#checkOthers(() => assignments.every(({ assignment }) => assignment.aborted), signal);
     for (const { task, assignment } of assignments)
       if (!isRead(task, readings) && !assignment.aborted) await restored(task, assignment);
     if (readings.size > 0) await this.#read(readings, signal, restored);
@@ -199,6 +203,25 @@ export class Restorer {
         `other members of group ${groupId} began at the same time with their topics in another order, and tasks go with the partitions of ${other} there, and of ${used.name} here: start this one again`,
       );
     return names.every((name) => name === used?.name);
+  }
+
+  /** Before the first task of a new group is delivered. @throws `ConfigError` as `checkOthers` does */
+  async #checkOthers(isOver: () => boolean, signal: AbortSignal): Promise<void> {
+    const { assignedBy, config, groupId, native } = this.#host;
+    const used = assignedBy();
+    // The embedded cluster describes no groups.
+    if (used?.isNew !== true || used === this.#checked || isEmbedded(config.brokers)) return;
+    const admin = await this.#connected(signal);
+    const isTold = await checkOthers(admin, groupId, used, native(), isOver, signal);
+    if (isOver()) return;
+    if (!isTold)
+      config.logger.warn(
+        "whether another member began with other topics is not known: the group did not tell",
+        {
+          groupId,
+        },
+      );
+    this.#checked = used;
   }
 
   async #plan(

@@ -67,6 +67,7 @@ async function oneTask() {
       ask();
       return consumer.committed(...args);
     },
+    sizeOf: (...args: Parameters<NativeConsumer["sizeOf"]>) => consumer.sizeOf(...args),
   });
   const restorer = new Restorer({
     config,

@@ -303,6 +303,47 @@ describe("a store", () => {
     await vi.waitFor(async () => counted(80), 20_000);
   });
 
+  test.each(["classic", "consumer"] as const)(
+    "has one owner where members with topics of their own begin a group at the same time, protocol %s",
+    async (groupProtocol) => {
+      const [one, other] = [await textTopic(), await textTopic()];
+      const { groupId } = names();
+      const start = (topic: Topic<string>, commitIntervalMs: number) =>
+        counting(topic, { ...names(), groupId, groupProtocol, commitIntervalMs });
+      await producer.send(one, keysOf(40, 40));
+      await producer.send(other, keysOf(40, 40));
+      // What says that the group has begun is not committed while the other one begins.
+      const first = start(one, 6_000);
+      await vi.waitFor(() => expect(first.processor.assignment).toHaveLength(4), 20_000);
+      const second = start(other, 20);
+      await expect(second.running).rejects.toMatchObject({
+        name: "ConfigError",
+        field: "topics",
+        message: expect.stringMatching(
+          new RegExp(
+            `began at the same time with ${one.name}, and this one with ${other.name}.*start this one again`,
+          ),
+        ),
+      });
+      await vi.waitFor(
+        async () => expect(new Set((await folded(counts.changelog(groupId))).values())).toEqual(new Set([1])),
+        20_000,
+      );
+      const again = start(other, 20);
+      await vi.waitFor(() => expect(again.processor.assignment).toHaveLength(2), 30_000);
+      expect(first.processor.assignment).toHaveLength(2);
+      await first.processor.close();
+      await vi.waitFor(
+        async () =>
+          expect(await folded(counts.changelog(groupId))).toEqual(
+            new Map(Array.from({ length: 40 }, (_, index) => [`k${index}`, 2])),
+          ),
+        30_000,
+      );
+    },
+    120_000,
+  );
+
   test("with retry topics is the same for a record that comes back", async () => {
     const topic = await textTopic(2);
     const { groupId, ...rest } = names();
