@@ -104,6 +104,24 @@ napi_value commit(napi_env env, napi_callback_info info) {
   return offsets == nullptr ? nullptr : toNumber(env, consumer->commit(offsets.get()));
 }
 
+/// addForm(partition's index, number, [piece, …])
+napi_value addForm(napi_env env, napi_callback_info info) {
+  Arguments arguments(env, info);
+  const uint32_t partition = arguments.number(0);
+  Form form{int32_t(arguments.number(1)), {}};
+  const auto pieces = arguments.array(2);
+  auto* const consumer = arguments.ok() ? objectOf<Consumer>(env, arguments.self()) : nullptr;
+  uint32_t length = 0;
+  if (consumer == nullptr || !check(env, napi_get_array_length(env, pieces, &length))) return nullptr;
+  for (uint32_t i = 0; i < length; i++) {
+    napi_value piece = nullptr;
+    if (!check(env, napi_get_element(env, pieces, i, &piece))) return nullptr;
+    if (!readText(env, piece, form.pieces.emplace_back())) return fail(env, "expected an array of texts");
+  }
+  consumer->addForm(partition, std::move(form));
+  return nullptr;
+}
+
 /// close()
 napi_value closeConsumer(napi_env env, napi_callback_info info) {
   Arguments arguments(env, info);
@@ -245,7 +263,7 @@ bool exportClass(napi_env env, napi_value exports, const char* name, napi_callba
 
 napi_value exportAll(napi_env env, napi_value exports) {
   const napi_property_descriptor ofConsumer[] = {method("fetch", fetch), method("commit", commit),
-                                                 method("close", closeConsumer)};
+                                                 method("addForm", addForm), method("close", closeConsumer)};
   const napi_property_descriptor ofProducer[] = {method("topic", topic), method("produce", produce),
                                                  method("takeReports", takeReports),
                                                  method("release", releaseProducer), method("close", closeProducer)};

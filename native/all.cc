@@ -4,6 +4,7 @@
 #include "clients.cc"
 #include "configs.cc"
 #include "consumer.cc"
+#include "form.cc"
 #include "groups.cc"
 #include "librdkafka.cc"
 #include "node.cc"

@@ -38,24 +38,51 @@ int32_t append(uint8_t*& out, const void* bytes, size_t length) {
   return int32_t(length);
 }
 
+Text kindOf(const void* bytes, size_t length) {
+  return bytes == nullptr ? Text::none : textOf(static_cast<const uint8_t*>(bytes), length);
+}
+
+/// Of the partition of this index; null where it has none.
+const std::vector<Form>* formsOf(const Forms& forms, int32_t partition) {
+  if (partition < 0 || size_t(partition) >= forms.size()) return nullptr;
+  const auto& known = forms[size_t(partition)];
+  return known == nullptr || known->empty() ? nullptr : known.get();
+}
+
+/// JavaScript reads where scalars are as a signed integer.
+constexpr size_t mostFormed = INT32_MAX >> kindBits;
+
 }  // namespace
 
-Block pack(const std::vector<rd_kafka_message_t*>& records, const std::vector<int32_t>& partitions, size_t from,
-           size_t to) {
+Block pack(const std::vector<rd_kafka_message_t*>& records, const std::vector<int32_t>& partitions, const Forms& forms,
+           size_t from, size_t to) {
   const size_t count = to - from;
-  const size_t tableSize = count * (2 * sizeof(double) + sizeof(Row));
+  std::vector<int32_t> flags(count), scalars;
+  size_t dataSize = 0;
+  for (size_t i = 0; i < count; i++) {
+    const auto* record = records[from + i];
+    if (record->key != nullptr) dataSize += record->key_len;
+    const auto valueText = kindOf(record->payload, record->len);
+    flags[i] = int32_t(kindOf(record->key, record->key_len)) | int32_t(valueText) << 2;
+    const auto* known = formsOf(forms, partitions[from + i]);
+    if (known != nullptr && valueText != Text::none && dataSize + record->len <= mostFormed) {
+      const size_t index = scalars.size();
+      const bool isFound =
+          findScalars(*known, static_cast<const uint8_t*>(record->payload), record->len, dataSize, scalars);
+      flags[i] |= int32_t(isFound ? index + 2 : 1) << 4;
+    }
+    if (record->payload != nullptr) dataSize += record->len;
+    dataSize += headersSize(record);
+  }
   Block block;
   block.count = uint32_t(count);
-  block.size = tableSize;
-  for (size_t i = from; i < to; i++) {
-    const auto* record = records[i];
-    block.size += (record->key == nullptr ? 0 : record->key_len) + (record->payload == nullptr ? 0 : record->len) +
-                  headersSize(record);
-  }
+  const size_t tableSize = count * (2 * sizeof(double) + sizeof(Row)) + scalars.size() * sizeof(int32_t);
+  block.size = tableSize + dataSize;
   block.bytes.reset(new uint8_t[block.size]);
   auto* const offsets = reinterpret_cast<double*>(block.bytes.get());
   auto* const timestamps = offsets + count;
   auto* const rows = reinterpret_cast<Row*>(timestamps + count);
+  if (!scalars.empty()) memcpy(rows + count, scalars.data(), scalars.size() * sizeof(int32_t));
   uint8_t* out = block.bytes.get() + tableSize;
   for (size_t i = 0; i < count; i++) {
     const auto* record = records[from + i];
@@ -64,13 +91,9 @@ Block pack(const std::vector<rd_kafka_message_t*>& records, const std::vector<in
     timestamps[i] = double(rk.rd_kafka_message_timestamp(record, &type));
     Row& row = rows[i];
     row.start = uint32_t(out - block.bytes.get());
-    const uint8_t* const key = out;
     row.keyLength = append(out, record->key, record->key_len);
-    const uint8_t* const value = out;
     row.valueLength = append(out, record->payload, record->len);
-    const auto keyText = row.keyLength < 0 ? Text::none : textOf(key, size_t(row.keyLength));
-    const auto valueText = row.valueLength < 0 ? Text::none : textOf(value, size_t(row.valueLength));
-    row.flags = int32_t(keyText) | int32_t(valueText) << 2;
+    row.flags = flags[i];
     row.partition = partitions[from + i];
     row.leaderEpoch = rk.rd_kafka_message_leader_epoch(record);
     row.headerCount = 0;

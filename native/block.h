@@ -5,7 +5,8 @@
 //   Float64  offset[n]
 //   Float64  timestamp[n]          milliseconds since the epoch, -1 where it is not known
 //   Int32    row[n][8]             see `Row`
-//   bytes of each record           its key, its value, its headers, one after the other
+//   Int32    scalars               of the values whose form is known, see form.h
+//   bytes of each record           its key, its value, its headers, one after the other: the data
 //
 // A header is Int32 length of the name, Int32 length of the value (-1 for null), name, value; not aligned.
 #pragma once
@@ -15,6 +16,7 @@
 #include <memory>
 #include <vector>
 
+#include "form.h"
 #include "librdkafka.h"
 
 namespace typed_kafka {
@@ -30,7 +32,9 @@ struct Row {
   int32_t headersLength;
   /// Which partition: an index that JavaScript was told before (see `Partitions`).
   int32_t partition;
-  /// `Text` of the key in the bits 0 and 1, of the value in the bits 2 and 3.
+  /// `Text` of the key in the bits 0 and 1, of the value in the bits 2 and 3. The others are 0 where there was no form to
+  /// look for, 1 where the value has none of those, else 2 more than the index of its scalars' first integer. These count
+  /// from the beginning of the data.
   int32_t flags;
   /// -1 where it is not known.
   int32_t leaderEpoch;
@@ -46,7 +50,7 @@ struct Block {
 
 /// Packs records that are no errors. `partitions[i]` is the index of the partition of `records[i]`.
 /// The records stay the caller's.
-Block pack(const std::vector<rd_kafka_message_t*>& records, const std::vector<int32_t>& partitions, size_t from,
-           size_t to);
+Block pack(const std::vector<rd_kafka_message_t*>& records, const std::vector<int32_t>& partitions, const Forms& forms,
+           size_t from, size_t to);
 
 }  // namespace typed_kafka

@@ -18,6 +18,9 @@ constexpr size_t fewAtFirst = 2;
 /// A block ends before the record that would make it larger: what a user keeps of it holds all of it in memory.
 constexpr size_t mostBlockBytes = 4u << 20;
 
+/// A value is compared with so many forms at most.
+constexpr size_t mostForms = 4;
+
 size_t sizeOf(const rd_kafka_message_t* record) { return record->len + record->key_len; }
 
 }  // namespace
@@ -68,6 +71,21 @@ rd_kafka_resp_err_t Consumer::commit(const rd_kafka_topic_partition_list_t* offs
   return rk.rd_kafka_commit_queue(client_->handle, offsets, commits_, nullptr, nullptr);
 }
 
+void Consumer::addForm(uint32_t partition, Form form) {
+  std::lock_guard<std::mutex> guard(mutex_);
+  auto all = std::make_shared<Forms>(*forms_);
+  if (all->size() <= partition) all->resize(partition + 1);
+  auto& known = (*all)[partition];
+  auto forms = std::make_shared<std::vector<Form>>();
+  if (!form.pieces.empty()) {
+    forms->push_back(std::move(form));
+    if (known != nullptr)
+      forms->insert(forms->end(), known->begin(), known->begin() + std::min(known->size(), mostForms - 1));
+  }
+  known = std::move(forms);
+  forms_ = std::move(all);
+}
+
 void Consumer::close() {
   {
     std::lock_guard<std::mutex> guard(mutex_);
@@ -93,9 +111,9 @@ void Consumer::close() {
 }
 
 void Consumer::run() {
-  for (uint32_t wanted = nextRequest(); wanted > 0; wanted = nextRequest()) {
+  for (Request request = nextRequest(); request.count > 0; request = nextRequest()) {
     auto fetched = std::make_unique<Fetched>();
-    read(wanted, *fetched);
+    read(request, *fetched);
     {
       std::lock_guard<std::mutex> guard(mutex_);
       fetched_ = std::move(fetched);
@@ -104,25 +122,25 @@ void Consumer::run() {
   }
 }
 
-/// 0 when it is closed.
-uint32_t Consumer::nextRequest() {
+/// For none when it is closed.
+Consumer::Request Consumer::nextRequest() {
   std::unique_lock<std::mutex> lock(mutex_);
   requested_.wait(lock, [this] { return isClosed_ || wanted_ > 0; });
-  if (isClosed_) return 0;
-  return std::exchange(wanted_, 0);
+  if (isClosed_) return {0, nullptr};
+  return {std::exchange(wanted_, 0), forms_};
 }
 
-void Consumer::read(uint32_t count, Fetched& fetched) {
+void Consumer::read(const Request& request, Fetched& fetched) {
   taken_.clear();
   partitionOf_.clear();
   size_t bytes = 0;
   const rd_kafka_message_t* last = nullptr;
   rd_kafka_message_t* some[mostAtATime];
-  while (taken_.size() < count && bytes < enoughBytes) {
+  while (taken_.size() < request.count && bytes < enoughBytes) {
     // As many as are likely to be enough: it depends on the size of those before.
     const size_t likely =
         taken_.empty() ? fewAtFirst : 1 + (enoughBytes - bytes) / (1 + bytes / taken_.size());
-    const size_t asked = std::min({size_t(count) - taken_.size(), likely, mostAtATime});
+    const size_t asked = std::min({size_t(request.count) - taken_.size(), likely, mostAtATime});
     const ssize_t got = rk.rd_kafka_consume_batch_queue(records_, 0, some, asked);
     if (got <= 0) break;
     for (ssize_t i = 0; i < got; i++) {
@@ -150,7 +168,7 @@ void Consumer::read(uint32_t count, Fetched& fetched) {
     size_t to = from, size = 0;
     do size += sizeOf(taken_[to++]);
     while (to < taken_.size() && size + sizeOf(taken_[to]) <= mostBlockBytes);
-    fetched.blocks.push_back(pack(taken_, partitionOf_, from, to));
+    fetched.blocks.push_back(pack(taken_, partitionOf_, *request.forms, from, to));
     from = to;
   }
   for (auto* record : taken_) rk.rd_kafka_message_destroy(record);

@@ -11,6 +11,7 @@
 
 #include "block.h"
 #include "clients.h"
+#include "form.h"
 #include "node.h"
 #include "wake.h"
 
@@ -70,13 +71,21 @@ class Consumer {
   /// Commits the offsets, which stay the caller's. Returns an error code, or 0 where the outcome will be told.
   rd_kafka_resp_err_t commit(const rd_kafka_topic_partition_list_t* offsets);
 
+  /// What the values of a partition look like (see form.h), beside the forms it had: the newest few are kept. Blocks that
+  /// are packed from now on tell the scalars of such values. Without pieces, none is looked for any more.
+  void addForm(uint32_t partition, Form form);
+
   /// Ends the thread and gives the queues back. Nothing is told any more. Twice is once.
   void close();
 
  private:
   void run();
-  uint32_t nextRequest();
-  void read(uint32_t count, Fetched& fetched);
+  struct Request {
+    uint32_t count;
+    std::shared_ptr<const Forms> forms;
+  };
+  Request nextRequest();
+  void read(const Request& request, Fetched& fetched);
   void tellFetched(napi_env env, napi_value callback);
   void tellCommitted(napi_env env, napi_value callback);
   static void onCommitEvent(rd_kafka_t*, void* self);
@@ -93,6 +102,7 @@ class Consumer {
   uint32_t wanted_ = 0;                // guarded by `mutex_`
   bool isClosed_ = false;              // guarded by `mutex_`
   bool isBusy_ = false;                // guarded by `mutex_`: a fetch was asked for and not answered
+  std::shared_ptr<const Forms> forms_ = std::make_shared<Forms>();  // guarded by `mutex_`: replaced, never changed
   std::unique_ptr<Fetched> fetched_;   // guarded by `mutex_`: the answer, until JavaScript's thread takes it
   std::thread thread_;
 

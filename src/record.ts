@@ -69,6 +69,11 @@ export interface RawRecord {
   readonly leaderEpoch?: number | undefined;
   /** The text of a part whose bytes are UTF-8, without making those; `undefined` where they are not. */
   readonly text?: ((part: "key" | "value") => string | undefined) | undefined;
+  /**
+   * The value of a JSON value, by `parse` of its text or as that would give it; `undefined` where the bytes are not UTF-8,
+   * or there are none.
+   */
+  readonly json?: ((parse: (text: string) => unknown) => unknown) | undefined;
   /** The memory that the record holds with others together, in bytes, and a copy that holds its own alone. */
   readonly shared?: { readonly bytes: number; readonly copy: () => RawRecord } | undefined;
 }

@@ -5,8 +5,9 @@ import type { AnyTopic, RecordOf } from "../topic.js";
 import { ignoreRejection } from "../waiting.js";
 import { causeOf, describeFailure, issuesOf, SerdeFailure } from "./failure.js";
 import { decodeHeaders, rawHeadersOf } from "./headers.js";
+import { parseJson } from "./json-text.js";
 import { schemaCodec, valueOf } from "./schema.js";
-import { type AnySerde, type SerdeContext, textReaderOf } from "./serde.js";
+import { type AnySerde, jsonReaderOf, type SerdeContext, textReaderOf } from "./serde.js";
 
 /**
  * Turns a record as the native client gives it into one of the topic's. Gives a promise only where
@@ -77,12 +78,15 @@ export function createDecoder<T extends AnyTopic>(topic: T): Decoder<T> {
   return decode as Decoder<T>;
 }
 
-/** Reads a part of records: by their text, where that is there and the serde looks at nothing else. */
+/** Reads a part of records: by their JSON or their text, where that is there and the serde looks at nothing else. */
 function partReader(serde: AnySerde, given: SerdeContext, ofNull: () => null): (raw: RawRecord) => unknown {
   const context = Object.freeze(given);
   const { part } = context;
   const readText = textReaderOf(serde);
+  const readJson = part === "value" ? jsonReaderOf(serde) : undefined;
   return (raw) => {
+    const json = readJson === undefined ? undefined : raw.json?.(parseJson);
+    if (readJson !== undefined && json !== undefined) return readJson(json);
     const text = readText === undefined ? undefined : raw.text?.(part);
     if (readText !== undefined && text !== undefined) return readText(text, context);
     const bytes = raw[part];

@@ -1,6 +1,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { parseJson } from "./json-text.js";
 import { schemaCodec, takesNull, valueOf } from "./schema.js";
-import { readsText, type Serde, type SerdeContext, writesText } from "./serde.js";
+import { readsJson, readsText, type Serde, type SerdeContext, writesText } from "./serde.js";
 import { waiting } from "./waiting-serde.js";
 import { isZod, type Wire } from "./zod-structure.js";
 
@@ -54,10 +55,12 @@ export function schemaSerde(
     });
   }
   if (readText !== undefined) {
-    readsText(serde, (text) => {
-      const result = decode(readText(text));
+    const decoded = (value: unknown): unknown => {
+      const result = decode(value);
       return result instanceof Promise ? result.then(valueOf) : valueOf(result);
-    });
+    };
+    readsText(serde, (text) => decoded(readText(text)));
+    if (readText === parseJson) readsJson(serde, decoded);
   }
   return serde;
 }

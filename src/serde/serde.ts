@@ -70,3 +70,18 @@ export function readsText({ deserialize }: AnySerde, read: TextReader): void {
 export function textReaderOf({ deserialize }: AnySerde): TextReader | undefined {
   return textReaders.get(deserialize);
 }
+
+/** What a serde deserializes when it is given the value of the JSON that its bytes are. @internal */
+export type JsonReader = (json: unknown) => unknown;
+
+const jsonReaders = processWide("JSON readers", () => new WeakMap<AnySerde["deserialize"], JsonReader>());
+
+/** Tells that `deserialize` is `read` of the value that `parseJson` gives for the text of its bytes. @internal */
+export function readsJson({ deserialize }: AnySerde, read: JsonReader): void {
+  jsonReaders.set(deserialize, read);
+}
+
+/** How to deserialize parsed JSON, where that is all the serde looks at. @internal */
+export function jsonReaderOf({ deserialize }: AnySerde): JsonReader | undefined {
+  return jsonReaders.get(deserialize);
+}

@@ -173,6 +173,117 @@ describe("records that go and come by the fast path", () => {
     }
   });
 
+  test("have the JSON that the parser gives, whatever its form", { timeout: 120_000 }, async () => {
+    const topic = await createTopic({ partitions: 1 });
+    const number = fc.oneof(
+      fc.integer(),
+      fc.integer({ min: -10, max: 10 }),
+      fc.maxSafeInteger(),
+      fc.bigInt({ min: -(10n ** 20n), max: 10n ** 20n }).map(String),
+      fc.double({ noDefaultInfinity: true, noNaN: true }),
+      fc.tuple(fc.integer(), fc.nat({ max: 10_000 })).map(([whole, part]) => `${whole}.${part}`),
+      fc.constantFrom(
+        "-0",
+        "0.0",
+        "-0.0",
+        "1e400",
+        "1E5",
+        "0.1e-7",
+        "2147483648",
+        "-2147483648",
+        "4294967296",
+      ),
+      // What is no JSON must not become a value.
+      fc.constantFrom("01", "-", "+1", "1.", ".5", "1e", "0x1", "--1", "00", "1.2.3", "NaN", "1e+", "-a"),
+    );
+    const string = fc.oneof(
+      fc.string().map((plain) => JSON.stringify(plain)),
+      fc.string({ unit: "binary" }).map((any) => JSON.stringify(any)),
+      fc.string({ minLength: 8, maxLength: 40 }).map((plain) => JSON.stringify(plain)),
+      fc.constantFrom(
+        '"\\u00e9"',
+        '"\\/"',
+        '"\\x"',
+        '"\t"',
+        '"\u0000"',
+        '"\\',
+        '"',
+        '"\\\\"',
+        '"\u007f"',
+        '"\u2028"',
+      ),
+    );
+    const word = fc.constantFrom(
+      "true",
+      "false",
+      "null",
+      "tru",
+      "nulll",
+      "True",
+      "",
+      "undefined",
+      "[]",
+      "{}",
+    );
+    const scalar = fc
+      .oneof({ weight: 4, arbitrary: number }, { weight: 4, arbitrary: string }, word)
+      .map(String);
+    const piece = fc.constantFrom(
+      ['{"a":', ',"b":', ',"c":{"d":', ',"e":[', "]}}"],
+      ["[", ",", ",", ', {"x": ', "}\n]"],
+      ['{ "id" : ', ', "2" : ', ', "1" : ', ', "id" : ', "}"],
+      ['{"a":', ',"toString":', ',"constructor":', ',"__proto__":', "}"],
+    );
+    const texts = fc
+      .sample(
+        fc.tuple(
+          piece,
+          fc.array(fc.array(scalar, { minLength: 4, maxLength: 4 }), { maxLength: 200, size: "max" }),
+        ),
+        60,
+      )
+      .flatMap(([pieces, rows]) =>
+        // The first is JSON, so that its form is learned.
+        [["1", '"b"', "null", "2.5"], ...rows].map((row) =>
+          pieces.map((part, at) => part + (row[at] ?? "")).join(""),
+        ),
+      );
+    const producer = await openProducer();
+    const records = texts.map((text) =>
+      encodedRecord(null, Buffer.from(text), encodeRawHeaders([]), 0, undefined),
+    );
+    const numbers = Array.from({ length: 500 }, (_, number) => number);
+    for (let from = 0; from < records.length; from += 500)
+      expect(producer.produce(topic, records.slice(from, from + 500), numbers)).toBeUndefined();
+    const { native } = await openConsumer();
+    native.assignManually([{ topic, partition: 0, offset: 0 }]);
+    let at = 0;
+    let parsed = 0;
+    const parse = (text: string): unknown => {
+      parsed += 1;
+      return JSON.parse(text);
+    };
+    await until(
+      "all are fetched",
+      async () => {
+        for (const record of (await native.fetch(40)).records) {
+          const text = texts[at] ?? "";
+          expect(
+            outcomeOf(() => record.json?.(parse)),
+            text,
+          ).toEqual(outcomeOf(() => JSON.parse(text) as unknown));
+          at += 1;
+        }
+        return at >= texts.length;
+      },
+      60_000,
+    );
+    const valid = texts.filter((text) => typeof outcomeOf(() => JSON.parse(text) as unknown) !== "string");
+    expect(texts.length).toBeGreaterThan(2_000);
+    expect(parsed).toBeGreaterThan(100);
+    expect(parsed - (texts.length - valid.length)).toBeLessThan(valid.length / 2);
+  });
+
   test("are reported each once, with what the broker says", async () => {
     const topic = await createTopic({ partitions: 2 });
     const tags: (number | undefined)[] = [];
@@ -384,4 +495,14 @@ function textOf(bytes: Buffer | null): string | undefined {
   if (bytes === null) return undefined;
   const text = bytes.toString();
   return Buffer.from(text).equals(bytes) ? text : undefined;
+}
+
+/** What is made, the order of keys included, or what the parser says. */
+function outcomeOf(make: () => unknown): readonly [unknown, string] | string {
+  try {
+    const value = make();
+    return [value, JSON.stringify(value)];
+  } catch (error) {
+    return String(error);
+  }
 }

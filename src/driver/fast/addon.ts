@@ -57,6 +57,11 @@ export interface AddonConsumer {
   readonly fetch: (count: number) => boolean;
   /** `[topic, partition, offset, …]`. Returns an error code, or 0 where the outcome will be told. */
   readonly commit: (offsets: readonly (string | number)[]) => number;
+  /**
+   * Looks for a form (`native/form.h`) in the values of the partition with this index, beside the newest it has. Without
+   * pieces it looks for none any more. Older addons are without it.
+   */
+  readonly addForm?: (partition: number, number: number, pieces: readonly string[]) => void;
   readonly close: () => void;
 }
 

@@ -1,5 +1,6 @@
 import type { RawHeaders, RawRecord } from "../../record.js";
 import type { NativePartition } from "../native.js";
+import { type JsonForms, Scalars, type Slices } from "./json-forms.js";
 
 /** What one record is in a block: `Row` in `native/block.h`. */
 const rowInts = 8;
@@ -16,11 +17,13 @@ const row = {
 /** What a part's bytes are: two bits of the flags, `Text` in `native/text.h`. */
 const text = { none: 0, utf8: 1, ascii: 2, mask: 3 };
 const valueShift = 2;
+/** Where the scalars of the value are: what is beyond those bits, 2 for the first. */
+const scalarsShift = 4;
+const sought = 1;
 
-/** What Node's buffers have and its types lack: decoding without looking for the name of an encoding. */
-interface Slices extends Buffer {
-  readonly latin1Slice: (start: number, end: number) => string;
-  readonly utf8Slice: (start: number, end: number) => string;
+/** A partition of which records come. */
+export interface BlockPartition extends NativePartition {
+  readonly forms: JsonForms;
 }
 
 /** Records that were packed into one piece of memory. */
@@ -29,6 +32,8 @@ interface Block {
   readonly timestamps: Float64Array;
   readonly rows: Int32Array;
   readonly bytes: Slices;
+  /** Absent in a record's own block. */
+  readonly scalars?: Scalars;
 }
 
 /**
@@ -41,15 +46,20 @@ export function appendRecords(
   records: RawRecord[],
   buffer: ArrayBuffer,
   count: number,
-  partitions: readonly NativePartition[],
+  partitions: readonly BlockPartition[],
 ): void {
+  const bytes = Buffer.from(buffer) as Slices;
+  const rows = new Int32Array(buffer, count * 16, count * rowInts);
+  const tableSize = count * (16 + rowInts * 4);
+  const dataStart = count === 0 ? tableSize : at32(rows, row.start) >>> 0;
   const block: Block = {
     offsets: new Float64Array(buffer, 0, count),
     timestamps: new Float64Array(buffer, count * 8, count),
-    rows: new Int32Array(buffer, count * 16, count * rowInts),
-    bytes: Buffer.from(buffer) as Slices,
+    rows,
+    bytes,
+    scalars: new Scalars(new Int32Array(buffer, tableSize, (dataStart - tableSize) / 4), bytes, dataStart),
   };
-  let partition: NativePartition | undefined;
+  let partition: BlockPartition | undefined;
   let partitionIndex = -1;
   for (let index = 0; index < count; index += 1) {
     const at = at32(block.rows, index * rowInts + row.partition);
@@ -70,10 +80,12 @@ class BlockRecord implements RawRecord {
   readonly partition: number;
   readonly offset: number;
   readonly size: number;
+  readonly #forms: JsonForms;
 
-  constructor(block: Block, index: number, { topic, partition }: NativePartition) {
+  constructor(block: Block, index: number, { topic, partition, forms }: BlockPartition) {
     this.#block = block;
     this.#index = index;
+    this.#forms = forms;
     this.topic = topic;
     this.partition = partition;
     this.offset = block.offsets[index] ?? -1;
@@ -133,6 +145,20 @@ class BlockRecord implements RawRecord {
     return kind === text.ascii ? bytes.latin1Slice(start, end) : bytes.utf8Slice(start, end);
   }
 
+  json(parse: (text: string) => unknown): unknown {
+    const found = this.#of(row.flags) >> scalarsShift;
+    const { scalars } = this.#block;
+    if (found > sought && scalars !== undefined) {
+      const value = this.#forms.read(scalars, found - sought - 1);
+      if (value !== undefined) return value;
+    }
+    const text = this.text("value");
+    if (text === undefined) return undefined;
+    const value = parse(text);
+    this.#forms.parsed(text, found === sought);
+    return value;
+  }
+
   get shared(): { readonly bytes: number; readonly copy: () => RawRecord } {
     return { bytes: this.#block.bytes.length, copy: () => this.#alone() };
   }
@@ -148,7 +174,8 @@ class BlockRecord implements RawRecord {
       rows: ints,
       bytes: Buffer.from(bytes.subarray(this.#start, this.#headersStart + this.#of(row.headers))) as Slices,
     };
-    return new BlockRecord(block, 0, this);
+    const { topic, partition } = this;
+    return new BlockRecord(block, 0, { topic, partition, forms: this.#forms });
   }
 
   get #start(): number {

@@ -6,11 +6,11 @@ import type {
   NativeEndOfPartition,
   NativeError,
   NativeOffset,
-  NativePartition,
   NativeProperties,
 } from "../native.js";
 import { type Addon, type AddonConsumer, type OnFetched, pluginProperties } from "./addon.js";
-import { appendRecords } from "./block.js";
+import { appendRecords, type BlockPartition } from "./block.js";
+import { JsonForms } from "./json-forms.js";
 
 interface Request {
   readonly count: number;
@@ -28,7 +28,7 @@ export class FastConsumer implements ConsumePath {
   readonly #onWake: () => void;
   #consumer: AddonConsumer | undefined;
   /** By the numbers that the addon gives them. */
-  readonly #partitions: NativePartition[] = [];
+  readonly #partitions: BlockPartition[] = [];
   /** The first was asked for; the others wait, because the addon answers one at a time. */
   #requests: Request[] = [];
   /** Errors that came with records, or with others. The next fetches tell them, one each. */
@@ -79,11 +79,14 @@ export class FastConsumer implements ConsumePath {
   }
 
   readonly #onFetched: OnFetched = (blocks = [], newPartitions = [], errors = []) => {
-    for (let at = 0; at < newPartitions.length; at += 3)
-      this.#partitions[newPartitions[at] as number] = {
+    for (let at = 0; at < newPartitions.length; at += 3) {
+      const index = newPartitions[at] as number;
+      this.#partitions[index] = {
         topic: newPartitions[at + 1] as string,
         partition: newPartitions[at + 2] as number,
+        forms: new JsonForms((number, pieces) => this.#consumer?.addForm?.(index, number, pieces)),
       };
+    }
     const records: RawRecord[] = [];
     for (let at = 0; at < blocks.length; at += 2)
       appendRecords(records, blocks[at] as ArrayBuffer, blocks[at + 1] as number, this.#partitions);

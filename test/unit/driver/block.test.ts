@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { appendRecords } from "../../../src/driver/fast/block.js";
+import { JsonForms } from "../../../src/driver/fast/json-forms.js";
 import { RecordQueue } from "../../../src/group/record-queue.js";
 import type { RawRecord } from "../../../src/record.js";
 import { bytes } from "../../../src/serde/bytes.js";
@@ -19,10 +20,11 @@ interface Packed {
   readonly headers: readonly (readonly [string, Buffer | null])[];
 }
 
+const forms = new JsonForms(() => undefined);
 const partitions = [
-  { topic: "a", partition: 0 },
-  { topic: "a", partition: 7 },
-  { topic: "b", partition: 0 },
+  { topic: "a", partition: 0, forms },
+  { topic: "a", partition: 7, forms },
+  { topic: "b", partition: 0, forms },
 ];
 const kinds = { none: 0, utf8: 1, ascii: 2 };
 
@@ -129,7 +131,8 @@ describe("records of a block", () => {
         expect(unpacked).toEqual(
           records.map(({ partition, leaderEpoch, ...record }) => ({
             ...record,
-            ...partitions[partition],
+            topic: partitions[partition]?.topic,
+            partition: partitions[partition]?.partition,
             leaderEpoch: leaderEpoch < 0 ? undefined : leaderEpoch,
             size: record.value?.length ?? 0,
             keySize: record.key?.length ?? 0,
