@@ -149,7 +149,8 @@ class BlockRecord implements RawRecord {
     const found = this.#of(row.flags) >> scalarsShift;
     const { scalars } = this.#block;
     if (found > sought && scalars !== undefined) {
-      const value = this.#forms.read(scalars, found - sought - 1);
+      const place = { start: this.#valueStart, end: this.#headersStart };
+      const value = this.#forms.read(scalars, found - sought - 1, place);
       if (value !== undefined) return value;
     }
     const text = this.text("value");

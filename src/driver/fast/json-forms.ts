@@ -5,6 +5,8 @@ type Shape = typeof scalar | ObjectShape | ArrayShape;
 interface ObjectShape {
   readonly keys: readonly string[];
   readonly parts: readonly Shape[];
+  /** With all keys. To copy it costs less than to add them one by one. */
+  readonly template: Readonly<Record<string, unknown>>;
 }
 interface ArrayShape {
   readonly keys?: undefined;
@@ -76,7 +78,7 @@ export function formOf(text: string): Form | undefined {
       keys.push(key);
       parts.push(part);
     }
-    return { keys, parts };
+    return { keys, parts, template: Object.fromEntries(keys.map((key) => [key, null])) };
   }
 
   const shape = shapeOf(next(), 0);
@@ -91,12 +93,26 @@ const kindBits = 4;
 const kindMask = (1 << kindBits) - 1;
 const tens = Array.from({ length: 16 }, (_, exponent) => 10 ** exponent);
 
+/** A part of a block, in bytes from its beginning. */
+export interface Place {
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * Strings of a text up to this length are parts of one string, which costs less than each by itself. One that is kept
+ * holds all of it in memory.
+ */
+const shortText = 256;
+
 /** Makes values of the scalars that the addon found. */
 export class Scalars {
   readonly #ints: Int32Array;
   readonly #bytes: Slices;
   readonly #dataStart: number;
   #at = 0;
+  #text: string | undefined;
+  #place: Place = { start: 0, end: Infinity };
 
   constructor(ints: Int32Array, bytes: Slices, dataStart: number) {
     this.#ints = ints;
@@ -109,9 +125,11 @@ export class Scalars {
     return this.#ints[index] ?? -1;
   }
 
-  /** @throws `SyntaxError` where a scalar is no JSON */
-  valueAt(index: number, shape: Shape): unknown {
+  /** `place`: where the text lies. @throws `SyntaxError` where a scalar is no JSON */
+  valueAt(index: number, shape: Shape, place: Place): unknown {
     this.#at = index + 1;
+    this.#text = undefined;
+    this.#place = place;
     return this.#value(shape);
   }
 
@@ -119,9 +137,11 @@ export class Scalars {
     if (shape === scalar) return this.#next();
     const { keys, parts } = shape;
     if (keys === undefined) return parts.map((part) => this.#value(part));
-    const value: Record<string, unknown> = {};
-    for (let index = 0; index < keys.length; index += 1)
-      value[keys[index] as string] = this.#value(parts[index] as Shape);
+    const value = { ...shape.template };
+    for (let index = 0; index < keys.length; index += 1) {
+      const part = parts[index] as Shape;
+      value[keys[index] as string] = part === scalar ? this.#next() : this.#value(part);
+    }
     return value;
   }
 
@@ -133,7 +153,7 @@ export class Scalars {
     const start = this.#dataStart + at;
     switch (second & kindMask) {
       case kinds.ascii:
-        return this.#bytes.latin1Slice(start, start + more);
+        return this.#ascii(start, start + more);
       case kinds.utf8:
         return this.#bytes.utf8Slice(start, start + more);
       case kinds.integer:
@@ -151,6 +171,14 @@ export class Scalars {
       default:
         return JSON.parse(this.#bytes.utf8Slice(start, start + more));
     }
+  }
+
+  #ascii(from: number, to: number): string {
+    const { start, end } = this.#place;
+    if (end - start > shortText) return this.#bytes.latin1Slice(from, to);
+    // Characters beyond ASCII are several of these, and are in no part that is taken.
+    this.#text ??= this.#bytes.latin1Slice(start, end);
+    return this.#text.slice(from - start, to - start);
   }
 }
 
@@ -180,13 +208,13 @@ export class JsonForms {
   }
 
   /** The value that has a known form; `undefined` where it has to be parsed after all. */
-  read(scalars: Scalars, index: number): unknown {
+  read(scalars: Scalars, index: number, place: Place): unknown {
     const shape = this.#shapes.get(scalars.formAt(index));
     if (shape === undefined) return undefined;
     if (this.#balance < mostTrust) this.#balance += 1;
     else this.#tries = mostTries;
     try {
-      return scalars.valueAt(index, shape);
+      return scalars.valueAt(index, shape, place);
     } catch {
       // Its parser says what is wrong, and where.
       return undefined;
