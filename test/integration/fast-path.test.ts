@@ -278,10 +278,10 @@ describe("records that go and come by the fast path", () => {
       },
       60_000,
     );
-    const valid = texts.filter((text) => typeof outcomeOf(() => JSON.parse(text) as unknown) !== "string");
+    // Both ways were gone.
     expect(texts.length).toBeGreaterThan(2_000);
     expect(parsed).toBeGreaterThan(100);
-    expect(parsed - (texts.length - valid.length)).toBeLessThan(valid.length / 2);
+    expect(texts.length - parsed).toBeGreaterThan(100);
   });
 
   test("are reported each once, with what the broker says", async () => {

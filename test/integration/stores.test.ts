@@ -246,7 +246,7 @@ describe("a store", () => {
       expect(await folded(counts.changelog(groupId))).toEqual(
         new Map(Array.from({ length: 5 }, (_, index) => [`k${index}`, 20])),
       );
-    }, 20_000);
+    }, 60_000);
     await processor.close();
   });
 

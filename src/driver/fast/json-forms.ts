@@ -199,8 +199,8 @@ export class JsonForms {
   readonly #shapes = new Map<number, Shape>();
   #next = 0;
   #tries = mostTries;
-  /** How many values had a known form, less those that had none. */
-  #balance = 0;
+  /** How many values had a known form, less those that had none. The first is learned from at once. */
+  #balance = 1 - patience;
 
   /** `tell`: gives the addon a form to look for; without pieces it stops looking. */
   constructor(tell: (number: number, pieces: readonly string[]) => void) {
@@ -223,12 +223,9 @@ export class JsonForms {
 
   /** Learns from a text that was parsed. `wasSought`: a form was looked for in it, and not found. */
   parsed(text: string, wasSought: boolean): void {
-    if (this.#tries === 0) return;
-    if (this.#shapes.size > 0) {
-      if (!wasSought) return;
-      this.#balance -= 1;
-      if (this.#balance > -patience) return;
-    }
+    if (this.#tries === 0 || (this.#shapes.size > 0 && !wasSought)) return;
+    this.#balance -= 1;
+    if (this.#balance > -patience) return;
     this.#balance = 0;
     this.#tries -= 1;
     const form = this.#tries === 0 ? undefined : formOf(text);

@@ -83,6 +83,14 @@ describe("forms of a partition", () => {
     expect(told.slice(1)).toEqual([[1, ['{"b":', "}"]]]);
   });
 
+  test("are learned although those before had none", () => {
+    const forms = open();
+    for (let count = 0; count < 1_000; count += 1) forms.parsed("{}", false);
+    expect(told).toEqual([]);
+    for (let count = 0; count < 100; count += 1) forms.parsed('{"a":1}', false);
+    expect(told).toEqual([[0, ['{"a":', "}"]]]);
+  });
+
   test("are looked for no more where none fits", () => {
     const forms = open();
     for (let count = 0; count < 10_000; count += 1) forms.parsed(`{"a${count}":1}`, true);
@@ -94,7 +102,7 @@ describe("forms of a partition", () => {
     const forms = open();
     for (let round = 0; round < 50; round += 1) {
       const json = `{"a${round}":1}`;
-      for (let count = 0; told.length === round && count < 5_000; count += 1) forms.parsed(json, count > 0);
+      for (let count = 0; told.length === round && count < 5_000; count += 1) forms.parsed(json, true);
       const [number, pieces] = told.at(-1) ?? [0, []];
       const scalars = scalarsOf(pieces, json, number);
       if (scalars === undefined) throw new Error("the newest form is not that of the newest values");
