@@ -231,6 +231,9 @@ export class NativeAdmin {
     });
   }
 
+  /** Whether it can ask what a group is for: with the addon. */
+  readonly asksGroups: boolean = fastPath().addon?.askGroup !== undefined;
+
   /**
    * What a group is for; `undefined` where there is no such group, and `"unknown"` where the addon cannot be used or
    * brokers do not answer.

@@ -162,10 +162,11 @@ async function withTasks(
 /** The topics of which members have partitions; none where the group does not tell it now. */
 async function topicsOfGroup(admin: NativeAdmin, groupId: string): Promise<ReadonlySet<string>> {
   const kind = await admin.kindOfGroup(groupId, askTimeoutMs);
-  if (kind === undefined) return new Set();
+  // To describe a group ends the process where its coordinator refuses, so it has to have answered just now.
+  if (kind === undefined || (kind === "unknown" && admin.asksGroups)) return new Set();
   if (kind !== "unknown" && kind.protocolType !== "")
     return new Set(kind.assignments.flatMap((bytes) => assignedTopics(bytes) ?? []));
-  // It speaks the newer protocol, or the addon cannot be used.
+  // It speaks the newer protocol. Without the addon the coordinator has told this member's offsets.
   const [group] = await admin.describeGroups([groupId], askTimeoutMs);
   return new Set(
     group?.members.flatMap(({ assignment }) => assignment.topicPartitions.map(({ topic }) => topic)),
