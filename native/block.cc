@@ -49,7 +49,7 @@ const std::vector<Form>* formsOf(const Forms& forms, int32_t partition) {
   return known == nullptr || known->empty() ? nullptr : known.get();
 }
 
-/// JavaScript reads where scalars are as a signed integer.
+/// Data with scalars ends here: where they are, and how long, has to fit.
 constexpr size_t mostFormed = INT32_MAX >> kindBits;
 
 }  // namespace

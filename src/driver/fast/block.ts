@@ -149,8 +149,7 @@ class BlockRecord implements RawRecord {
     const found = this.#of(row.flags) >> scalarsShift;
     const { scalars } = this.#block;
     if (found > sought && scalars !== undefined) {
-      const place = { start: this.#valueStart, end: this.#headersStart };
-      const value = this.#forms.read(scalars, found - sought - 1, place);
+      const value = this.#forms.read(scalars, found - sought - 1, this.#valueStart, this.#headersStart);
       if (value !== undefined) return value;
     }
     const text = this.text("value");

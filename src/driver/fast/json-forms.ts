@@ -93,12 +93,6 @@ const kindBits = 4;
 const kindMask = (1 << kindBits) - 1;
 const tens = Array.from({ length: 16 }, (_, exponent) => 10 ** exponent);
 
-/** A part of a block, in bytes from its beginning. */
-export interface Place {
-  readonly start: number;
-  readonly end: number;
-}
-
 /**
  * Strings of a text up to this length are parts of one string, which costs less than each by itself. One that is kept
  * holds all of it in memory.
@@ -112,7 +106,8 @@ export class Scalars {
   readonly #dataStart: number;
   #at = 0;
   #text: string | undefined;
-  #place: Place = { start: 0, end: Infinity };
+  #textStart = 0;
+  #textEnd = 0;
 
   constructor(ints: Int32Array, bytes: Slices, dataStart: number) {
     this.#ints = ints;
@@ -125,11 +120,12 @@ export class Scalars {
     return this.#ints[index] ?? -1;
   }
 
-  /** `place`: where the text lies. @throws `SyntaxError` where a scalar is no JSON */
-  valueAt(index: number, shape: Shape, place: Place): unknown {
+  /** `start` and `end`: where the text lies in the block. @throws `SyntaxError` where a scalar is no JSON */
+  valueAt(index: number, shape: Shape, start: number, end: number): unknown {
     this.#at = index + 1;
     this.#text = undefined;
-    this.#place = place;
+    this.#textStart = start;
+    this.#textEnd = end;
     return this.#value(shape);
   }
 
@@ -174,10 +170,10 @@ export class Scalars {
   }
 
   #ascii(from: number, to: number): string {
-    const { start, end } = this.#place;
-    if (end - start > shortText) return this.#bytes.latin1Slice(from, to);
+    const start = this.#textStart;
+    if (this.#textEnd - start > shortText) return this.#bytes.latin1Slice(from, to);
     // Characters beyond ASCII are several of these, and are in no part that is taken.
-    this.#text ??= this.#bytes.latin1Slice(start, end);
+    this.#text ??= this.#bytes.latin1Slice(start, this.#textEnd);
     return this.#text.slice(from - start, to - start);
   }
 }
@@ -207,14 +203,14 @@ export class JsonForms {
     this.#tell = tell;
   }
 
-  /** The value that has a known form; `undefined` where it has to be parsed after all. */
-  read(scalars: Scalars, index: number, place: Place): unknown {
+  /** The value that has a known form, of the text from `start` to `end` of its block; `undefined` where it has to be parsed after all. */
+  read(scalars: Scalars, index: number, start: number, end: number): unknown {
     const shape = this.#shapes.get(scalars.formAt(index));
     if (shape === undefined) return undefined;
     if (this.#balance < mostTrust) this.#balance += 1;
     else this.#tries = mostTries;
     try {
-      return scalars.valueAt(index, shape, place);
+      return scalars.valueAt(index, shape, start, end);
     } catch {
       // Its parser says what is wrong, and where.
       return undefined;

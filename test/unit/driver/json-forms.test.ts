@@ -19,7 +19,6 @@ function scalarsOf(pieces: readonly string[], text: string, number = 0): Scalars
   return at === text.length ? new Scalars(Int32Array.from(ints), bytes, 0) : undefined;
 }
 
-const place = { start: 0, end: 0 };
 const value = fc.jsonValue({ maxDepth: 3 });
 const text = fc
   .tuple(value, fc.constantFrom("", " ", "\t\n"))
@@ -34,7 +33,7 @@ describe("the form of a JSON text", () => {
         if (form === undefined) return;
         formed += 1;
         const scalars = scalarsOf(form.pieces, json);
-        expect(scalars?.valueAt(0, form.shape, place)).toEqual(JSON.parse(json));
+        expect(scalars?.valueAt(0, form.shape, 0, 0)).toEqual(JSON.parse(json));
       }),
       { numRuns: 500 },
     );
@@ -45,14 +44,14 @@ describe("the form of a JSON text", () => {
     "gives the value of %s",
     (json) => {
       const form = formOf(json);
-      expect(form && scalarsOf(form.pieces, json)?.valueAt(0, form.shape, place)).toEqual(JSON.parse(json));
+      expect(form && scalarsOf(form.pieces, json)?.valueAt(0, form.shape, 0, 0)).toEqual(JSON.parse(json));
     },
   );
 
   test("keeps the order of keys, repeated ones and numbers among them, as JSON.parse does", () => {
     const json = '{"b":1,"2":2,"a":{"x":null},"1":3,"b":4}';
     const form = formOf(json);
-    const again = form && scalarsOf(form.pieces, json)?.valueAt(0, form.shape, place);
+    const again = form && scalarsOf(form.pieces, json)?.valueAt(0, form.shape, 0, 0);
     expect(JSON.stringify(again)).toBe(JSON.stringify(JSON.parse(json)));
   });
 
@@ -106,8 +105,8 @@ describe("forms of a partition", () => {
       const [number, pieces] = told.at(-1) ?? [0, []];
       const scalars = scalarsOf(pieces, json, number);
       if (scalars === undefined) throw new Error("the newest form is not that of the newest values");
-      for (let count = 0; count < 3_000; count += 1) forms.read(scalars, 0, place);
-      expect(forms.read(scalars, 0, place)).toEqual({ [`a${round}`]: 1 });
+      for (let count = 0; count < 3_000; count += 1) forms.read(scalars, 0, 0, 0);
+      expect(forms.read(scalars, 0, 0, 0)).toEqual({ [`a${round}`]: 1 });
     }
     expect(told).toHaveLength(50);
   });
@@ -120,8 +119,8 @@ describe("forms of a partition", () => {
     const wrong = scalarsOf(pieces, '{"a":-}');
     const unknown = scalarsOf(pieces, '{"a":2}', 7);
     if (!known || !wrong || !unknown) throw new Error("they have the form");
-    expect(forms.read(known, 0, place)).toEqual({ a: 2 });
-    expect(forms.read(wrong, 0, place)).toBeUndefined();
-    expect(forms.read(unknown, 0, place)).toBeUndefined();
+    expect(forms.read(known, 0, 0, 0)).toEqual({ a: 2 });
+    expect(forms.read(wrong, 0, 0, 0)).toBeUndefined();
+    expect(forms.read(unknown, 0, 0, 0)).toBeUndefined();
   });
 });
