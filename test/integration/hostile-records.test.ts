@@ -19,6 +19,8 @@ const count = 60;
 const schema = z.looseObject({ id: z.number() });
 /** The last record of each topic, which is a good one. */
 const last = { key: Buffer.from("last"), value: Buffer.from('{"id":1}'), headers: [] as RawHeaders };
+/** That of a changelog: the entry that the last record's handler looks up, and that no store wrote. */
+const lastEntry = { ...last, value: Buffer.from('{"id":') };
 const forged = "typed-kafka: forged";
 
 let name: string;
@@ -137,7 +139,7 @@ test("a changelog of theirs stops the processor with an InvalidRecordError that 
     name: `${other}.byKey.changelog`,
     config: { "cleanup.policy": "compact" },
   });
-  await writeHostile(changelog, true);
+  await writeHostile(changelog, lastEntry);
   const processor = client.processor(people(), {
     groupId: other,
     transactionalId: uniqueName(),
@@ -194,8 +196,8 @@ async function consumed<Record extends { readonly key: string | null }>(
   await running;
 }
 
-/** Writes records of any bytes past the library, and a good one at the end. */
-async function writeHostile(topic: string, keyed = false): Promise<void> {
+/** Writes records of any bytes past the library, and this one at the end. */
+async function writeHostile(topic: string, end = last): Promise<void> {
   const source = { topic: name, partition: 0, offset: 2, timestamp: 3, key: null, value: null, headers: [] };
   const error = new Error(`no\n${forged}`);
   const letter = deadLetterHeaders(source, {
@@ -208,7 +210,7 @@ async function writeHostile(topic: string, keyed = false): Promise<void> {
   const retried = retryHeaders(source, { attempts: 1, dueAt: 5, group: groupId, error });
   const some = fc.oneof(anyBytes, fc.constant(Buffer.from(`\n${forged}\u001b[2J`)));
   const record = fc.record({
-    key: keyed ? some : fc.option(some),
+    key: end === lastEntry ? some : fc.option(some),
     value: fc.option(some),
     headers: fc.oneof(anyHeaders, changed(letter), changed(retried), fc.constant(letter)),
   });
@@ -221,7 +223,7 @@ async function writeHostile(topic: string, keyed = false): Promise<void> {
       else resolve();
     });
   });
-  for (const { key, value, headers } of [...sample, ...(keyed ? [] : [last])])
+  for (const { key, value, headers } of [...sample, end])
     producer.produce(
       topic,
       0,
