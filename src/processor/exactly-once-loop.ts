@@ -5,6 +5,8 @@ import type { OwnedPartition } from "../group/owned-partition.js";
 import type { ClientConfig } from "../driver/client-config.js";
 import { ClosedError, type KafkaError } from "../errors.js";
 import { partitionId } from "../offsets.js";
+import type { NativeOffset } from "../driver/native.js";
+import type { TransactionRecord } from "../transactions/transaction-records.js";
 import { TransactionFailure } from "../transactions/transaction-failure.js";
 import { TransactionRunner } from "../transactions/transaction-runner.js";
 import { backoff, settlesWithin, sleep } from "../waiting.js";
@@ -188,26 +190,30 @@ export class ExactlyOnceLoop {
       await this.#clock.until(() => !transaction.isEmpty() || this.#isDue());
       if (transaction.isEmpty()) await this.#renew();
     }
-    this.#tasks?.begun();
+    this.#tasks?.begin();
     await this.#clock.until(() => this.#isDue());
     this.#intake.close();
   }
 
   async #commit(): Promise<void> {
     const { transaction } = this.#intake;
-    await this.#tasks?.settled();
-    for (const { topic, record } of this.#tasks?.changelog(transaction) ?? [])
-      this.#runner.send(topic, record);
-    const offsets = this.#tasks?.withMetadata(transaction.offsets()) ?? transaction.offsets();
-    await observedCommit(this.#config.telemetry, commitActivity(this.#options, offsets), () =>
-      this.#runner.commitWith(offsets, this.sessions.current.native, () => this.#lost()),
-    );
+    if (this.#tasks === undefined) await this.#write([], transaction.offsets());
+    else await this.#tasks.commit(transaction, this.#write);
     this.#failures = 0;
-    this.#tasks?.committed(transaction);
     this.#policy?.outputs.committed(transaction);
     for (const partition of transaction.take())
       partition.committedAt(partition.committable ?? partition.committed);
   }
+
+  readonly #write = async (
+    changelog: Iterable<TransactionRecord>,
+    offsets: readonly NativeOffset[],
+  ): Promise<void> => {
+    for (const { topic, record } of changelog) this.#runner.send(topic, record);
+    await observedCommit(this.#config.telemetry, commitActivity(this.#options, offsets), () =>
+      this.#runner.commitWith(offsets, this.sessions.current.native, () => this.#lost()),
+    );
+  };
 
   /** Rolls back, or prepares for a new producer. */
   async #recover(failure: TransactionFailure): Promise<void> {
@@ -216,7 +222,7 @@ export class ExactlyOnceLoop {
     this.#failures += 1;
     this.#config.logger.info(`a transaction is rolled back: ${message}`, { transactionalId, remedy });
     const { calls } = this.#intake;
-    this.#tasks?.rolledBack(this.#intake.transaction, failure.call === "commit");
+    this.#tasks?.rollBack(this.#intake.transaction, failure.call === "commit");
     this.#intake.rollBack();
     const rolledBack = await this.#runner.rollBack(failure);
     const isDealtWith = rolledBack.isLasting && this.#policy?.refused(calls, rolledBack.cause) === true;

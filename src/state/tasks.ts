@@ -39,6 +39,11 @@ interface Ends {
   readonly byStore: Map<string, Proof>;
 }
 
+/** A transaction of tasks: the partitions in it, and the offsets that they are committed with. */
+export interface TaskTransaction extends Iterable<OwnedPartition> {
+  readonly offsets: () => readonly NativeOffset[];
+}
+
 /** What tasks need of their processor, and tell it. */
 export interface TasksHost {
   readonly config: ClientConfig;
@@ -81,9 +86,8 @@ export class Tasks {
   #cleaning: Promise<void> | undefined;
   #askedAt = -Infinity;
   #asking: Promise<void> = Promise.resolve();
-  /** Where changelogs end, for the next transaction, and for the one that is being committed. */
+  /** Where changelogs end, for the next transaction. */
   readonly #ends = new Map<Task, Ends>();
-  readonly #proven = new Map<Task, Ends>();
   /** Resolves when pieces on disk have what was committed last. */
   #applying: Promise<unknown> = Promise.resolve();
 
@@ -206,56 +210,12 @@ export class Tasks {
     if (task !== undefined) this.#turns.taken(task, partition);
   };
 
-  /** What the changelogs need for the open transaction of these partitions. */
-  *changelog(partitions: Iterable<OwnedPartition>): IterableIterator<TransactionRecord> {
-    this.#proven.clear();
-    for (const task of this.#of(partitions)) {
-      const ends = this.#ends.get(task);
-      if (ends !== undefined) this.#proven.set(task, ends);
-      this.#ends.delete(task);
-      task.writes += 1;
-      for (const { topic, write } of task.state.changelog()) {
-        const { key, value, timestamp } = write;
-        yield { topic, record: encodedRecord(key, value, noHeaders, task.number, Math.max(1, timestamp)) };
-      }
-    }
-  }
-
-  /** The offsets with what belongs beside them. */
-  withMetadata(offsets: readonly NativeOffset[]): NativeOffset[] {
-    const assignedBy = this.#assignedBy?.name;
-    return offsets.map((offset) => {
-      const streamTime = this.#tasks.get(offset.partition)?.state.pendingTime ?? -1;
-      return { ...offset, metadata: metadataOf({ streamTime, assignedBy }) };
-    });
-  }
-
-  /** The transaction with these partitions has been committed. */
-  committed(partitions: Iterable<OwnedPartition>): void {
-    const applying = [...this.#of(partitions)].flatMap((task) => {
-      const ends = this.#proven.get(task);
-      return task.state.commit(ends?.signal === task.signal ? ends.byStore : undefined) ?? [];
-    });
-    if (this.#directory === undefined) return;
-    this.#applying = Promise.all([this.#applying, ...applying]);
-    this.#applying.catch(this.#host.onFailure);
-  }
-
-  /**
-   * Before a transaction is committed. Resolves when pieces on disk have what was committed before, so that no more than
-   * one transaction waits to be written, and when the ends of changelogs are known that were asked for.
-   */
-  async settled(): Promise<void> {
-    await this.#applying;
-    await settlesWithin(this.#asking, answerWithinMs);
-  }
-
   /**
    * A transaction has its first record, and nothing of it is in a changelog: asks where the changelogs end, for the
    * pieces on disk. What is in front of that was read, or committed and applied. The next commit of the task proves that
    * nobody else had it meanwhile; without it the answer counts for nothing, since a member that was frozen may ask too.
    */
-  begun(): void {
+  begin(): void {
     if (this.#directory === undefined || performance.now() - this.#askedAt < askEveryMs) return;
     this.#askedAt = performance.now();
     const currentAt = Date.now();
@@ -288,10 +248,33 @@ export class Tasks {
   }
 
   /**
+   * Commits a transaction: `write` gets what the changelogs need, which is to be sent before the offsets, and the offsets
+   * with what belongs beside them. What it changed of the stores counts once `write` resolves; where that rejects,
+   * `rollBack` is next.
+   */
+  async commit(
+    transaction: TaskTransaction,
+    write: (changelog: Iterable<TransactionRecord>, offsets: readonly NativeOffset[]) => Promise<void>,
+  ): Promise<void> {
+    // So that no more than one transaction waits to be written to disk, and what `begin` asked for is known.
+    await this.#applying;
+    await settlesWithin(this.#asking, answerWithinMs);
+    const ends = this.#takeEnds(transaction);
+    await write(this.#changelog(transaction), this.#withMetadata(transaction.offsets()));
+    const applying = [...this.#of(transaction)].flatMap((task) => {
+      const known = ends.get(task);
+      return task.state.commit(known?.signal === task.signal ? known.byStore : undefined) ?? [];
+    });
+    if (this.#directory === undefined) return;
+    this.#applying = Promise.all([this.#applying, ...applying]);
+    this.#applying.catch(this.#host.onFailure);
+  }
+
+  /**
    * The transaction with these partitions has failed. Where its outcome may be a commit, what was in it is read again
    * from the changelogs: committed offsets that have not changed would not tell.
    */
-  rolledBack(partitions: Iterable<OwnedPartition>, isUnknown: boolean): void {
+  rollBack(partitions: Iterable<OwnedPartition>, isUnknown: boolean): void {
     const tasks = [...this.#of(partitions)];
     for (const task of tasks) {
       task.state.rollBack();
@@ -318,6 +301,34 @@ export class Tasks {
     await this.#restorer.close();
     await this.#cleaning;
     if (this.#directory !== undefined) await this.#directory.close();
+  }
+
+  /** The ends that were asked for before this transaction wrote to the changelogs of its tasks. */
+  #takeEnds(partitions: Iterable<OwnedPartition>): ReadonlyMap<Task, Ends> {
+    const taken = new Map<Task, Ends>();
+    for (const task of this.#of(partitions)) {
+      const ends = this.#ends.get(task);
+      if (ends !== undefined) taken.set(task, ends);
+      this.#ends.delete(task);
+      task.writes += 1;
+    }
+    return taken;
+  }
+
+  *#changelog(partitions: Iterable<OwnedPartition>): IterableIterator<TransactionRecord> {
+    for (const task of this.#of(partitions))
+      for (const { topic, write } of task.state.changelog()) {
+        const { key, value, timestamp } = write;
+        yield { topic, record: encodedRecord(key, value, noHeaders, task.number, Math.max(1, timestamp)) };
+      }
+  }
+
+  #withMetadata(offsets: readonly NativeOffset[]): NativeOffset[] {
+    const assignedBy = this.#assignedBy?.name;
+    return offsets.map((offset) => {
+      const streamTime = this.#tasks.get(offset.partition)?.state.pendingTime ?? -1;
+      return { ...offset, metadata: metadataOf({ streamTime, assignedBy }) };
+    });
   }
 
   #restore(stale: readonly Task[]): void {

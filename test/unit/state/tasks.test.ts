@@ -9,6 +9,7 @@ import { OwnedPartition } from "../../../src/group/owned-partition.js";
 import { resolveKafkaOptions } from "../../../src/kafka-options.js";
 import { defineStore } from "../../../src/state/store-definition.js";
 import { StateDirectory } from "../../../src/state/state-directory.js";
+import type { Task } from "../../../src/state/task.js";
 import { Tasks, type TasksHost } from "../../../src/state/tasks.js";
 import { silent } from "../../support/silent.js";
 
@@ -30,6 +31,8 @@ vi.mock("../../../src/state/assigning-topic.js", () => ({
   assigningTopic: () => Promise.resolve({ name: "orders", former: new Set(["deleted"]) }),
 }));
 
+const counts = defineStore("counts", { value: z.number() });
+
 type Native = ReturnType<TasksHost["native"]>;
 
 /** How many partitions each topic has. */
@@ -45,7 +48,7 @@ async function prepared(stateDirectory?: string): Promise<Tasks> {
   const tasks = new Tasks({
     config: resolveKafkaOptions({ brokers: "nowhere:9092", logger: silent, metadataMaxAgeMs: 1_000 }),
     groupId: "g",
-    stores: [defineStore("counts", { value: z.number() })],
+    stores: [counts],
     stateDirectory,
     maxTaskIdleMs: 0,
     native: () => native,
@@ -159,12 +162,47 @@ async function restored(tasks: Tasks): Promise<OwnedPartition> {
   return partition;
 }
 
+/** As a processor has it: with the offset 1. */
+const transactionOf = (partition: OwnedPartition) =>
+  Object.assign([partition], { offsets: () => [{ topic: "orders", partition: 0, offset: 1 }] });
+
+/** A handler that succeeds, whose record is in the transaction: it adds one to the count of "k", and gives it. */
+function count(tasks: Tasks): number {
+  const { state } = tasks.get(0) as Task;
+  const call = state.begin(1);
+  const store = call.store(counts);
+  store.set("k", (store.get("k") ?? 0) + 1);
+  const counted = store.get("k") ?? 0;
+  const changes = call.end();
+  state.finish(changes);
+  state.enter(changes);
+  return counted;
+}
+
+test("a transaction that is rolled back leaves nothing in its stores, and one that is committed stays", async () => {
+  const tasks = await prepared();
+  const partition = await restored(tasks);
+  expect([count(tasks), count(tasks)]).toEqual([1, 2]);
+  const refused = new KafkaError("BROKER", "no");
+  await expect(tasks.commit(transactionOf(partition), () => Promise.reject(refused))).rejects.toBe(refused);
+  tasks.rollBack([partition], false);
+  expect(count(tasks)).toBe(1);
+  await tasks.commit(transactionOf(partition), (changelog) => {
+    expect([...changelog].map(({ topic, record }) => [topic, String(record.value)])).toEqual([
+      ["g.counts.changelog", "1"],
+    ]);
+    return Promise.resolve();
+  });
+  tasks.rollBack([partition], false);
+  expect(count(tasks)).toBe(2);
+});
+
 test("where it is unknown whether a transaction was committed, its stores are read again before anything else", async () => {
   const tasks = await prepared();
   const partition = await restored(tasks);
-  tasks.rolledBack([partition], false);
+  tasks.rollBack([partition], false);
   expect(tasks.restoring).toBe(0);
-  tasks.rolledBack([partition], true);
+  tasks.rollBack([partition], true);
   expect(tasks.restoring).toBe(1);
   expect(partition.held).toBe(true);
   tasks.renew();
@@ -179,12 +217,15 @@ test("a piece on disk is as current as its proof, however much later it is writt
   const partition = await restored(tasks);
   changelogEnd.mockReturnValue(7);
   const askedAt = Date.now();
-  tasks.begun();
-  await tasks.settled();
-  vi.setSystemTime(askedAt + 25 * 3_600_000);
-  expect([...tasks.changelog([partition])]).toEqual([]);
-  tasks.committed([partition]);
-  await tasks.settled();
+  tasks.begin();
+  const commit = () => tasks.commit(transactionOf(partition), () => Promise.resolve());
+  await tasks.commit(transactionOf(partition), (changelog) => {
+    expect([...changelog]).toEqual([]);
+    vi.setSystemTime(askedAt + 25 * 3_600_000);
+    return Promise.resolve();
+  });
+  // The next one waits until this one is on disk.
+  await commit();
   await tasks.close();
   const directory = await StateDirectory.open(path, "g", silent);
   onTestFinished(() => directory.close());
@@ -208,7 +249,10 @@ test.each([
   tasks.assigned([partition]);
   await vi.waitFor(() => expect(tasks.restoring).toBe(0));
   expect(unmarked).toEqual(expected);
-  expect(tasks.withMetadata([{ topic: "orders", partition: 0, offset: 1 }])).toEqual([beside("orders")]);
+  await tasks.commit(transactionOf(partition), (_, offsets) => {
+    expect(offsets).toEqual([beside("orders")]);
+    return Promise.resolve();
+  });
 });
 
 test("a member that subscribed to another topic than the others stops before it has done anything", async () => {
