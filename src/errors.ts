@@ -354,6 +354,22 @@ export class ClosedError extends KafkaError {
   }
 }
 
+const misuses = new WeakSet<Error>();
+
+/**
+ * @internal Marks what a handler gets for a call that is wrong whatever the record is: no policy moves records away
+ * because of it.
+ */
+export function misuse<E extends Error>(error: E): E {
+  misuses.add(error);
+  return error;
+}
+
+/** @internal Whether an error was marked by {@link misuse}. */
+export function isMisuse(error: unknown): boolean {
+  return error instanceof Error && misuses.has(error);
+}
+
 identifyAcrossCopies({
   KafkaError,
   ConfigError,

@@ -1,4 +1,4 @@
-import { type InvalidRecordError, RetriesExhaustedError } from "../errors.js";
+import { type InvalidRecordError, isMisuse, RetriesExhaustedError } from "../errors.js";
 import { describeError } from "./error-fields.js";
 import { PermanentError, RetryAfterError } from "./handler-errors.js";
 import type { ResolvedFailureOptions } from "./options.js";
@@ -37,6 +37,7 @@ export function decide(
   random: () => number = Math.random,
 ): Decision {
   const { error, attempt, stage, topic } = call;
+  if (isMisuse(error)) return { action: "fail", error };
   const { retry, delaysMs } = policy;
   let worthTrying: boolean;
   try {

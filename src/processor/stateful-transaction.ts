@@ -1,6 +1,5 @@
-import { ConfigError } from "../errors.js";
 import type { EncodedRecord } from "../record.js";
-import type { AnyStore } from "../state/store-definition.js";
+import { type AnyStore, notListed } from "../state/store-definition.js";
 import type { StoreOf } from "../state/task-state.js";
 import type { ClientTelemetry } from "../telemetry/client-telemetry.js";
 import type { Encoders } from "../serde/encoders.js";
@@ -33,9 +32,6 @@ export class StatefulSends extends TransactionSends implements StatefulTransacti
   }
 }
 
-function withoutStores({ name }: AnyStore): never {
-  throw new ConfigError(
-    "stores",
-    `${name} is no store of this processor: list it in processor({ stores: [...] })`,
-  );
+function withoutStores(definition: AnyStore): never {
+  throw notListed(definition);
 }

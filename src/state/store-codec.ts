@@ -1,4 +1,4 @@
-import { type ConfigError, InvalidRecordError, KafkaError, SerializationError } from "../errors.js";
+import { type ConfigError, InvalidRecordError, KafkaError, misuse, SerializationError } from "../errors.js";
 import { causeOf, describeFailure, issuesOf, SerdeFailure } from "../serde/failure.js";
 import type { Serde, SerdeContext } from "../serde/serde.js";
 import { ignoreRejection } from "../waiting.js";
@@ -99,7 +99,7 @@ export class StoreCodec {
 
   #isAsynchronous(part: "key" | "value", nobodys: Promise<unknown>): ConfigError {
     ignoreRejection(nobodys);
-    return notSynchronous(part, this.#name);
+    return misuse(notSynchronous(part, this.#name));
   }
 
   #invalid(part: "key" | "value", { key, value }: BytesOfEntry, thrown: unknown): KafkaError {

@@ -1,5 +1,5 @@
-import { checkInteger, checkKnown } from "../check.js";
-import { ConfigError } from "../errors.js";
+import { checkInteger, checkKnown, describe } from "../check.js";
+import { ConfigError, misuse } from "../errors.js";
 import { isNullable } from "../serde/schema-serde.js";
 import type { AnySerde, Serde } from "../serde/serde.js";
 import { givesPromises } from "../serde/waiting-serde.js";
@@ -123,6 +123,17 @@ export function resolveStore(
       "the schema takes null, which in a changelog deletes the entry: make it not nullable, and delete entries instead",
     );
   return { value: serdes.value, key: serdes.key };
+}
+
+/** A store that is used in a handler and that its processor does not have. */
+export function notListed(given: unknown): ConfigError {
+  const name = typeof given === "object" && given !== null && "name" in given ? given.name : given;
+  return misuse(
+    new ConfigError(
+      "stores",
+      `${describe(name)} is no store of this processor: list it in processor({ stores: [...] })`,
+    ),
+  );
 }
 
 /** A store's methods give no promises, so that a handler has no race with itself; nor can its serdes. */

@@ -1,4 +1,4 @@
-import { ClosedError, ConfigError } from "../errors.js";
+import { ClosedError, ConfigError, misuse } from "../errors.js";
 import { describe } from "../check.js";
 import type { StoreCodec } from "./store-codec.js";
 import type { StoreState } from "./store-state.js";
@@ -92,7 +92,9 @@ export class StoreOfCall implements Store<unknown, unknown> {
 
   #write(key: Buffer, value: Buffer | null): void {
     const id = idOf(key);
-    this.#changes.set(id, { id, key: Buffer.from(key), value, timestamp: this.#scope.timestamp });
+    const { timestamp } = this.#scope;
+    // A serde may give the caller's own bytes, which they may change afterwards.
+    this.#changes.set(id, { id, key: Buffer.from(key), value: value && Buffer.from(value), timestamp });
   }
 
   #idOf(key: unknown): string {
@@ -117,17 +119,19 @@ export class StoreOfCall implements Store<unknown, unknown> {
 
   #refuseScan(what: string): void {
     if (this.#scope.onlyKey !== undefined)
-      throw new ConfigError(
-        "order",
-        `store ${this.#state.name}: ${what} is about every key, and with order: "key" handlers of other keys run beside this one. Use order: "partition"`,
+      throw misuse(
+        new ConfigError(
+          "order",
+          `store ${this.#state.name}: ${what} is about every key, and with order: "key" handlers of other keys run beside this one. Use order: "partition"`,
+        ),
       );
   }
 }
 
 export function checkScope({ hasEnded }: CallScope, store: string): void {
   if (hasEnded)
-    throw new ClosedError(
-      `store ${store}: its handler has ended; use tx.store within the handler's own call`,
+    throw misuse(
+      new ClosedError(`store ${store}: its handler has ended; use tx.store within the handler's own call`),
     );
 }
 
@@ -139,8 +143,10 @@ export function checkKey(
   bytes: Buffer,
 ): void {
   if (only.key !== null && codec.encodeKey(only.key).equals(bytes)) return;
-  throw new ConfigError(
-    "order",
-    `store ${name}: with order: "key" a handler may touch only its own record's key, not ${describe(key)}: handlers of other keys run beside it. Use order: "partition"`,
+  throw misuse(
+    new ConfigError(
+      "order",
+      `store ${name}: with order: "key" a handler may touch only its own record's key, not ${describe(key)}: handlers of other keys run beside it. Use order: "partition"`,
+    ),
   );
 }

@@ -1,8 +1,7 @@
-import { ConfigError } from "../errors.js";
 import type { Proof } from "./piece.js";
 import { StoreOfCall, type CallScope, type OnlyKey, type Store } from "./store.js";
 import { type StoreState } from "./store-state.js";
-import type { AnyStore, StoreDefinition } from "./store-definition.js";
+import { type AnyStore, notListed, type StoreDefinition } from "./store-definition.js";
 import { StreamTime } from "./stream-time.js";
 import type { Changes } from "./task-store.js";
 import { type AnyWindowStore, type WindowStoreDefinition } from "./window-definition.js";
@@ -49,7 +48,7 @@ export interface StateOfCall {
  * its changes count, `commit`, `rollBack`. Pure but for pieces on disk.
  */
 export class TaskState {
-  readonly #definitions: ReadonlyMap<string, AnyStore>;
+  readonly #definitions: ReadonlySet<AnyStore>;
   readonly #stores = new Map<string, StoreState | WindowState>();
   readonly #time = new StreamTime();
   readonly #onLate: (store: string) => void;
@@ -61,7 +60,7 @@ export class TaskState {
     readonly make: (definition: AnyStore, streamTime: () => number) => StoreState | WindowState;
     readonly onLate: (store: string) => void;
   }) {
-    this.#definitions = new Map(options.definitions.map((definition) => [definition.name, definition]));
+    this.#definitions = new Set(options.definitions);
     this.#onLate = options.onLate;
     for (const definition of options.definitions)
       this.#stores.set(
@@ -95,8 +94,9 @@ export class TaskState {
     const made = new Map<string, Store<unknown, unknown> | WindowStore<unknown, unknown>>();
     return {
       store: <Definition extends AnyStore>(definition: Definition) => {
+        if (!this.#definitions.has(definition)) throw notListed(definition);
         let store = made.get(definition.name);
-        if (store === undefined || this.#definitions.get(definition.name) !== definition) {
+        if (store === undefined) {
           const changes: Changes = new Map();
           store = this.#storeOf(definition, changes, scope);
           byStore.set(definition.name, changes);
@@ -202,11 +202,7 @@ export class TaskState {
     scope: CallScope,
   ): Store<unknown, unknown> | WindowStore<unknown, unknown> {
     const state = this.#stores.get(definition.name);
-    if (state === undefined || this.#definitions.get(definition.name) !== definition)
-      throw new ConfigError(
-        "stores",
-        `${definition.name} is no store of this processor: list it in processor({ stores: [...] })`,
-      );
+    if (state === undefined) throw notListed(definition);
     return state instanceof WindowState
       ? new WindowStoreOfCall(state, changes, scope, this.#onLate)
       : new StoreOfCall(state, changes, scope);

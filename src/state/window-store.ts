@@ -109,7 +109,9 @@ export class WindowStoreOfCall implements WindowStore<unknown, unknown> {
   #write(key: Buffer, span: WindowSpan, value: Buffer | null): void {
     const window = this.#state.know(key, span);
     const { timestamp } = this.#scope;
-    this.#changes.set(window.id, { id: window.id, key: window.key, value, timestamp });
+    const { id } = window;
+    // A serde may give the caller's own bytes, which they may change afterwards.
+    this.#changes.set(id, { id, key: window.key, value: value && Buffer.from(value), timestamp });
   }
 
   #valueOf(key: Buffer, span: WindowSpan): unknown {

@@ -6,6 +6,7 @@ import {
   Kafka,
   type ProcessorOptions,
   type RestoreProgress,
+  type StatefulTransaction,
   string,
   type Topic,
 } from "typed-kafka";
@@ -435,5 +436,62 @@ describe("bad use of stores is refused by name", () => {
     await expect(
       processor.run((_, tx) => void tx.store(defineStore("other", { value: string() }) as never)),
     ).rejects.toThrow(/list it/);
+  });
+
+  const unlisted = defineStore("unlisted", { value: string() });
+  type Tx = StatefulTransaction<typeof counts>;
+
+  test.each([
+    ["run, a store that is not listed", "run", (tx: Tx) => tx.store(unlisted as never)],
+    ["runBatch, a store that is not listed", "runBatch", (tx: Tx) => tx.store(unlisted as never)],
+    ["run, a key of another record", "run", (tx: Tx) => tx.store(counts).get("another")],
+  ] as const)("stops at once, and moves no record away: %s", async (_, way, use) => {
+    const [input, letters] = [await textTopic(1), await textTopic(1)];
+    await producer.send(input, keysOf(3, 3));
+    const processor = kafka.processor(input, {
+      ...{ ...names(), order: way === "run" ? "key" : "partition", stores: [counts] },
+      ...{ retry: { attempts: 5, initialDelayMs: 10 }, deadLetter: letters, onInvalid: "dead-letter" },
+    });
+    onTestFinished(() => processor.close());
+    let calls = 0;
+    const handler = (_: unknown, tx: Tx): void => {
+      calls += 1;
+      use(tx);
+    };
+    const running = way === "run" ? processor.run(handler) : processor.runBatch(handler);
+    await expect(running).rejects.toMatchObject({ name: "ConfigError", code: "CONFIG" });
+    expect(calls).toBeLessThanOrEqual(3);
+    for await (const { key } of kafka.read(letters)) throw new Error(`${String(key)} was moved away`);
+  });
+
+  test("but a value that does not fit is its record's: that goes the way of the policy, and the others count", async () => {
+    const { groupId, ...rest } = names();
+    const input = await textTopic(1);
+    const processor = kafka.processor(input, { groupId, ...rest, deadLetter: true, stores: [counts] });
+    onTestFinished(() => processor.close());
+    processor
+      .run(({ key, value }, tx) => {
+        tx.store(counts).set(key ?? "", Number(value));
+      })
+      .catch(() => undefined);
+    const values = ["1", "1.5", "3"].map((value) => ({ key: `of ${value}`, value }));
+    await producer.send(input, values);
+    await vi.waitFor(
+      async () =>
+        expect(await folded(counts.changelog(groupId))).toEqual(
+          new Map([
+            ["of 1", 1],
+            ["of 3", 3],
+          ]),
+        ),
+      20_000,
+    );
+    const moved = defineTopic(`${input.name}.${groupId}.dead-letter`, { value: string() });
+    await vi.waitFor(async () => {
+      const letters = [];
+      for await (const { key, headers } of kafka.read(moved))
+        letters.push([key, headers["dead-letter.error-name"]]);
+      expect(letters).toEqual([["of 1.5", "SerializationError"]]);
+    }, 20_000);
   });
 });

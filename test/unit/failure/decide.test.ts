@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { InvalidRecordError, RetriesExhaustedError } from "../../../src/errors.js";
+import { ConfigError, InvalidRecordError, misuse, RetriesExhaustedError } from "../../../src/errors.js";
 import { decide, decideInvalid, type FailedCall } from "../../../src/failure/decide.js";
 import { PermanentError, RetryAfterError } from "../../../src/failure/handler-errors.js";
 import { type FailureOptions, resolveFailureOptions } from "../../../src/failure/options.js";
@@ -52,6 +52,15 @@ test("a PermanentError, and what retryIf refuses, skip the retries", () => {
   });
   expect(decide(policy, call({ error: new PermanentError("no") }))).toEqual({ action: "dead-letter" });
   expect(decide(policy, call())).toEqual({ action: "dead-letter" });
+});
+
+test("a call that is wrong whatever the record is stops the client: neither tried again nor moved away", () => {
+  const wrong = misuse(new ConfigError("stores", "list it"));
+  const policy = policyOf({ retry, retryTopics: { delaysMs: [5] }, deadLetter: true });
+  for (const [attempt, stage] of [[1, 0] as const, [2, 0] as const, [4, 1] as const])
+    expect(decide(policy, call({ error: wrong, attempt, stage }))).toEqual({ action: "fail", error: wrong });
+  const ofUser = new ConfigError("course", "no such course");
+  expect(decide(policyOf({ deadLetter: true }), call({ error: ofUser }))).toEqual({ action: "dead-letter" });
 });
 
 test("what retryIf throws stops the consumer", () => {

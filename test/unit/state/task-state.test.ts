@@ -1,7 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { ClosedError, ConfigError, InvalidRecordError, SerializationError } from "../../../src/errors.js";
+import {
+  ClosedError,
+  ConfigError,
+  InvalidRecordError,
+  isMisuse,
+  SerializationError,
+} from "../../../src/errors.js";
+import { bytes } from "../../../src/serde/bytes.js";
 import { integer } from "../../../src/serde/numbers.js";
 import { string } from "../../../src/serde/string.js";
 import { MemoryPiece } from "../../../src/state/memory-piece.js";
@@ -114,6 +121,49 @@ describe("a store", () => {
     const read = state.store(lists).get("a");
     read?.push("more");
     expect(state.store(lists).get("a")).toEqual(["x"]);
+  });
+
+  test("keeps what was set, whatever becomes of the caller's bytes afterwards", async () => {
+    const blobs = defineStore("blobs", { value: bytes(), key: bytes() });
+    const perTen = defineWindowStore("per-ten", {
+      ...{ value: bytes(), key: bytes() },
+      window: tumbling({ sizeMs: 10 }),
+    });
+    const { task } = await taskOf([blobs, perTen]);
+    const state = task.begin(1);
+    const key = Buffer.from("k");
+    const [value, ofWindow] = [Buffer.from("x"), Buffer.from("x")];
+    state.store(blobs).set(key, value);
+    state.store(perTen).update(key, 1, () => ofWindow);
+    for (const given of [key, value, ofWindow]) given.write("?");
+    const changes = state.end();
+    task.finish(changes);
+    task.enter(changes);
+    expect([...task.changelog()].map(({ write }) => String(write.value))).toEqual(["x", "x"]);
+    const later = task.begin(2);
+    expect(String(later.store(blobs).get(Buffer.from("k")))).toBe("x");
+    expect(String(later.store(perTen).get(Buffer.from("k"), 0))).toBe("x");
+  });
+
+  test("tells what is wrong whatever the record is from what does not fit", async () => {
+    const { task } = await taskOf([counts]);
+    const thrown = (work: () => unknown): unknown => {
+      try {
+        return work();
+      } catch (error) {
+        return error;
+      }
+    };
+    const state = task.begin(1, { key: "a" });
+    const store = state.store(counts);
+    for (const given of [defineStore("other", { value: z.string() }), undefined, null, "counts", {}])
+      expect(isMisuse(thrown(() => state.store(given as never)))).toBe(true);
+    for (const wrong of [() => store.get("b"), () => store.size, () => [...store.entries()]])
+      expect(isMisuse(thrown(wrong))).toBe(true);
+    for (const unfit of [() => store.set("a", 1.5), () => store.get(undefined as never)])
+      expect(isMisuse(thrown(unfit))).toBe(false);
+    state.end();
+    expect(isMisuse(thrown(() => store.get("a")))).toBe(true);
   });
 
   test("refuses what does not fit, a store that is not listed, and use after the handler has ended", async () => {
