@@ -1,8 +1,9 @@
-// node --import tsx bench/state-size.mjs [--entries n], after `npm run build`
+// node --import tsx bench/state-size.mjs [--entries n] [--steps fill,read,memory,disk,restart], after `npm run build`
 //
-// Fills a changelog, restores it into a store in memory and into one on disk, each in a fresh process, and lets the
-// processor work: memory, how long the restore takes, and the longest pause of the event loop in both: by the clock, and
-// in processor time of its thread, in which other programs do not count (Linux).
+// Fills a changelog, reads it with `kafka.read`, restores it into a store in memory and into one on disk, and starts
+// with that one again, each in a fresh process: how long it takes, memory, and the longest pause of the event loop while
+// it restores and while the processor works: by the clock, and in processor time of its thread, in which other programs
+// do not count (Linux). Some of the steps at a time: with KAFKA_BROKERS, and the same --group and --directory.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,7 +12,13 @@ import { parseArgs } from "node:util";
 import { defineStore, defineTopic, integer, Kafka } from "../dist/index.js";
 
 const { values: flags } = parseArgs({
-  options: { entries: { type: "string", default: "10000000" }, measure: { type: "string" } },
+  options: {
+    entries: { type: "string", default: "10000000" },
+    steps: { type: "string", default: "fill,read,memory,disk,restart" },
+    group: { type: "string", default: `size-${Date.now().toString(36)}` },
+    directory: { type: "string" },
+    measure: { type: "string" },
+  },
 });
 const totals = defineStore("totals", { value: integer() });
 const workRecords = 200_000;
@@ -19,25 +26,22 @@ const keyOf = (number) => `customer-${String(number).padStart(8, "0")}`;
 const inputOf = (group) => defineTopic(`${group}.input`, { value: integer() });
 const mb = (bytes) => Math.round(bytes / 2 ** 20);
 
-if (flags.measure === undefined) await measureBoth(Number(flags.entries));
-else await measure(JSON.parse(flags.measure));
-
-async function measureBoth(entries) {
+async function measureAll(entries, steps) {
   const { findOrStartBroker } = await import("../test/support/broker.ts");
-  const broker = await findOrStartBroker();
-  const directory = mkdtempSync(join(tmpdir(), "typed-kafka-size-"));
+  const { brokers, close } = await findOrStartBroker();
+  const directory = flags.directory ?? mkdtempSync(join(tmpdir(), "typed-kafka-size-"));
   try {
-    const group = `size-${Date.now().toString(36)}`;
-    await fill(broker.brokers, group, entries);
-    for (const stateDirectory of [undefined, directory]) {
-      const job = JSON.stringify({ brokers: broker.brokers, group, entries, stateDirectory });
+    if (steps.includes("fill")) await fill(brokers, flags.group, entries);
+    for (const step of steps.filter((each) => each !== "fill")) {
+      const stateDirectory = step === "disk" || step === "restart" ? directory : undefined;
+      const job = JSON.stringify({ brokers, group: flags.group, entries, step, stateDirectory });
       const args = ["--expose-gc", import.meta.filename, "--measure", job];
       const { status } = spawnSync(process.execPath, args, { stdio: "inherit", timeout: 600_000 });
       if (status !== 0) throw new Error(`a measurement ended with ${status}`);
     }
   } finally {
-    await broker.close();
-    rmSync(directory, { recursive: true, force: true });
+    await close();
+    if (flags.directory === undefined) rmSync(directory, { recursive: true, force: true });
   }
 }
 
@@ -56,7 +60,7 @@ async function fill(brokers, group, entries) {
   );
   await producer.sendAll(
     input,
-    records(2 * workRecords, (number) => Math.imul(number, 48_271) % entries),
+    records(3 * workRecords, (number) => Math.imul(number, 48_271) % entries),
   );
   await kafka.close();
 }
@@ -66,45 +70,57 @@ function* records(count, keyNumber) {
     yield { key: keyOf(Math.abs(keyNumber(number))), value: number };
 }
 
-async function measure({ brokers, group, entries, stateDirectory }) {
+async function measure({ brokers, group, entries, step, stateDirectory }) {
   const pauses = new Pauses();
   globalThis.gc();
   const before = process.memoryUsage();
-  const restored = new Map();
-  let begun;
-  let worked = 0;
+  let begun = performance.now();
   const tell = (what, extra) => {
     const seconds = ((performance.now() - begun) / 1000).toFixed(1);
-    const store = stateDirectory ? "on disk" : "in memory";
-    console.log(JSON.stringify({ store, what, seconds, ...pauses.take(), ...extra }));
+    console.log(JSON.stringify({ step, what, seconds, ...pauses.take(), ...extra }));
     begun = performance.now();
   };
-  const processor = new Kafka({ brokers }).processor(inputOf(group), {
+  const begin = () => {
+    begun = performance.now();
+    pauses.begin();
+  };
+  const logger = {
+    debug: () => undefined,
+    info: (message) => {
+      if (message === "stores are restored") tell("restore", grown(before, entries));
+    },
+    warn: console.warn,
+    error: console.error,
+  };
+  const kafka = new Kafka({ brokers, logger });
+  if (step === "read") return readAll(kafka, group, begin, tell);
+  let worked = 0;
+  const processor = kafka.processor(inputOf(group), {
     groupId: group,
     transactionalId: group,
     stores: [totals],
     stateDirectory,
-    // The process before this one was of the same group, and did not leave it.
-    sessionTimeoutMs: 6_000,
     onRebalance: ({ type }) => {
-      if (type !== "assigned") return;
-      begun = performance.now();
-      pauses.begin();
-    },
-    onRestore: (progress) => {
-      restored.set(progress.partition, progress);
-      if (restored.size < 8 || [...restored.values()].some(({ done, total }) => done < total)) return;
-      tell("restore", grown(before, entries));
+      if (type === "assigned") begin();
     },
   });
   await processor.run((record, tx) => {
     const store = tx.store(totals);
     store.set(record.key, (store.get(record.key) ?? 0) + 1);
     worked += 1;
-    if (worked < workRecords) return;
+    if (worked !== workRecords) return;
     tell("work", grown(before, entries));
-    process.exit();
+    // A process that is killed leaves a transaction open, and the next restore waits for its end.
+    void kafka.close();
   });
+}
+
+async function readAll(kafka, group, begin, tell) {
+  begin();
+  let records = 0;
+  for await (const _record of kafka.read(totals.changelog(group))) records += 1;
+  tell("read", { records });
+  await kafka.close();
 }
 
 /** As it is now, garbage and fetched records included; an entry's share is of what came since the start. */
@@ -151,3 +167,6 @@ function cpuMs() {
     return 0;
   }
 }
+
+if (flags.measure === undefined) await measureAll(Number(flags.entries), flags.steps.split(","));
+else await measure(JSON.parse(flags.measure));
