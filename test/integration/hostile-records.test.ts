@@ -210,7 +210,8 @@ async function writeHostile(topic: string, end = last): Promise<void> {
   const retried = retryHeaders(source, { attempts: 1, dueAt: 5, group: groupId, error });
   const some = fc.oneof(anyBytes, fc.constant(Buffer.from(`\n${forged}\u001b[2J`)));
   const record = fc.record({
-    key: end === lastEntry ? some : fc.option(some),
+    // The binding makes null of an empty key, for which a compacted topic refuses the whole batch.
+    key: end === lastEntry ? some.filter(({ length }) => length > 0) : fc.option(some),
     value: fc.option(some),
     headers: fc.oneof(anyHeaders, changed(letter), changed(retried), fc.constant(letter)),
   });
@@ -239,4 +240,6 @@ async function writeHostile(topic: string, end = last): Promise<void> {
   await new Promise<void>((resolve) => {
     producer.disconnect(() => resolve());
   });
+  const [log] = await client.admin().logOffsets(topic);
+  expect(log?.end).toBe(count + 1);
 }
