@@ -1,5 +1,6 @@
 /**
  * A NestJS application: one `Kafka` in a module, a service that sends and consumes, a health route, and shutdown hooks.
+ * Nest's decorators need `"experimentalDecorators": true` in the tsconfig.json beside package.json.
  *
  *     PORT=8080 KAFKA_BROKERS=localhost:9092 node --import tsx examples/nestjs-service.ts
  *     curl -X POST localhost:8080/students/1/Samwel

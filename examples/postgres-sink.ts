@@ -33,6 +33,7 @@ const takeOver = `
 type Row = { readonly partition: number; readonly next_offset: string | null };
 
 const kafka = new Kafka({ brokers: process.env["KAFKA_BROKERS"] ?? "localhost:9092" });
+await kafka.admin().ensureTopics(payments);
 const consumer = kafka.consumer(payments, {
   groupId: "payments-totals",
   sessionTimeoutMs: 10_000,
@@ -48,7 +49,7 @@ const consumer = kafka.consumer(payments, {
   },
 });
 
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void consumer.close());
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void kafka.close());
 await consumer.runBatch(async (records) => {
   const [{ topic, partition, offset: first }] = records as [(typeof records)[number]];
   const next = (records.at(-1)?.offset ?? first) + 1;

@@ -11,6 +11,7 @@ const from = new Date(process.argv[2] ?? "2026-01-01");
 const kafka = new Kafka({ brokers: process.env["KAFKA_BROKERS"] ?? "localhost:9092" });
 process.once("SIGINT", () => void kafka.close());
 process.once("SIGTERM", () => void kafka.close());
+await kafka.admin().ensureTopics(students);
 
 const table = new Map<number, { name: string; course: string }>();
 let complete = false as boolean;

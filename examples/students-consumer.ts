@@ -8,6 +8,7 @@ import { Kafka } from "typed-kafka";
 import { students } from "./students.js";
 
 const kafka = new Kafka({ brokers: process.env["KAFKA_BROKERS"] ?? "localhost:9092" });
+await kafka.admin().ensureTopics(students);
 const consumer = kafka.consumer(students, { groupId: "etl-group" });
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {

@@ -12,6 +12,7 @@ const brokers = embedded?.brokers ?? process.env["KAFKA_BROKERS"] ?? "";
 console.log(`brokers: ${brokers}${embedded ? " (embedded)" : ""}`);
 
 const kafka = new Kafka({ brokers });
+await kafka.admin().ensureTopics(students);
 
 const producer = kafka.producer();
 const written = await producer.send(

@@ -7,6 +7,7 @@ import { Kafka } from "typed-kafka";
 import { enrolled, students } from "./students.js";
 
 const kafka = new Kafka({ brokers: process.env["KAFKA_BROKERS"] ?? "localhost:9092" });
+await kafka.admin().ensureTopics(students);
 const producer = kafka.producer();
 
 const written = await producer.send(
