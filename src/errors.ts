@@ -91,26 +91,27 @@ export class KafkaError extends Error {
   /** Whether the same call may succeed later without any change. */
   readonly retriable: boolean;
   /** The topic's name, where one is concerned. */
-  readonly topic: string | undefined;
+  declare readonly topic: string | undefined;
   /** The partition's number, where one is concerned. */
-  readonly partition: number | undefined;
+  declare readonly partition: number | undefined;
   /** The record's offset, where one is concerned. */
-  readonly offset: number | undefined;
+  declare readonly offset: number | undefined;
   /** The consumer group's id, where one is concerned. */
-  readonly groupId: string | undefined;
+  declare readonly groupId: string | undefined;
   /** Kafka's own error code: positive from a broker, negative from librdkafka. */
-  readonly nativeCode: number | undefined;
+  declare readonly nativeCode: number | undefined;
 
   /** Made by the library; make one yourself only in tests, and in serdes (see {@link Serde}). */
   constructor(code: KafkaErrorCode, message: string, context: ErrorContext = {}) {
     super(message, "cause" in context ? { cause: context.cause } : undefined);
     this.code = code;
     this.retriable = context.retriable ?? false;
-    this.topic = context.topic;
-    this.partition = context.partition;
-    this.offset = context.offset;
-    this.groupId = context.groupId;
-    this.nativeCode = context.nativeCode;
+    // Only what is known, so that a printed error is no list of `undefined`.
+    if (context.topic !== undefined) this.topic = context.topic;
+    if (context.partition !== undefined) this.partition = context.partition;
+    if (context.offset !== undefined) this.offset = context.offset;
+    if (context.groupId !== undefined) this.groupId = context.groupId;
+    if (context.nativeCode !== undefined) this.nativeCode = context.nativeCode;
   }
 
   /** What `JSON.stringify` writes: all fields and the message, without the `cause` and the stack. */
@@ -189,7 +190,7 @@ export class SerializationError extends KafkaError {
   /** What the schema found, with paths; empty where no schema was involved. */
   readonly issues: readonly Issue[];
   /** The record's position in the array given to `send`, from 0; `undefined` for a single record. */
-  readonly index: number | undefined;
+  declare readonly index: number | undefined;
 
   /** Made by the library; make one yourself only in tests. */
   constructor(
@@ -203,7 +204,7 @@ export class SerializationError extends KafkaError {
     super("SERIALIZATION", message, context);
     this.part = context.part;
     this.issues = context.issues ?? [];
-    this.index = context.index;
+    if (context.index !== undefined) this.index = context.index;
   }
 }
 

@@ -174,10 +174,11 @@ function deliveryError(
   const count = (status: DeliveryResult["status"]): number =>
     results.filter((result) => result.status === status).length;
   const acknowledged = count("written");
+  const unknown = count("unknown");
   const summary =
     results.length === 1
       ? ""
-      : ` (${acknowledged} of ${results.length} records were written, ${count("failed")} were not, of ${count("unknown")} it is not known)`;
+      : ` (of ${results.length} records ${acknowledged} were written, ${count("failed")} were not${unknown === 0 ? "" : `, and ${unknown} may have been`})`;
   return new DeliveryError(`${error.message}${summary}`, {
     code: error.code,
     cause,

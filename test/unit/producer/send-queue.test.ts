@@ -279,6 +279,7 @@ describe("a call", () => {
     call.giveUp(new KafkaError("CLOSED", "closed"));
     const error = outcome.error as DeliveryError;
     expect(error.code).toBe("CLOSED");
+    expect(error.message).toBe("closed (of 3 records 1 were written, 1 were not, and 1 may have been)");
     expect(error.results.map(({ status }) => status)).toEqual(["written", "unknown", "failed"]);
     queue.written(native.taken[1]?.tag, 0, 2, 1);
     expect(outcome.times).toBe(1);
