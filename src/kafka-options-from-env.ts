@@ -49,8 +49,13 @@ function brokersOf(env: Environment): string {
   const [brokers, servers] = names.map((name) => given(env, name));
   if (brokers !== undefined && servers !== undefined && brokers !== servers)
     throw new ConfigError(names[1], `is not the same as ${names[0]}: set one of them`);
-  const name = brokers === undefined && servers !== undefined ? names[1] : names[0];
-  return kafkaSpecs.brokers.check(name, brokers ?? servers);
+  const [name, text] = brokers === undefined ? [names[1], servers] : [names[0], brokers];
+  if (text === undefined)
+    throw new ConfigError(
+      names[0],
+      `is required (or ${names[1]}): "host:port", or several of them with commas between`,
+    );
+  return kafkaSpecs.brokers.check(name, text);
 }
 
 const protocols = ["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] as const;
@@ -150,7 +155,9 @@ function secretOf(env: Environment, name: string): readonly [secret: string | un
   const text = given(env, name);
   if (path === undefined) return [text, name];
   if (text !== undefined) throw new ConfigError(file, `and ${name} are both set: leave one out`);
-  return [readText(file, path).replace(/\r?\n$/, ""), file];
+  const secret = readText(file, path).replace(/\r?\n$/, "");
+  if (secret === "") throw new ConfigError(file, "the file is empty");
+  return [secret, file];
 }
 
 function readText(name: string, path: string): string {

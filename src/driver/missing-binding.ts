@@ -86,7 +86,7 @@ function approval(packageManager: PackageManager): string {
     case "npm":
       return `With npm 12 and later, allow it with \`npm install-scripts approve ${native}\`. Then `;
     case "pnpm":
-      return `Add it to \`onlyBuiltDependencies\` in pnpm-workspace.yaml (\`pnpm approve-builds\` asks). Then `;
+      return `Allow it with \`pnpm approve-builds\`, which writes it into pnpm-workspace.yaml. Then `;
     case "yarn":
       return `Where .yarnrc.yml has \`enableScripts: false\`, set \`dependenciesMeta["${native}"].built\` to true in package.json. Then `;
     case "yarn classic":

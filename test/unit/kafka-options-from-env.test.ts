@@ -87,7 +87,7 @@ test("a password from a mounted file, without the line break at its end", () => 
 });
 
 test.each<[variable: string, message: string, env: Readonly<Record<string, string>>]>([
-  ["KAFKA_BROKERS", "is required", {}],
+  ["KAFKA_BROKERS", "is required (or KAFKA_BOOTSTRAP_SERVERS): ", {}],
   ["KAFKA_BROKERS[1]", "host:port", { KAFKA_BROKERS: "a:1,b" }],
   ["KAFKA_BROKERS[0]", "an address with an @", { KAFKA_BROKERS: "kafka://me:s3cret@a:1" }],
   ["KAFKA_BOOTSTRAP_SERVERS", "not the same", { KAFKA_BROKERS, KAFKA_BOOTSTRAP_SERVERS: "c:1" }],
@@ -123,6 +123,11 @@ test.each<[variable: string, message: string, env: Readonly<Record<string, strin
   ["KAFKA_SASL_USERNAME", "is required", { ...secure, KAFKA_SASL_PASSWORD: "s3cret" }],
   ["KAFKA_SASL_PASSWORD", "is required", { ...secure, KAFKA_SASL_USERNAME: "me" }],
   ["KAFKA_SASL_PASSWORD", "blank", { ...secure, ...user, KAFKA_SASL_PASSWORD: " s3cret" }],
+  [
+    "KAFKA_SASL_PASSWORD_FILE",
+    "the file is empty",
+    { ...secure, KAFKA_SASL_USERNAME: "me", KAFKA_SASL_PASSWORD_FILE: "/dev/null" },
+  ],
   ["KAFKA_SASL_PASSWORD_FILE", "both set", { ...secure, ...user, KAFKA_SASL_PASSWORD_FILE: "/no/such" }],
 ])("%s is named: %s", (field, message, env) => {
   let error: unknown;

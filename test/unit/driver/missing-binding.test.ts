@@ -44,7 +44,7 @@ describe("why the native client did not load", () => {
     const of = (packageManager: Surroundings["packageManager"]) =>
       describeLoadFailure(notBuilt, { ...here, packageManager });
     expect(of("npm")).toMatch(/not built.*`npm install-scripts approve @conf.*`npm rebuild @conf/);
-    expect(of("pnpm")).toMatch(/not built.*onlyBuiltDependencies.*`pnpm rebuild @conf/);
+    expect(of("pnpm")).toMatch(/not built.*`pnpm approve-builds`.*`pnpm rebuild @conf/);
     expect(of("yarn")).toMatch(/not built.*dependenciesMeta.*`yarn rebuild @conf/);
     expect(of("yarn classic")).toMatch(/not built.*`npm rebuild @conf/);
   });
