@@ -180,11 +180,14 @@ test("stores: READ and WRITE on their changelogs, CREATE where they are missing"
   });
 });
 
-test("read: READ on the topics", async () => {
+test("read and table: READ on the topics", async () => {
   const kafka = await kafkaWith("reader", "--operation Read --topic invoices");
   const values: string[] = [];
   for await (const { value } of kafka.read(invoices)) values.push(value);
   expect(values).toEqual(["a", "b", "c"]);
+  const table = kafka.table(invoices, { onInvalid: "skip" });
+  await table.ready();
+  expect(await table.lag()).toEqual({ records: 0, ageMs: 0 });
 });
 
 test("redrive: READ and DELETE on the dead letters, READ and WRITE on its own group and transactional id, WRITE on the source", async () => {
