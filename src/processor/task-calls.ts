@@ -38,8 +38,9 @@ const keepOffsetsMs = 3_600_000;
 const idleLookMs = 1_000;
 const minIdleLookMs = 50;
 
-/** When a task last had a record, by the clock, and which stream time that left. */
+/** When a task last had a record in this assignment, or else began to be looked at, and which stream time it had then. */
 interface LastRecord {
+  readonly assignment: AbortSignal;
   readonly at: number;
   readonly streamTime: number;
 }
@@ -135,8 +136,7 @@ export class TaskCalls {
     // The records of retry topics come later than their time.
     if (attempt === 1 && record.timestamp >= 0) {
       task.state.observe(record.timestamp, Date.now() + this.#maxAheadMs);
-      if (this.#idleMs !== undefined)
-        this.#lastRecords.set(task, { at: performance.now(), streamTime: task.state.streamTime });
+      if (this.#idleMs !== undefined) this.#hadRecord(task);
     }
     if (!task.state.isDue) return this.#callOf(task, leave, record);
     leave();
@@ -215,9 +215,18 @@ export class TaskCalls {
         });
   }
 
+  #hadRecord(task: Task): LastRecord {
+    const { streamTime } = task.state;
+    const last = { assignment: task.signal, at: performance.now(), streamTime };
+    this.#lastRecords.set(task, last);
+    return last;
+  }
+
   async #lookIdle(task: Task): Promise<void> {
-    const last = this.#lastRecords.get(task);
-    if (last === undefined || this.#idleMs === undefined || !isIdle(task)) return;
+    if (this.#idleMs === undefined || task.state.streamTime < 0 || !isIdle(task)) return;
+    const known = this.#lastRecords.get(task);
+    // Whoever had the task before may have left windows open, and no record may come any more.
+    const last = known?.assignment === task.signal ? known : this.#hadRecord(task);
     const elapsed = performance.now() - last.at;
     if (elapsed < this.#idleMs) return;
     task.state.observe(last.streamTime + elapsed, Date.now() + this.#maxAheadMs);

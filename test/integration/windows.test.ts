@@ -102,6 +102,24 @@ describe("windows", () => {
     await vi.waitFor(async () => expect(await resultsOf(used)).toEqual(["k@1=2"]), 20_000);
   });
 
+  test("close by the clock after a restart too, where no record comes any more", async () => {
+    const used = await topics(1);
+    const groupId = uniqueName("group");
+    const first = counting(used, groupId, tumbling({ sizeMs: 1_000 }));
+    await producer.send(used.input, [at(1), at(1.5)]);
+    const changelog = storeOf(tumbling({ sizeMs: 1_000 })).changelog(groupId);
+    const counts = async (): Promise<(number | null)[]> => {
+      const values = [];
+      for await (const { value } of kafka.read(changelog)) values.push(value);
+      return values;
+    };
+    await vi.waitFor(async () => expect((await counts()).at(-1)).toBe(2), 20_000);
+    await first.processor.close();
+    expect(await resultsOf(used)).toEqual([]);
+    counting(used, groupId, tumbling({ sizeMs: 1_000, idleMs: 500 }));
+    await vi.waitFor(async () => expect(await resultsOf(used)).toEqual(["k@1=2"]), 20_000);
+  });
+
   test("of sessions close after their gap", async () => {
     const used = await topics(1);
     const visits = defineWindowStore("visits", {
