@@ -57,6 +57,7 @@ export class StoreTasks {
       groupId: consumer.groupId,
       stores,
       stateDirectory,
+      isEager: isEager(consumer),
       maxTaskIdleMs,
       onRestore,
       native: () => host.session().native,
@@ -111,4 +112,10 @@ export class StoreTasks {
   async close(): Promise<void> {
     await this.tasks.close();
   }
+}
+
+/** Whether the group's rebalances revoke everything, and mostly give it back. */
+function isEager({ properties }: ResolvedProcessorOptions["consumer"]): boolean {
+  const assignor = properties["partition.assignment.strategy"];
+  return assignor !== undefined && assignor !== "cooperative-sticky";
 }

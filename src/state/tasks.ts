@@ -26,7 +26,7 @@ import { TaskTurns } from "./task-turns.js";
 import { isWindowStore } from "./window-definition.js";
 import { WindowState } from "./window-state.js";
 
-/** How often the ends of changelogs are asked for, in milliseconds: a restart reads what came since. */
+/** How often the ends of changelogs are asked for, in milliseconds: the next restore reads what came since. */
 const askEveryMs = 1_000;
 /** How often pieces on disk are looked for that others have now, in milliseconds. */
 const cleanUpEveryMs = 60_000;
@@ -51,6 +51,8 @@ export interface TasksHost {
   readonly stores: readonly AnyStore[];
   /** Where stores are kept on disk; `undefined`: in memory. */
   readonly stateDirectory: string | undefined;
+  /** A rebalance revokes everything, and mostly gives it back. */
+  readonly isEager: boolean;
   readonly maxTaskIdleMs: number;
   /** The group's own consumer. */
   readonly native: () => Pick<NativeConsumer, "committed" | "knownEnd" | "sizeOf">;
@@ -211,12 +213,13 @@ export class Tasks {
   };
 
   /**
-   * A transaction has its first record, and nothing of it is in a changelog: asks where the changelogs end, for the
-   * pieces on disk. What is in front of that was read, or committed and applied. The next commit of the task proves that
+   * A transaction has its first record, and nothing of it is in a changelog: asks where the changelogs end, for pieces
+   * that may be read on from there: those on disk, and those that a rebalance gives back. What is in front of that was read, or committed and applied. The next commit of the task proves that
    * nobody else had it meanwhile; without it the answer counts for nothing, since a member that was frozen may ask too.
    */
   begin(): void {
-    if (this.#directory === undefined || performance.now() - this.#askedAt < askEveryMs) return;
+    if (this.#directory === undefined && !this.#host.isEager) return;
+    if (performance.now() - this.#askedAt < askEveryMs) return;
     this.#askedAt = performance.now();
     const currentAt = Date.now();
     const asked = [...this.#tasks.values()]

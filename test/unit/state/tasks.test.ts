@@ -43,13 +43,13 @@ let unmarked: number[];
 const committed = vi.fn<Native["committed"]>();
 const sizeOf = vi.fn<Native["sizeOf"]>();
 
-async function prepared(stateDirectory?: string): Promise<Tasks> {
+async function prepared(stateDirectory?: string, isEager = false): Promise<Tasks> {
   const native: Native = { committed, sizeOf, knownEnd: () => undefined };
   const tasks = new Tasks({
     config: resolveKafkaOptions({ brokers: "nowhere:9092", logger: silent, metadataMaxAgeMs: 1_000 }),
     groupId: "g",
     stores: [counts],
-    stateDirectory,
+    ...{ stateDirectory, isEager },
     maxTaskIdleMs: 0,
     native: () => native,
     dueAt: () => undefined,
@@ -231,6 +231,23 @@ test("a piece on disk is as current as its proof, however much later it is writt
   onTestFinished(() => directory.close());
   await directory.belongsTo(new Map([["counts", "id"]]));
   expect(directory.piece("counts", 0)).toMatchObject({ position: 7, currentAt: askedAt });
+});
+
+test("where a rebalance revokes everything and gives it back, only what came since is read, however long it was", async () => {
+  const tasks = await prepared(undefined, true);
+  const partition = await restored(tasks);
+  const commit = () => tasks.commit(transactionOf(partition), () => Promise.resolve());
+  // There is nobody to read from: whatever is in front of the end is here.
+  changelogEnd.mockReturnValue(7);
+  count(tasks);
+  await commit();
+  await vi.advanceTimersByTimeAsync(30 * 3_600_000);
+  tasks.begin();
+  count(tasks);
+  await commit();
+  tasks.ended([partition]);
+  await restored(tasks);
+  expect(count(tasks)).toBe(3);
 });
 
 const beside = (assignedBy: string | undefined) => ({
