@@ -24,7 +24,7 @@ export interface Store<Value, Key = string> {
   readonly delete: (key: Key) => boolean;
   /** The entries of the partition, in no particular order; those written meanwhile may be among them. */
   readonly entries: () => IterableIterator<readonly [key: Key, value: Value]>;
-  /** How many entries the partition has. */
+  /** How many entries the partition has; with `retentionMs`, those that have just expired may be among them. */
   readonly size: number;
 }
 
@@ -86,6 +86,7 @@ export class StoreOfCall implements Store<unknown, unknown> {
   }
 
   get size(): number {
+    checkScope(this.#scope, this.#state.name);
     this.#refuseScan("size");
     return this.#state.size(this.#changes);
   }

@@ -181,6 +181,7 @@ describe("a store", () => {
       store.set("a", 1);
     }).toThrow(ClosedError);
     expect(() => [...store.entries()]).toThrow(ClosedError);
+    expect(() => store.size).toThrow(ClosedError);
   });
 
   test("with a key of its own refuses foreign keys and scans", async () => {
