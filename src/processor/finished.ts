@@ -40,7 +40,7 @@ export class HeldResults<Result extends CallResult = CallResult> {
   release(partition: OwnedPartition): readonly Result[] {
     const held = this.#byPartition.get(partition);
     const end = partition.committable;
-    if (held === undefined || end === undefined) return [];
+    if (held === undefined || held.size === 0 || end === undefined) return [];
     const covered = [...held.keys()].filter((offset) => offset < end);
     if (covered.length > 1) covered.sort((a, b) => a - b);
     const results = covered.flatMap((offset) => held.get(offset) ?? []);

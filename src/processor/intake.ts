@@ -180,7 +180,10 @@ export class Intake {
       const { partition, offsets } = only;
       const offset = offsets[0] ?? 0;
       partition.finish(offset);
-      if (sends.length > 0 || changes !== undefined) this.#held.hold(partition, offset, finished);
+      // Most finish in the order of the log, so that nothing is held in front of them.
+      if (this.#held.sizeOf(partition) === 0 && (partition.committable ?? 0) > offset)
+        this.#enterResult(finished);
+      else if (sends.length > 0 || changes !== undefined) this.#held.hold(partition, offset, finished);
       this.#count += 1;
     } else {
       for (const { partition, offsets } of parts) {
