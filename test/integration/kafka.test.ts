@@ -3,6 +3,7 @@ import { describe, expect, inject, test } from "vitest";
 import { ClosedError, ConnectionError, defineTopic, Kafka, string } from "typed-kafka";
 import { deferred } from "../../src/waiting.js";
 import { startEmbeddedKafka } from "typed-kafka/testing";
+import { startBroker } from "../support/broker.js";
 import { until } from "../support/consuming.js";
 import { freePort } from "../support/ports.js";
 import { runProgram } from "../support/run-example.js";
@@ -51,6 +52,34 @@ describe("with nobody listening at the address", () => {
     await expect(running).resolves.toBeUndefined();
   });
 });
+
+test("no client creates a topic by using its name, where the broker would let it", async () => {
+  const broker = await startBroker(await freePort(), { "auto.create.topics.enable": true });
+  const kafka = new Kafka({ brokers: broker.brokers, logger: silent });
+  const missing = (name: string) => defineTopic(`missing-${name}`, { value: string() });
+  const uses = [
+    kafka.producer().send(missing("send"), { value: "x" }),
+    kafka.producer().sendAll(missing("send-all"), [{ value: "x" }]),
+    kafka
+      .transactionalProducer({ transactionalId: uniqueName() })
+      .transaction((tx) => tx.send(missing("transaction"), { value: "x" }))
+      .catch((error: unknown) => Promise.reject((error as Error).cause as Error)),
+    kafka.consumer(missing("consumer"), { groupId: uniqueName() }).run(() => undefined),
+    kafka
+      .processor(missing("processor"), { groupId: uniqueName(), transactionalId: uniqueName() })
+      .run(() => undefined),
+    kafka.read(missing("read"))[Symbol.asyncIterator]().next(),
+  ];
+  try {
+    for (const outcome of await Promise.allSettled(uses))
+      expect(outcome).toMatchObject({ status: "rejected", reason: { code: "UNKNOWN_TOPIC" } });
+    const topics = await kafka.admin().listTopics();
+    expect(topics.filter((name) => name.startsWith("missing-"))).toEqual([]);
+  } finally {
+    await kafka.close();
+    await broker.close();
+  }
+}, 60_000);
 
 test("an outage that lasts is told once, and that the client goes on when it is over", async () => {
   const cluster = await startEmbeddedKafka();

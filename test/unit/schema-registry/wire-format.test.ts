@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { encodeIndexes, readId, readIndexes } from "../../../src/schema-registry/wire-format.js";
+import { encodeIndexes, readId, readIndexes, writeHeader } from "../../../src/schema-registry/wire-format.js";
 
 const headed = (bytes: Buffer): Buffer => Buffer.concat([Buffer.from([0, 0, 0, 0, 7]), bytes]);
 
@@ -8,6 +8,9 @@ describe("the header", () => {
   test("is the magic byte 0 and the id, big-endian", () => {
     expect(readId(Buffer.from("0000000102", "hex"))).toBe(258);
     expect(readId(Buffer.from("007fffffffaa", "hex"))).toBe(2_147_483_647);
+    const written = Buffer.alloc(6, 0xaa);
+    writeHeader(written, 258);
+    expect(written.toString("hex")).toBe("0000000102aa");
   });
 
   test.each([
