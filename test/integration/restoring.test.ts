@@ -163,7 +163,10 @@ test("a restore whose assignment has ended writes nothing more to a piece that a
 });
 
 test("a restore whose assignment has ended does not clear the piece either", async () => {
-  const { task, partition, restoring, set, inPiece } = await oneTask();
+  const { consumer, task, partition, restoring, set, inPiece } = await oneTask();
+  // Else the restore may end before it looks at the piece.
+  const { topic } = partition;
+  await vi.waitFor(() => consumer.committed([{ topic, partition: 0 }], 5_000), 20_000);
   // There, whenever a restore that takes the piece for its own would clear it.
   await set("9", 0);
   const restored = restoring();
