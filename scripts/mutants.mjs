@@ -21,7 +21,9 @@ import { guaranteeRows } from "./guarantees.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 /** A mutant may have a test wait for ever. */
-const timeoutMs = 180_000;
+const mutantTimeoutMs = 180_000;
+/** All the tests once, before any mutant. */
+const allTimeoutMs = 900_000;
 
 if (process.argv[2] === "--page") writePage();
 else process.exitCode = runMutants(process.argv.slice(2).join(" "));
@@ -36,7 +38,7 @@ function runMutants(words) {
     const isNeeded = (path) => !/\/(\.git|node_modules|dist|release|coverage|api)$/.test(path);
     cpSync(root, copy, { recursive: true, filter: isNeeded });
     symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
-    const all = run(copy, [...new Set(mutants.flatMap(({ tests }) => tests))]);
+    const all = run(copy, [...new Set(mutants.flatMap(({ tests }) => tests))], undefined, allTimeoutMs);
     if (all !== "passed") throw new Error(`the tests do not pass without a mutant: ${all}`);
     const survivors = mutants.filter((mutant) => !isKilled(copy, mutant));
     console.log(`${mutants.length - survivors.length} of ${mutants.length} mutants are found`);
@@ -65,17 +67,18 @@ function isKilled(copy, { promise, file, find, replace, tests, proves }) {
 }
 
 /** `passed`; `failed` where a test did; `hangs`; or `broken` where the tests could not be run. */
-function run(copy, tests, name) {
+function run(copy, tests, name, timeout = mutantTimeoutMs) {
   const output = join(copy, "outcome.json");
   rmSync(output, { force: true });
-  const project = tests.every((test) => test.startsWith("test/unit/")) ? "unit*" : "integration";
+  const projects = new Set(tests.map((test) => (test.startsWith("test/unit/") ? "unit*" : "integration")));
   const named =
     name === undefined || name.includes("%") ? [] : ["-t", name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")];
-  const vitest = ["node_modules/vitest/vitest.mjs", "run", "--project", project, "--bail=1"];
+  const inProjects = [...projects].flatMap((project) => ["--project", project]);
+  const vitest = ["node_modules/vitest/vitest.mjs", "run", ...inProjects, "--bail=1"];
   const reporter = ["--reporter=json", `--outputFile=${output}`];
   const { error } = spawnSync(process.execPath, [...vitest, ...reporter, ...named, ...tests], {
     cwd: copy,
-    timeout: timeoutMs,
+    timeout,
     killSignal: "SIGKILL",
   });
   if (error?.code === "ETIMEDOUT") return "hangs";
