@@ -33,6 +33,7 @@ function runMutants(words) {
   const mutants = readdirSync(folder)
     .flatMap((name) => JSON.parse(readFileSync(join(folder, name), "utf8")))
     .filter(({ promise, file }) => `${promise} ${file}`.includes(words));
+  if (mutants.length === 0) throw new Error(`no promise and no file of one has: ${words}`);
   const copy = mkdtempSync(join(tmpdir(), "typed-kafka-mutants-"));
   try {
     const isNeeded = (path) => !/\/(\.git|node_modules|dist|release|coverage|api)$/.test(path);
