@@ -106,7 +106,7 @@ export class KafkaError extends Error {
     super(message, "cause" in context ? { cause: context.cause } : undefined);
     this.code = code;
     this.retriable = context.retriable ?? false;
-    // Only what is known, so that a printed error is no list of `undefined`.
+    // A printed error has its own fields: only what is known, and no list of `undefined`.
     if (context.topic !== undefined) this.topic = context.topic;
     if (context.partition !== undefined) this.partition = context.partition;
     if (context.offset !== undefined) this.offset = context.offset;
@@ -119,6 +119,14 @@ export class KafkaError extends Error {
     return { ...(this as object), message: this.message };
   }
 }
+
+Object.assign(KafkaError.prototype, {
+  topic: undefined,
+  partition: undefined,
+  offset: undefined,
+  groupId: undefined,
+  nativeCode: undefined,
+});
 
 /** An option, a topic definition or a policy is wrong: a bug to fix, thrown before anything is done. */
 export class ConfigError extends KafkaError {
@@ -370,6 +378,8 @@ export function misuse<E extends Error>(error: E): E {
 export function isMisuse(error: unknown): boolean {
   return error instanceof Error && misuses.has(error);
 }
+
+Object.assign(SerializationError.prototype, { index: undefined });
 
 identifyAcrossCopies({
   KafkaError,

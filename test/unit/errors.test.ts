@@ -14,4 +14,8 @@ test("a field that is not known is undefined", () => {
     offset: undefined,
   });
   expect([topic, partition, offset, groupId, nativeCode]).toEqual(Array(5).fill(undefined));
+  expect(new SerializationError("no", { part: "value" })).toMatchObject({
+    topic: undefined,
+    index: undefined,
+  });
 });
