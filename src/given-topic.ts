@@ -1,5 +1,5 @@
 import { describe } from "./check.js";
-import { ConfigError } from "./errors.js";
+import { ConfigError, misuse } from "./errors.js";
 import type { AnyTopic } from "./topic.js";
 import type { AnyTopicPattern } from "./topic-pattern.js";
 
@@ -43,7 +43,7 @@ function isDefinition(value: unknown): value is object {
 
 function noTopic(path: string, value: unknown, call: string | undefined): ConfigError {
   const usage = call === undefined ? "" : `. The call is ${call}`;
-  return new ConfigError(path, `expected a topic made with defineTopic, got ${given(value)}${usage}`);
+  return misuse(new ConfigError(path, `expected a topic made with defineTopic, got ${given(value)}${usage}`));
 }
 
 function given(value: unknown): string {

@@ -1,4 +1,4 @@
-import { ClosedError, ConfigError } from "../errors.js";
+import { ClosedError, ConfigError, misuse } from "../errors.js";
 import { copyOf, type EncodedRecord } from "../record.js";
 import { addingHeaders } from "../serde/added-headers.js";
 import type { Encoder } from "../serde/encoder.js";
@@ -64,7 +64,7 @@ export class TransactionSends implements Transaction {
   ): Promise<void> => {
     if (options !== undefined)
       return this.#refuse(
-        new ConfigError("send", "takes no options in a transaction, whose limits hold for all of it"),
+        misuse(new ConfigError("send", "takes no options in a transaction, whose limits hold for all of it")),
       );
     const input = records as ProducerRecord<AnyTopic> | readonly ProducerRecord<AnyTopic>[];
     if (this.#telemetry === undefined) return this.#send(topic, input, undefined);
@@ -132,11 +132,10 @@ export class TransactionSends implements Transaction {
   }
 
   #endedError(topic: string): ClosedError {
-    const why = this.#cause?.message ?? "await its sends inside the callback or handler";
-    return new ClosedError(`send to ${topic}: the transaction has ended: ${why}`, {
-      topic,
-      ...(this.#cause === undefined ? {} : { cause: this.#cause }),
-    });
+    const ended = `send to ${topic}: the transaction has ended: `;
+    const cause = this.#cause;
+    if (cause !== undefined) return new ClosedError(ended + cause.message, { topic, cause });
+    return misuse(new ClosedError(`${ended}await its sends inside the callback or handler`, { topic }));
   }
 
   #check(): void {

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { ClosedError } from "../../../src/errors.js";
+import { ClosedError, ConfigError, isMisuse } from "../../../src/errors.js";
 import type { EncodedRecord } from "../../../src/record.js";
 import { bytes } from "../../../src/serde/bytes.js";
 import { Encoders } from "../../../src/serde/encoders.js";
@@ -31,6 +31,24 @@ test("what is still being serialized when a transaction is rolled back is droppe
   for (const outcome of await outcomes)
     expect(outcome).toMatchObject({ status: "rejected", reason: expect.any(ClosedError) as unknown });
   expect(passed).toEqual([]);
+});
+
+test("a send that is wrong whatever the record is, is marked so, that no policy moves records away for it", async () => {
+  const topic = defineTopic("t", { value: bytes() });
+  const record = { value: Buffer.from("a") };
+  const refusal = (sending: Promise<void>): Promise<unknown> => sending.catch((error: unknown) => error);
+  const tx = new TransactionSends(new Encoders(), () => undefined);
+  const noTopic = await refusal(tx.send("t" as never, record as never));
+  const options = await refusal((tx.send as (...args: unknown[]) => Promise<void>)(topic, record, {}));
+  const finished = new TransactionSends(new Encoders(), () => undefined);
+  await finished.finish();
+  const late = await refusal(finished.send(topic, record));
+  const rolledBack = new TransactionSends(new Encoders(), () => undefined);
+  rolledBack.end(new Error("a rebalance"));
+  const dropped = await refusal(rolledBack.send(topic, record));
+  expect([noTopic, options]).toEqual([expect.any(ConfigError), expect.any(ConfigError)]);
+  expect([late, dropped]).toEqual([expect.any(ClosedError), expect.any(ClosedError)]);
+  expect([noTopic, options, late, dropped].map(isMisuse)).toEqual([true, true, true, false]);
 });
 
 test("what is passed on has bytes of its own: the caller may use a buffer again", async () => {
