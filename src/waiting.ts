@@ -1,3 +1,5 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+
 /** The longest time that a timer takes, in milliseconds. */
 export const maxTimerMs = 2_147_483_647;
 
@@ -16,6 +18,35 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
     const timer = setTimeout(done, ms);
     signal?.addEventListener("abort", done, { once: true });
   });
+}
+
+/**
+ * The turns of work that always has more to do at once: between them timers, and whatever else the event loop has, get
+ * theirs. What is there already comes without one, however much it is.
+ */
+export class Turns {
+  readonly #ms: number;
+  #endsAt = 0;
+
+  /** `ms`: how long a turn is, in milliseconds. */
+  constructor(ms: number) {
+    this.#ms = ms;
+  }
+
+  get isOver(): boolean {
+    return performance.now() >= this.#endsAt;
+  }
+
+  /** The others have just had theirs. */
+  begin(): void {
+    this.#endsAt = performance.now() + this.#ms;
+  }
+
+  /** Resolves when the others have had a turn, and begins the next one. */
+  async next(): Promise<void> {
+    await nextTurn();
+    this.begin();
+  }
 }
 
 /**

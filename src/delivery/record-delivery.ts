@@ -7,7 +7,7 @@ import type { Settled } from "./record-failures.js";
 import { SlotQueue } from "./slot-queue.js";
 import { isOutage } from "./serde-outage.js";
 
-/** How long synchronous handlers may occupy the event loop before others have a turn, in milliseconds. */
+/** How long synchronous handlers of all slots may occupy the event loop before others have a turn, in milliseconds. */
 const turnMs = 20;
 /** How many records are handled between two looks at the clock, which costs more than many a handler. */
 const recordsBetweenLooks = 32;
@@ -140,7 +140,7 @@ export class RecordDelivery implements Delivery {
     partition.enter();
     try {
       const shared = this.#contextOf(partition);
-      let turnEnds = performance.now() + turnMs;
+      let turnEnds = this.#turnEnd();
       let handled = 0;
       let record: RawRecord | undefined;
       while (!this.#stopped && (record = next(record)) !== undefined) {
@@ -176,7 +176,7 @@ export class RecordDelivery implements Delivery {
         handled += 1;
         if (handled % recordsBetweenLooks === 0 && performance.now() > turnEnds) {
           await nextTurn();
-          turnEnds = performance.now() + turnMs;
+          turnEnds = this.#turnEnd();
         }
         // Others wait for a slot: take turns.
         if (this.#order === "partition" && this.#ready.size > 0 && !this.#hasSlot()) break;
@@ -192,6 +192,11 @@ export class RecordDelivery implements Delivery {
       this.#drive();
     }
     this.offer(partition);
+  }
+
+  /** The slots' turns follow one another. */
+  #turnEnd(): number {
+    return performance.now() + turnMs / this.#slots.size;
   }
 
   /**

@@ -1,7 +1,7 @@
 import type { NativeConsumer } from "../driver/native-consumer.js";
 import { KafkaError } from "../errors.js";
 import { endOfRun } from "../record.js";
-import { Bell } from "../waiting.js";
+import { Bell, Turns } from "../waiting.js";
 import type { Assignment } from "./assignment.js";
 import type { FetchGate } from "./fetch-gate.js";
 import type { FlowControl } from "./flow-control.js";
@@ -16,6 +16,8 @@ const outcomeMs = 20;
 const errorPauseMs = 100;
 /** While partitions are full, others may get their first records without any wake-up. */
 const fullMs = 100;
+/** How long records that are there already are taken before others have a turn, in milliseconds. */
+const turnMs = 10;
 
 /** What the loop needs of its session. */
 export interface FetchHost {
@@ -41,6 +43,7 @@ interface Arrival {
 export class FetchLoop {
   readonly #host: FetchHost;
   readonly #bell = new Bell();
+  readonly #turns = new Turns(turnMs);
   /** Something may be waiting in the native queue. */
   #woken = true;
   #lastFetch = 0;
@@ -86,6 +89,7 @@ export class FetchLoop {
       // told. Asking before the records are delivered keeps the native side busy meanwhile.
       if (fetched > 0 || arrival.error !== undefined) this.#woken = true;
       next = fetched > 0 && this.#mayFetch() ? this.#fetch(this.#fetchSize()) : undefined;
+      if (this.#turns.isOver) await this.#turns.next();
       this.#accept(arrival);
     }
   }
@@ -107,6 +111,7 @@ export class FetchLoop {
       }
       const rest = this.#lastFetch + this.#pollEveryMs(!flow.isFull) - now;
       await this.#bell.wait(Math.max(1, flow.isFull ? Math.min(rest, fullMs) : rest));
+      this.#turns.begin();
     }
   }
 

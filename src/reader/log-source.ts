@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import { setImmediate as nextTurn } from "node:timers/promises";
 import type { ClientConfig } from "../driver/client-config.js";
 import type { Fetched } from "../driver/consume-path.js";
 import { NativeConsumer } from "../driver/native-consumer.js";
@@ -14,7 +13,7 @@ import {
 } from "../errors.js";
 import { partitionId } from "../offsets.js";
 import { endOfRun } from "../record.js";
-import { Bell, ignoreRejection, settlesWithin } from "../waiting.js";
+import { Bell, ignoreRejection, settlesWithin, Turns } from "../waiting.js";
 import { LogLookup, queryTimeoutMs } from "./log-lookup.js";
 import type { ResolvedReadOptions } from "./options.js";
 import type { ReadOrder } from "./read-order.js";
@@ -23,7 +22,7 @@ import type { ReadPartition } from "./read-partition.js";
 const maxFetch = 1_000;
 /** Bytes that one fetch should not exceed, so that large records do not come a thousand at a time. */
 const maxFetchBytes = 4 * 2 ** 20;
-/** After this long other work of the event loop gets its turn, in milliseconds. */
+/** How long records that are there already are read before others have a turn, in milliseconds. */
 const turnMs = 10;
 /** Finds what no wake-up announced. */
 const keepAliveMs = 1_000;
@@ -52,8 +51,7 @@ export class LogSource {
   /** When the caller began to wait, or something last arrived: `undefined` while nobody waits. */
   #waitingSince: number | undefined;
   #lookedAt = 0;
-  /** When other work of the event loop had its last turn. */
-  #turnedAt = 0;
+  readonly #turns = new Turns(turnMs);
   #ending: Promise<void> | undefined;
 
   /** @param properties - of the native consumer, beside those of every read */
@@ -145,11 +143,7 @@ export class LogSource {
    * reached its end, or when everything is done.
    */
   async fetchInto(order: ReadOrder): Promise<void> {
-    // Records that are fetched already come without one: timers, and whatever else runs here, would wait for the last.
-    if (performance.now() - this.#turnedAt >= turnMs) {
-      await nextTurn();
-      this.#turnedAt = performance.now();
-    }
+    if (this.#turns.isOver) await this.#turns.next();
     if (this.#options.follow) await this.#orClosed(this.#lookAtTopics());
     this.#waitingSince = performance.now();
     // Now, when the order has given what it could: what it still lacks must not stay held.

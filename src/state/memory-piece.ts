@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { MemoryShard } from "./memory-shard.js";
 import type { Piece, Proof } from "./piece.js";
+import { Turns } from "../waiting.js";
 import { type Entry, keyOfId, type Write } from "./write.js";
 
 /**
@@ -9,7 +9,7 @@ import { type Entry, keyOfId, type Write } from "./write.js";
  * pause is longer than that of a 64th of them.
  */
 const shardBits = 6;
-/** After this long other work of the event loop gets its turn, in milliseconds. */
+/** How long entries are looked through before others have a turn, in milliseconds. */
 const turnMs = 10;
 
 /** Entries in memory: about 40 bytes each beside their own, in a few large buffers that the collector passes over. */
@@ -53,12 +53,10 @@ export class MemoryPiece implements Piece {
   }
 
   async scan(visit: (key: Buffer, timestamp: number) => void): Promise<void> {
-    let turnEnds = performance.now() + turnMs;
+    const turns = new Turns(turnMs);
     for (const { key, timestamp } of this.entries()) {
       visit(key, timestamp);
-      if (performance.now() < turnEnds) continue;
-      await nextTurn();
-      turnEnds = performance.now() + turnMs;
+      if (turns.isOver) await turns.next();
     }
   }
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import type { DeliveryHost, HandlerContext } from "../../../src/delivery/delivery.js";
 import { OwnedPartition } from "../../../src/group/owned-partition.js";
 import { RecordDelivery } from "../../../src/delivery/record-delivery.js";
@@ -89,6 +89,29 @@ const retryingAtOnce = {
 } as unknown as RecordFailures;
 
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+test("the handlers of many partitions occupy the event loop for no longer than those of one", async () => {
+  let now = 0;
+  const clock = vi.spyOn(performance, "now").mockImplementation(() => now);
+  onTestFinished(() => clock.mockRestore());
+  let handled = 0;
+  const { feed } = setUp(
+    () => {
+      handled += 1;
+      now += 0.05;
+    },
+    { partitions: 10 },
+  );
+  for (let partition = 0; partition < 10; partition += 1) feed(partition, new Array<null>(2_000).fill(null));
+  const inTurns: number[] = [];
+  while (handled < 20_000) {
+    const before = handled;
+    await settled();
+    inTurns.push(handled - before);
+  }
+  // 20 ms are 400 of them; each slot goes on to its next look at the clock.
+  expect(Math.max(...inTurns)).toBeLessThanOrEqual(400 + 10 * 32);
+});
 
 describe.each(["partition", "key", "none"] as const)("order: %s", (order) => {
   test("handlers that finish at once handle a long backlog, without a promise for each or going deep", async () => {

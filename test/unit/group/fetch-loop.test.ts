@@ -17,9 +17,12 @@ let loop: FetchLoop;
 let told: unknown[];
 let offered: number[];
 let running: Promise<void>;
+/** What fetches are answered with at once; `undefined`: with `answer`. */
+let prompt: (() => Fetched) | undefined;
 
 beforeEach(() => {
   asked = [];
+  prompt = undefined;
   told = [];
   offered = [];
   assignment = new Assignment();
@@ -31,6 +34,7 @@ beforeEach(() => {
       fetch: (count) => {
         const answer = deferred<Fetched>();
         asked.push({ count, answer });
+        if (prompt !== undefined) answer.resolve(prompt());
         return answer.promise;
       },
       knownEnd: () => 1_000_000,
@@ -63,7 +67,8 @@ function own(partition: number): OwnedPartition {
 async function answer(index: number, outcome: Fetched | KafkaError): Promise<void> {
   if (outcome instanceof KafkaError) asked[index]?.answer.reject(outcome);
   else asked[index]?.answer.resolve(outcome);
-  await nextTurn();
+  // Others may have a turn before the records are taken.
+  for (let turn = 0; turn < 3; turn += 1) await nextTurn();
 }
 
 test("puts each run of records into the queue of its partition, and asks for more before they are delivered", async () => {
@@ -76,6 +81,23 @@ test("puts each run of records into the queue of its partition, and asks for mor
   expect([one.queue.length, one.position]).toEqual([1, 8]);
   expect(offered).toEqual([0, 1, 0]);
   expect(asked).toHaveLength(2);
+});
+
+test("timers get their turns while records come that are there already", async () => {
+  const owned = own(0);
+  let rang = false;
+  const timer = setTimeout(() => {
+    rang = true;
+  }, 20);
+  prompt = () => {
+    owned.queue.clear();
+    if (rang || asked.length >= 100_000) loop.end();
+    return { records: rawRecords(1, owned.position), ends: [] };
+  };
+  running = loop.run();
+  await running;
+  clearTimeout(timer);
+  expect(rang).toBe(true);
 });
 
 test("drops records of partitions that were released or moved after the fetch began", async () => {
