@@ -10,7 +10,10 @@ import {
   resolveTime,
   type TopicPartition,
 } from "../offsets.js";
+import { sleep } from "../waiting.js";
 import { failTogether } from "./failures.js";
+
+const pauseMs = 100;
 
 /** Offsets by partition, or one time for all partitions. */
 export type Destination = readonly PartitionOffset[] | number;
@@ -39,9 +42,8 @@ export class LogPositions {
 
   /** The first offset at or after a time in each partition; -1 where there is none. */
   async at(partitions: readonly TopicPartition[], time: number): Promise<readonly number[]> {
-    const outcomes = await this.#native.offsetsAt(
+    const outcomes = await this.#ask(
       partitions.map(({ topic, partition }) => ({ topic, partition, time })),
-      "read_uncommitted",
       this.#timeoutMs,
     );
     const found = new Map(
@@ -51,6 +53,25 @@ export class LogPositions {
       ]),
     );
     return partitions.map(({ topic, partition }) => found.get(partitionId(topic, partition)) ?? -1);
+  }
+
+  /** Asks again where a broker has answered what is over soon: of a new topic that it is not the leader yet, or no longer. */
+  async #ask(
+    wanted: readonly (TopicPartition & { readonly time: number })[],
+    timeoutMs: number,
+  ): Promise<readonly NativeOffsetOutcome[]> {
+    const begun = performance.now();
+    const outcomes = await this.#native.offsetsAt(wanted, "read_uncommitted", timeoutMs);
+    const failed = outcomes.filter(({ error }) => error !== undefined);
+    const left = timeoutMs - (performance.now() - begun) - pauseMs;
+    if (failed.length === 0 || left <= 0 || !failed.every(isOverSoon)) return outcomes;
+    await sleep(pauseMs);
+    const moving = new Set(failed.map(idOf));
+    const again = await this.#ask(
+      wanted.filter((each) => moving.has(idOf(each))),
+      left,
+    );
+    return [...outcomes.filter((outcome) => !moving.has(idOf(outcome))), ...again];
   }
 
   /**
@@ -97,6 +118,14 @@ export class LogPositions {
     if (time === logStart) return starts;
     return time === logEnd ? ends : this.at(partitions, time);
   }
+}
+
+function isOverSoon({ error }: NativeOffsetOutcome): boolean {
+  return error?.retriable === true && (error.nativeCode ?? 0) > 0;
+}
+
+function idOf({ topic, partition }: TopicPartition): string {
+  return partitionId(topic, partition);
 }
 
 /** The offset of an outcome. @throws its error */
