@@ -64,11 +64,15 @@ test("10,000 records a second are neither lost nor doubled, and nobody sees an e
   for (const processor of processors) await processor.close();
   await Promise.all(running);
 
+  const lags = await admin.groupLag("copy");
+  const uncommitted = lags.reduce((sum, { lag }) => sum + lag, 0);
+
   const seen = new Uint8Array(sent);
   for await (const { value } of kafka.read(output)) seen[value] = (seen[value] ?? 0) + 1;
-  expect({ lost: count(seen, 0), once: count(seen, 1), sent, errors }).toEqual({
+  expect({ lost: count(seen, 0), once: count(seen, 1), uncommitted, sent, errors }).toEqual({
     lost: 0,
     once: sent,
+    uncommitted: 0,
     sent,
     errors: [],
   });
