@@ -216,6 +216,8 @@ export class SerializationError extends KafkaError {
   }
 }
 
+Object.assign(SerializationError.prototype, { index: undefined });
+
 /** The bytes of a record, as they are in the log. */
 export interface RawRecordBytes {
   /** The key's bytes, `null` for a record without a key. */
@@ -378,8 +380,6 @@ export function misuse<E extends Error>(error: E): E {
 export function isMisuse(error: unknown): boolean {
   return error instanceof Error && misuses.has(error);
 }
-
-Object.assign(SerializationError.prototype, { index: undefined });
 
 identifyAcrossCopies({
   KafkaError,

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { RawRecord } from "../record.js";
 import { type Delivery, type DeliveryHost, type HandlerContext, isPromise } from "./delivery.js";
 import { FailedRecord } from "./failed-record.js";
@@ -324,10 +325,4 @@ export class RecordDelivery implements Delivery {
 /** The same for the same bytes. A key that is not UTF-8 may share it with another one, which costs some concurrency. */
 function keyOf(record: RawRecord): string | undefined {
   return record.text?.("key") ?? record.key?.toString("latin1");
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve);
-  });
 }

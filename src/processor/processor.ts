@@ -96,7 +96,7 @@ export class Processor<T extends AnyTopic, Stores extends AnyStore = never> {
    *
    * Resolves after `close()`.
    * @throws what the handler threw, untouched; its record stays uncommitted and is redelivered
-   * @throws `ConfigError` or `ClosedError` where the handler misuses a store, whatever the failure policy is
+   * @throws `ConfigError` or `ClosedError` where the handler misuses a store or `tx.send`, whatever the failure policy is
    * @throws `SerializationError` where a `tx.send` failed, `InvalidRecordError` for a record that does not
    *   fit its topic
    * @throws `ProducerFencedError`: another live instance has the same `transactionalId`

@@ -12,7 +12,7 @@ const shardBits = 6;
 /** How long entries are looked through before others have a turn, in milliseconds. */
 const turnMs = 10;
 
-/** Entries in memory: about 40 bytes each beside their own, in a few large buffers that the collector passes over. */
+/** Entries in memory: 50 to 60 bytes each beside their own, in a few large buffers that the collector passes over. */
 export class MemoryPiece implements Piece {
   readonly #shards: (MemoryShard | undefined)[] = new Array<undefined>(1 << shardBits).fill(undefined);
   #size = 0;

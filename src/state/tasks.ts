@@ -214,8 +214,9 @@ export class Tasks {
 
   /**
    * A transaction has its first record, and nothing of it is in a changelog: asks where the changelogs end, for pieces
-   * that may be read on from there: those on disk, and those that a rebalance gives back. What is in front of that was read, or committed and applied. The next commit of the task proves that
-   * nobody else had it meanwhile; without it the answer counts for nothing, since a member that was frozen may ask too.
+   * that may be read on from there: those on disk, and those that a rebalance gives back. What is in front of that was
+   * read, or committed and applied. The next commit of the task proves that nobody else had it meanwhile; without it the
+   * answer counts for nothing, since a member that was frozen may ask too.
    */
   begin(): void {
     if (this.#directory === undefined && !this.#host.isEager) return;
