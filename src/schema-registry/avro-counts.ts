@@ -8,6 +8,7 @@ interface Tap {
   readonly pos: number;
   readonly readLong: () => number;
   readonly readString: () => string;
+  readonly readFixed: (size: number) => Buffer;
 }
 
 /** A type as avsc calls it to read the next value. */
@@ -39,6 +40,21 @@ export function boundedTypes({
     if (type === "array") return new BoundedArray(schema as never, parsing);
     return type === "map" ? new BoundedMap(schema as never, parsing) : undefined;
   };
+}
+
+/**
+ * avsc's `bytes`, but for a length that the bytes left cannot have, which is refused. One that is no number, of a number
+ * that never ends, would reach the memory that avsc shares between all values of the process: every `bytes` and `fixed`
+ * after it would be read as empty.
+ */
+export function boundedBytes({ BytesType }: typeof types): Type {
+  return new (class extends BytesType {
+    protected _read(tap: Tap): Buffer {
+      const length = tap.readLong();
+      if (length >= 0 && length <= tap.buf.length - tap.pos) return tap.readFixed(length);
+      throw new CutOff();
+    }
+  })();
 }
 
 function readArray(items: Reading, tap: Tap): unknown {

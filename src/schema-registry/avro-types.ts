@@ -1,5 +1,5 @@
 import type { Schema, Type, types } from "avsc";
-import { boundedTypes } from "./avro-counts.js";
+import { boundedBytes, boundedTypes } from "./avro-counts.js";
 import { AvroInput } from "./avro-input.js";
 import { enumWithInheritedNames, shapeOf, typesIn } from "./avro-shapes.js";
 import { loadPeer } from "./peer.js";
@@ -46,12 +46,13 @@ export class AvroTypes {
   typeOf(schema: unknown, referenced: readonly unknown[] = []): Type {
     const logicalTypes = this.#logicalTypes;
     const long = this.#bigint ? bigintType(this.#avsc.types) : numberType(this.#avsc.types);
-    const asLong = longsAs(long, logicalTypes);
+    const ownLong = inPlaceOf("long", long, logicalTypes);
+    const ownBytes = inPlaceOf("bytes", boundedBytes(this.#avsc.types), logicalTypes);
     const EnumWithInheritedNames = this.#EnumWithInheritedNames;
     const typeHook = (given: Schema, parsing: unknown): Type | undefined =>
       hasInheritedSymbols(given)
         ? new EnumWithInheritedNames(given, parsing as Parsing[1])
-        : (asLong(given) ?? this.#bounded(given, parsing));
+        : (ownLong(given) ?? ownBytes(given) ?? this.#bounded(given, parsing));
     const registry = Object.create(null) as Record<string, Type>;
     const options = { registry, logicalTypes, typeHook };
     for (const each of referenced) this.#avsc.Type.forSchema(each as Schema, options);
@@ -126,17 +127,30 @@ function enumClass({ LogicalType }: typeof types) {
   };
 }
 
-/** Puts a type of our own in the place of `long`, under logical types too. */
-function longsAs(type: Type, logicalTypes: object): (schema: unknown) => Type | undefined {
+/** The schema of a primitive type, written as an object. */
+interface PrimitiveSchema {
+  readonly type?: unknown;
+  readonly logicalType?: unknown;
+  readonly precision?: number;
+  readonly scale?: number;
+}
+
+/** Puts a type of our own in the place of a primitive one, under logical types too. */
+function inPlaceOf(
+  primitive: "long" | "bytes",
+  type: Type,
+  logicalTypes: object,
+): (schema: unknown) => Type | undefined {
   // avsc asks twice for a logical type: for itself, and then for what it is written as.
   const asked = new Set<unknown>();
   return (schema) => {
-    const { type: name, logicalType } = (typeof schema === "object" ? schema : { type: schema }) as {
-      readonly type?: unknown;
-      readonly logicalType?: unknown;
-    };
-    if (name !== "long") return undefined;
-    const isLogical = typeof logicalType === "string" && logicalType in logicalTypes;
+    const given = (typeof schema === "object" ? schema : { type: schema }) as PrimitiveSchema;
+    const { type: name, logicalType } = given;
+    if (name !== primitive) return undefined;
+    const isLogical =
+      typeof logicalType === "string" &&
+      logicalType in logicalTypes &&
+      (logicalType !== "decimal" || isDecimal(given));
     if (!isLogical || asked.delete(schema)) return type;
     asked.add(schema);
     return undefined;
@@ -242,10 +256,10 @@ function logicalTypes({ LogicalType }: typeof types, isBigint: boolean) {
 
     constructor(...parsing: Parsing) {
       super(...parsing);
-      const { precision, scale = 0 } = parsing[0] as unknown as { precision?: number; scale?: number };
-      if (precision === undefined || !(precision >= scale && scale >= 0)) throw new Error("not a decimal");
-      this.precision = precision;
-      this.scale = scale;
+      const schema = parsing[0] as unknown as PrimitiveSchema;
+      if (!isDecimal(schema)) throw new Error("not a decimal");
+      this.precision = schema.precision;
+      this.scale = schema.scale ?? 0;
     }
 
     protected override _fromValue(value: unknown): unknown {
@@ -274,6 +288,12 @@ function logicalTypes({ LogicalType }: typeof types, isBigint: boolean) {
     "time-millis": Plain,
     "time-micros": Plain,
   };
+}
+
+/** Whether a decimal is one: what is none is the bytes that it is written as. */
+function isDecimal(schema: PrimitiveSchema): schema is PrimitiveSchema & { readonly precision: number } {
+  const { precision, scale = 0 } = schema;
+  return precision !== undefined && precision >= scale && scale >= 0;
 }
 
 /** The text of an unscaled number in two's complement, big-endian. */

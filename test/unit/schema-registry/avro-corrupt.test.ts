@@ -147,3 +147,19 @@ describe.each(Object.keys(parts) as (keyof typeof parts)[])(
     });
   },
 );
+
+test("bytes whose length is no number leave those of later records as they are", async () => {
+  const registry = schemaRegistry({ url: fake.url });
+  const bytes = { type: "bytes" };
+  const decimal = { ...bytes, logicalType: "decimal" };
+  const types = [bytes, { ...decimal, precision: 4, scale: 2 }, { ...decimal, precision: 1, scale: 2 }];
+  for (const schema of types) {
+    const serde: Serde<unknown> = avro(registry, JSON.stringify(schema), z.unknown());
+    const written = Buffer.from([0, 0, 0, 0, fake.register("bytes", schema), 4, 1, 0]);
+    const before = await serde.deserialize(written, value);
+    const endless = Buffer.concat([written.subarray(0, 5), Buffer.alloc(200, 0xff)]);
+    expect(() => serde.deserialize(endless, value)).toThrow("the bytes are cut off");
+    expect(serde.deserialize(written, value)).toEqual(before);
+    expect(serde.deserialize(written, value)).toEqual(before);
+  }
+});
