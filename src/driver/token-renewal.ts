@@ -91,7 +91,8 @@ export function checkToken(token: OAuthToken | undefined): OAuthToken {
   if (value === "") throw invalid("the token is empty");
   // SASL/OAUTHBEARER itself separates fields by them.
   if (/\p{Cc}/u.test(value)) throw invalid("the token has a control character");
-  if (typeof extensions !== "object" || Array.isArray(extensions))
+  // A program in JavaScript may give what the type does not allow.
+  if (typeof extensions !== "object" || (extensions as unknown) === null || Array.isArray(extensions))
     throw invalid(`expected extensions to be an object of texts, got ${describe(extensions)}`);
   for (const text of [value, principal, ...Object.entries(extensions).flat()] as readonly unknown[]) {
     if (typeof text !== "string")
