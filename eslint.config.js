@@ -157,6 +157,14 @@ export default defineConfig(
       // User code throws what it likes.
       "@typescript-eslint/only-throw-error": "off",
       "@typescript-eslint/prefer-promise-reject-errors": "off",
+      "no-restricted-syntax": [
+        "error",
+        {
+          selector:
+            "CallExpression[callee.object.name='vi'][callee.property.name='waitFor'][arguments.length<2]",
+          message: "It would wait for a second, which a busy machine may take for anything: say how long.",
+        },
+      ],
     },
   },
 );

@@ -24,7 +24,7 @@ const withMocks = [
 ];
 
 // They take milliseconds; a machine that is busy with other things may need more than five seconds for one.
-const unit = { testTimeout: 60_000, ...together };
+const unit = { testTimeout: 60_000, expect: { poll: { timeout: 20_000 } }, ...together };
 
 // With the one broker that all of them share.
 const onBroker = {

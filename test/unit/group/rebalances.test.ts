@@ -214,7 +214,7 @@ test.each([
   expect(partition?.seeking).toBe(true);
   if (start === 7) committed.set(0, 7);
   else committed.delete(0);
-  await expect.poll(() => partition?.position, { timeout: 5_000 }).toBe(start);
+  await expect.poll(() => partition?.position).toBe(start);
   expect(order).toContain(`seek 0 to ${String(start)}`);
   expect(partition?.seeking).toBe(false);
   expect(partition?.committed).toBe(start === 7 ? 7 : undefined);
@@ -229,7 +229,7 @@ test("with latest, a partition whose end nobody tells begins there as soon as so
   expect(given).toEqual([{ ...zero, offset: logEnd }]);
   expect(partition?.seeking).toBe(true);
   ends.set(0, 12);
-  await expect.poll(() => partition?.position, { timeout: 5_000 }).toBe(12);
+  await expect.poll(() => partition?.position).toBe(12);
   expect(order).toContain("seek 0 to 12");
   expect(partition?.committable).toBe(12);
   expect(partition?.seeking).toBe(false);

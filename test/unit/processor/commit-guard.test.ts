@@ -72,7 +72,7 @@ async function callsWhere(happens: (partition: OwnedPartition) => void): Promise
   loop.finished([{ partition, offsets: [0] }], { sends: [{ topic: "out", record: {} as EncodedRecord }] });
   happens(partition);
   const end = await vi.waitUntil(() => played.calls.find((call) => call === "commit" || call === "abort"));
-  await loop.stop(performance.now() + 1_000);
+  await loop.stop(performance.now() + 20_000);
   expect(errors).toEqual([]);
   return played.calls.slice(1, played.calls.indexOf(end) + 1);
 }

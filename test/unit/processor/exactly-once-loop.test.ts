@@ -116,7 +116,7 @@ const part = (partition: OwnedPartition, count: number) => ({
 });
 const sendsTo = (topic: string) => [{ topic, record: encodedRecord() }];
 const rolledBack = () => new TransactionFailure("commit", "abort", new KafkaError("BROKER", "it failed"));
-const called = (call: string) => vi.waitFor(() => expect(calls).toContain(call));
+const called = (call: string) => vi.waitFor(() => expect(calls).toContain(call), 20_000);
 
 beforeEach(() => {
   calls = [];
@@ -138,8 +138,8 @@ describe("what waits for the next transaction", () => {
     await called("seek 0 to 1");
     fetch(partition, 1);
     loop.finished([part(partition, size + 1)], { sends: sendsTo("again") });
-    await vi.waitFor(() => expect(committed.get(0)).toBe(size + 2));
-    await loop.stop(performance.now() + 1_000);
+    await vi.waitFor(() => expect(committed.get(0)).toBe(size + 2), 20_000);
+    await loop.stop(performance.now() + 20_000);
     expect(calls.filter((call) => call.startsWith("send"))).toEqual(["send first", "send again"]);
     expect(errors).toEqual([]);
   });
@@ -161,7 +161,7 @@ describe("what waits for the next transaction", () => {
       "seek 1 to 1",
       "seek 2 to 1",
     ]);
-    await loop.stop(performance.now() + 1_000);
+    await loop.stop(performance.now() + 20_000);
     expect(errors).toEqual([]);
   });
 });
@@ -172,8 +172,8 @@ describe("a partition of which the group has committed nothing begins where it b
     failures = [rolledBack(), rolledBack()];
     commit.resolve();
     events.onAssigned?.(partitions);
-    await vi.waitFor(() => expect(committed.get(0)).toBe(100));
-    await loop.stop(performance.now() + 1_000);
+    await vi.waitFor(() => expect(committed.get(0)).toBe(100), 20_000);
+    await loop.stop(performance.now() + 20_000);
     expect(calls.filter((call) => call === "rolled back")).toHaveLength(2);
     expect(errors).toEqual([]);
   });
@@ -185,11 +185,14 @@ describe("a partition of which the group has committed nothing begins where it b
     events.onAssigned?.(partitions);
     fetch(partition, 100);
     loop.finished([part(partition, 1)], { sends: [] });
-    await vi.waitFor(() => expect(committed.get(0)).toBe(101));
+    await vi.waitFor(() => expect(committed.get(0)).toBe(101), 20_000);
     for (const round of [1, 2]) {
       failures = [rolledBack()];
       loop.finished([part(partition, 1)], { sends: [] });
-      await vi.waitFor(() => expect(calls.filter((call) => call === "seek 0 to 101")).toHaveLength(round));
+      await vi.waitFor(
+        () => expect(calls.filter((call) => call === "seek 0 to 101")).toHaveLength(round),
+        20_000,
+      );
       fetch(partition, 101);
     }
     const [first, second] = [part(partition, 1), part(partition, 1)];
@@ -197,8 +200,8 @@ describe("a partition of which the group has committed nothing begins where it b
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(committed.get(0)).toBe(101);
     loop.finished([first], { sends: [] });
-    await vi.waitFor(() => expect(committed.get(0)).toBe(103));
-    await loop.stop(performance.now() + 1_000);
+    await vi.waitFor(() => expect(committed.get(0)).toBe(103), 20_000);
+    await loop.stop(performance.now() + 20_000);
     expect(errors).toEqual([]);
   });
 });
@@ -214,19 +217,19 @@ test("a consumer that failed is replaced at once, whatever has finished meanwhil
   events.onFailure(new KafkaError("BROKER", "it failed"));
   const before = events;
   commit.resolve();
-  await vi.waitFor(() => expect(events).not.toBe(before));
+  await vi.waitFor(() => expect(events).not.toBe(before), 20_000);
   await waitsForTime;
   expect(partition.signal.aborted).toBe(true);
-  await loop.stop(performance.now() + 1_000);
+  await loop.stop(performance.now() + 20_000);
   expect(calls).not.toContain("send waiting");
   expect(errors).toEqual([]);
 });
 
 test("partitions that come while it closes are released without waiting for a transaction", async () => {
   const { loop } = start(1);
-  await loop.stop(performance.now() + 1_000);
+  await loop.stop(performance.now() + 20_000);
   const late = new OwnedPartition({ topic: "in", partition: 1 }, undefined, 7);
   late.release();
   events.onAssigned?.([late]);
-  expect(await settlesWithin(events.onRelease([late]), 1_000)).toBe(true);
+  expect(await settlesWithin(events.onRelease([late]), 20_000)).toBe(true);
 });

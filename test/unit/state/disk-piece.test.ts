@@ -249,7 +249,7 @@ test("pieces that have not been in use for ten minutes are removed, and the disk
   await directory.removeUnused(inUse, minutes(0));
   const removing = directory.removeUnused(inUse, minutes(10));
   // It comes back just then: it is empty, and what is written to it stays.
-  await vi.waitFor(() => expect(directory.piece("store", 10).position).toBe(0));
+  await vi.waitFor(() => expect(directory.piece("store", 10).position).toBe(0), 20_000);
   await directory.piece("store", 10).apply([write("a", Buffer.from("1"))], { position: 7, currentAt: 1 });
   await removing;
   expect(seen(directory.piece("store", 10))).toMatchObject({ entries: [["a", "31", 0]], position: 7 });

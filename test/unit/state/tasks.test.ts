@@ -89,9 +89,9 @@ test("a task whose stores could not be restored is restored when it is asked for
   committed.mockRejectedValue(refused);
   const tasks = await prepared();
   tasks.assigned([new OwnedPartition({ topic: "orders", partition: 0 })]);
-  await vi.waitFor(() => expect(failures).toEqual([refused]));
+  await vi.waitFor(() => expect(failures).toEqual([refused]), 20_000);
   tasks.renew();
-  await vi.waitFor(() => expect(failures).toEqual([refused, refused]));
+  await vi.waitFor(() => expect(failures).toEqual([refused, refused]), 20_000);
   expect(tasks.restoring).toBe(1);
 });
 
@@ -158,7 +158,7 @@ async function restored(tasks: Tasks): Promise<OwnedPartition> {
   committed.mockResolvedValue([{ topic: "orders", partition: 0, offset: 1 }]);
   const partition = new OwnedPartition({ topic: "orders", partition: 0 });
   tasks.assigned([partition]);
-  await vi.waitFor(() => expect(tasks.restoring).toBe(0));
+  await vi.waitFor(() => expect(tasks.restoring).toBe(0), 20_000);
   return partition;
 }
 
@@ -206,7 +206,7 @@ test("where it is unknown whether a transaction was committed, its stores are re
   expect(tasks.restoring).toBe(1);
   expect(partition.held).toBe(true);
   tasks.renew();
-  await vi.waitFor(() => expect(tasks.restoring).toBe(0));
+  await vi.waitFor(() => expect(tasks.restoring).toBe(0), 20_000);
   expect(partition.held).toBe(false);
 });
 
@@ -264,7 +264,7 @@ test.each([
   committed.mockResolvedValue([beside(assignedBy)]);
   const partition = new OwnedPartition({ topic: "orders", partition: 0 });
   tasks.assigned([partition]);
-  await vi.waitFor(() => expect(tasks.restoring).toBe(0));
+  await vi.waitFor(() => expect(tasks.restoring).toBe(0), 20_000);
   expect(unmarked).toEqual(expected);
   await tasks.commit(transactionOf(partition), (_, offsets) => {
     expect(offsets).toEqual([beside("orders")]);
@@ -276,7 +276,7 @@ test("a member that subscribed to another topic than the others stops before it 
   const tasks = await prepared();
   committed.mockResolvedValue([beside("payments")]);
   tasks.assigned([new OwnedPartition({ topic: "orders", partition: 0 })]);
-  await vi.waitFor(() => expect(failures).toEqual([expect.any(ConfigError)]));
+  await vi.waitFor(() => expect(failures).toEqual([expect.any(ConfigError)]), 20_000);
   expect((failures[0] as Error).message).toMatch(
     /partitions of payments there, and of orders here: start this one again/,
   );
