@@ -4,6 +4,7 @@ import { defineTopic, Kafka, string } from "typed-kafka";
 import { within } from "../support/consuming.js";
 import { type KafkaCluster, startKafka } from "../support/kafka-cluster.js";
 import { ProtocolProxy } from "../support/protocol-proxy.js";
+import { settled } from "../support/settled.js";
 import { silent } from "../support/silent.js";
 import { createTopic, uniqueName } from "../support/topics.js";
 
@@ -53,6 +54,7 @@ test.each([1, 3])(
     await expect(within(60_000, "the rollback", rolledBack)).rejects.toThrow("no");
 
     await within(60_000, "the next transaction", send("after"));
+    await settled(cluster.brokers, [topic.name]);
     const values: string[] = [];
     for await (const { value } of kafka.read(topic)) values.push(value);
     expect(values).toEqual([...valuesOf("before"), ...valuesOf("after")].map(({ value }) => value));

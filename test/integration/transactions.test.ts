@@ -15,7 +15,7 @@ import {
 import { afterAll, describe, expect, inject, test } from "vitest";
 import { errorOf } from "../support/outcomes.js";
 import { silent } from "../support/silent.js";
-import { newTopic, valuesOf } from "../support/string-topics.js";
+import { committedValuesOf, newTopic, valuesOf } from "../support/string-topics.js";
 import { createTopic, uniqueName } from "../support/topics.js";
 
 const kafka = new Kafka({ brokers: inject("brokers"), logger: silent });
@@ -35,8 +35,8 @@ describe("a transaction", () => {
       return 42;
     });
     expect(result).toBe(42);
-    expect(await valuesOf(kafka, debits)).toEqual(["-10"]);
-    expect(await valuesOf(kafka, credits)).toEqual(["+9", "+1"]);
+    expect(await committedValuesOf(kafka, debits)).toEqual(["-10"]);
+    expect(await committedValuesOf(kafka, credits)).toEqual(["+9", "+1"]);
   });
 
   test("leaves nothing visible when the callback throws, and rethrows its error", async () => {
@@ -52,7 +52,7 @@ describe("a transaction", () => {
     );
     expect(error).toBe(mine);
     await producer.transaction((tx) => tx.send(topic, { value: "after" }));
-    expect(await valuesOf(kafka, topic)).toEqual(["after"]);
+    expect(await committedValuesOf(kafka, topic)).toEqual(["after"]);
   });
 
   test("waits for its turn while another one runs, also after one that failed", async () => {
@@ -70,7 +70,7 @@ describe("a transaction", () => {
       });
     const results = await Promise.allSettled([one("1"), one("2", true), one("3"), one("4")]);
     expect(results.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled", "fulfilled"]);
-    expect(await valuesOf(kafka, topic)).toEqual(["1", "3", "4"]);
+    expect(await committedValuesOf(kafka, topic)).toEqual(["1", "3", "4"]);
   });
 
   test("includes sends that nobody awaited", async () => {
@@ -88,8 +88,7 @@ describe("a transaction", () => {
       void tx.send(slow, [{ value: "1" }, { value: "2" }]);
       void tx.send(slow, { value: "3" });
     });
-    const values: string[] = [];
-    for await (const { value } of kafka.read(slow)) values.push(value);
+    const values = await committedValuesOf(kafka, slow);
     expect(values.sort()).toEqual(["1", "2", "3"]);
   });
 
@@ -103,7 +102,7 @@ describe("a transaction", () => {
       }),
     );
     expect(error).toBeInstanceOf(SerializationError);
-    expect(await valuesOf(kafka, topic)).toEqual([]);
+    expect(await committedValuesOf(kafka, topic)).toEqual([]);
   });
 
   test("takes nothing more once its callback has ended", async () => {
@@ -112,7 +111,7 @@ describe("a transaction", () => {
     const tx = await producer.transaction((open) => open);
     expect(await errorOf(tx.send(topic, { value: "late" }))).toBeInstanceOf(ClosedError);
     await producer.transaction(() => undefined);
-    expect(await valuesOf(kafka, topic)).toEqual([]);
+    expect(await committedValuesOf(kafka, topic)).toEqual([]);
   });
 
   test("is rolled back when a broker refuses a record, and says which", async () => {
@@ -134,14 +133,14 @@ describe("a transaction", () => {
       });
       await producer.transaction((tx) => tx.send(topic, { value: after }));
     }
-    expect(await valuesOf(kafka, topic)).toEqual(rounds);
+    expect(await committedValuesOf(kafka, topic)).toEqual(rounds);
   });
 
   test("takes records as large as their topic does", async () => {
     const topic = await newTopic(1, { "max.message.bytes": "4000000" });
     await using producer = kafka.transactionalProducer({ transactionalId: uniqueName() });
     await producer.transaction((tx) => tx.send(topic, { value: "x".repeat(3_000_000) }));
-    expect((await valuesOf(kafka, topic)).map(({ length }) => length)).toEqual([3_000_000]);
+    expect((await committedValuesOf(kafka, topic)).map(({ length }) => length)).toEqual([3_000_000]);
   });
 
   test("is rolled back when a topic does not exist", async () => {
@@ -156,7 +155,7 @@ describe("a transaction", () => {
     );
     expect(error).toBeInstanceOf(TransactionAbortedError);
     expect(error).toMatchObject({ topic: missing.name, cause: { code: "UNKNOWN_TOPIC" } });
-    expect(await valuesOf(kafka, topic)).toEqual([]);
+    expect(await committedValuesOf(kafka, topic)).toEqual([]);
   });
 
   test("writes many records to a topic that takes only small batches, in batches as small", async () => {
@@ -169,7 +168,7 @@ describe("a transaction", () => {
     const small = { transactionalId: uniqueName(), maxBatchBytes: 10_000 };
     await using producer = kafka.transactionalProducer(small);
     await producer.transaction((tx) => tx.send(topic, records));
-    expect(await valuesOf(kafka, topic)).toEqual(records.map(({ value }) => value));
+    expect(await committedValuesOf(kafka, topic)).toEqual(records.map(({ value }) => value));
   });
 
   test("takes records for a partition that was added since the last one", async () => {
@@ -184,7 +183,7 @@ describe("a transaction", () => {
       ),
     );
     // Partitions are read side by side.
-    expect((await valuesOf(kafka, topic)).sort()).toEqual(["0", "1", "2", "3"]);
+    expect((await committedValuesOf(kafka, topic)).sort()).toEqual(["0", "1", "2", "3"]);
   });
 
   test("is rolled back when it takes longer than its timeout, and the next one works", async () => {
@@ -203,7 +202,7 @@ describe("a transaction", () => {
     expect(error).toBeInstanceOf(TransactionAbortedError);
     expect(error).toMatchObject({ retriable: true });
     await producer.transaction((tx) => tx.send(topic, { value: "after" }));
-    expect(await valuesOf(kafka, topic)).toEqual(["after"]);
+    expect(await committedValuesOf(kafka, topic)).toEqual(["after"]);
   });
 
   test("holds any number of records in bounded memory", async () => {
@@ -213,7 +212,7 @@ describe("a transaction", () => {
     await producer.transaction(async (tx) => {
       for (let index = 0; index < count; index += 1) await tx.send(topic, { value: String(index) });
     });
-    expect((await valuesOf(kafka, topic)).length).toBe(count);
+    expect((await committedValuesOf(kafka, topic)).length).toBe(count);
   });
 });
 
@@ -233,7 +232,7 @@ describe("a transactional producer", () => {
     expect(error).toBeInstanceOf(ProducerFencedError);
     expect(await errorOf(older.transaction(() => undefined))).toBeInstanceOf(ProducerFencedError);
     await newer.transaction((tx) => tx.send(topic, { value: "newer again" }));
-    expect(await valuesOf(kafka, topic)).toEqual(["older", "newer", "newer again"]);
+    expect(await committedValuesOf(kafka, topic)).toEqual(["older", "newer", "newer again"]);
   });
 
   test("closes after the running transaction and refuses those behind it", async () => {
@@ -247,7 +246,7 @@ describe("a transactional producer", () => {
     const [, refused] = await Promise.all([running, errorOf(queued), sleep(20).then(() => producer.close())]);
     expect(refused).toBeInstanceOf(ClosedError);
     expect(await errorOf(producer.transaction(() => undefined))).toBeInstanceOf(ClosedError);
-    expect(await valuesOf(kafka, topic)).toEqual(["running"]);
+    expect(await committedValuesOf(kafka, topic)).toEqual(["running"]);
   });
 
   test("gives a hanging callback up when its time to close is over", async () => {
@@ -264,7 +263,7 @@ describe("a transactional producer", () => {
     await producer.close();
     expect(Date.now() - began).toBeLessThan(3_000);
     expect(await hanging).toBeInstanceOf(ClosedError);
-    expect(await valuesOf(kafka, topic)).toEqual([]);
+    expect(await committedValuesOf(kafka, topic)).toEqual([]);
   });
 
   test("says at once that no broker answers", async () => {

@@ -9,9 +9,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { defineTopic, Kafka, type ProcessorOptions, string } from "typed-kafka";
 import { expect } from "vitest";
 import { programArguments } from "./program-arguments.js";
-import { wrongCounts } from "./counts-by-key.js";
+import { countsByKey, wrongCounts } from "./counts-by-key.js";
+import { settled } from "./settled.js";
 import { silent } from "./silent.js";
-import { timestampOf, wrongWindows } from "./windows-by-key.js";
+import { timestampOf, windowsByKey, wrongWindows } from "./windows-by-key.js";
 import { createTopic, uniqueName } from "./topics.js";
 import type { WorkerSettings } from "./processor-worker.js";
 
@@ -384,6 +385,15 @@ export async function run(scenario: Scenario): Promise<Verdict> {
     const stopped = run.workers.flatMap(({ stoppedWith }) => stoppedWith ?? []);
     await Promise.all(run.workers.map((worker) => worker.stop()));
 
+    const changelogs = [
+      ...(scenario.counts === true ? [countsByKey.changelog(groupId)] : []),
+      ...(windows === undefined ? [] : [windowsByKey.changelog(groupId)]),
+    ];
+    await settled(brokers, [
+      output,
+      ...(windows === undefined ? [] : [windows]),
+      ...changelogs.map(({ name }) => name),
+    ]);
     const end = new Checker();
     for await (const record of kafka.read(target)) end.see(record);
     await committedReader.close();

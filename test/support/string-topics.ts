@@ -1,4 +1,6 @@
 import { defineTopic, type Kafka, type ReadOptions, string, type Topic } from "typed-kafka";
+import { inject } from "vitest";
+import { settled } from "./settled.js";
 import { createTopic } from "./topics.js";
 
 /** Makes a topic of texts. */
@@ -15,4 +17,10 @@ export async function valuesOf(
   const values: string[] = [];
   for await (const { value } of kafka.read(topic, options)) values.push(value);
   return values;
+}
+
+/** Everything that is committed in a topic of texts: waits for what readers see only a moment after its commit. */
+export async function committedValuesOf(kafka: Kafka, topic: Topic<string>): Promise<string[]> {
+  await settled(inject("brokers"), [topic.name]);
+  return valuesOf(kafka, topic);
 }

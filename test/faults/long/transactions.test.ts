@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { within } from "../../support/consuming.js";
 import { type KafkaCluster, startKafka } from "../../support/kafka-cluster.js";
 import { type Fault, ProtocolProxy, type Request } from "../../support/protocol-proxy.js";
+import { settled } from "../../support/settled.js";
 import { createTopic, uniqueName } from "../../support/topics.js";
 
 let cluster: KafkaCluster;
@@ -41,6 +42,7 @@ async function newTopic(partitions: number) {
 }
 
 async function valuesOf(topic: Awaited<ReturnType<typeof newTopic>>): Promise<string[]> {
+  await settled(cluster.brokers, [topic.name]);
   const values: string[] = [];
   for await (const { value } of kafka.read(topic)) values.push(value);
   return values;

@@ -1,0 +1,48 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { defineTopic, Kafka, type ReadOptions, string } from "typed-kafka";
+import { type KafkaCluster, startKafka } from "../../support/kafka-cluster.js";
+import { reassign } from "../../support/reassignment.js";
+import { settled } from "../../support/settled.js";
+import { createTopic, uniqueName } from "../../support/topics.js";
+
+let cluster: KafkaCluster;
+
+beforeAll(async () => {
+  // The replica that stops stays in sync meanwhile.
+  cluster = await startKafka({ nodes: 3, properties: { "broker.session.timeout.ms": 18_000 } });
+});
+afterAll(async () => {
+  await cluster.close();
+});
+
+test("what is committed is seen once its marker is on all in-sync replicas: a read before ends in front of it", async () => {
+  const { brokers } = cluster;
+  const config = { "min.insync.replicas": "1" };
+  const topic = defineTopic(await createTopic({ brokers, config }), { value: string() });
+  await using kafka = new Kafka({ brokers });
+  const valuesOf = async (options?: ReadOptions): Promise<string[]> => {
+    const values: string[] = [];
+    for await (const { value } of kafka.read(topic, options)) values.push(value);
+    return values;
+  };
+
+  // The fourth has no part of Kafka's own topics: without it transactions are decided all the same.
+  const fourth = await cluster.addNode();
+  await reassign(cluster, [{ topic: topic.name, partition: 0, replicas: [1, fourth.id] }]);
+  const inSync = async () => (await kafka.admin().describeTopics([topic]))[0]?.partitions[0]?.inSync;
+  await expect.poll(inSync, { timeout: 30_000 }).toEqual([1, fourth.id]);
+
+  const producer = kafka.transactionalProducer({ transactionalId: uniqueName("tx"), lingerMs: 0 });
+  await producer.transaction((tx) => tx.send(topic, { value: "first" }));
+  await settled(brokers, [topic.name]);
+  await producer.transaction(async (tx) => {
+    await tx.send(topic, { value: "second" });
+    const isolationLevel = "read_uncommitted";
+    await expect.poll(() => valuesOf({ isolationLevel }), { timeout: 10_000 }).toEqual(["first", "second"]);
+    process.kill(fourth.pid, "SIGSTOP");
+  });
+  expect(await valuesOf()).toEqual(["first"]);
+  process.kill(fourth.pid, "SIGCONT");
+  await settled(brokers, [topic.name]);
+  expect(await valuesOf()).toEqual(["first", "second"]);
+});
