@@ -67,11 +67,16 @@ function isKilled(copy, { promise, file, find, replace, tests, proves }) {
   return isFound;
 }
 
+function projectOf(test) {
+  if (test.startsWith("test/unit/")) return "unit*";
+  return test.startsWith("test/faults/") ? "faults" : "integration";
+}
+
 /** `passed`; `failed` where a test did; `hangs`; or `broken` where the tests could not be run. */
 function run(copy, tests, name, timeout = mutantTimeoutMs) {
   const output = join(copy, "outcome.json");
   rmSync(output, { force: true });
-  const projects = new Set(tests.map((test) => (test.startsWith("test/unit/") ? "unit*" : "integration")));
+  const projects = new Set(tests.map(projectOf));
   const named =
     name === undefined || name.includes("%") ? [] : ["-t", name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")];
   const inProjects = [...projects].flatMap((project) => ["--project", project]);

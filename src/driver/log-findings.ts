@@ -28,15 +28,22 @@ interface NoPartition {
   readonly type: "no-partition";
 }
 
-export type LogFinding = TopicIdKnown | OffsetLost | ProtocolUnknown | NoPartition;
+/** The member asks to join its group or takes part in a rebalance, or is through with it. */
+interface Joining {
+  readonly type: "joining";
+  readonly isJoining: boolean;
+}
+
+export type LogFinding = TopicIdKnown | OffsetLost | ProtocolUnknown | NoPartition | Joining;
 
 /** How librdkafka shows the id of a topic that has none. */
 const noId = "AAAAAAAAAAAAAAAAAAAAAA";
 
 /**
  * What a line of librdkafka's log says that it tells in no other way: ids of topics (`debug=topic`), offsets that a
- * log does not have (`topic` with `auto.offset.reset=error`), brokers without the group protocol `consumer` (`cgrp`),
- * and its members without partitions (`cgrp`). The binding's version is fixed, and the words with it.
+ * log does not have (`topic` with `auto.offset.reset=error`), brokers without the group protocol `consumer`, its
+ * members without partitions, and how far a member is with joining (`cgrp`). The binding's version is fixed, and the
+ * words with it.
  */
 export function findingOf({ fac, message }: NativeLogEvent): LogFinding | undefined {
   if (fac === "METADATA") return topicIdOf(/Topic (\S+) changed id from \S+ to (\S+)$/.exec(message));
@@ -44,8 +51,8 @@ export function findingOf({ fac, message }: NativeLogEvent): LogFinding | undefi
   if (fac === "OFFSET") return offsetLost(message);
   if (fac === "COORD" && message.includes("ConsumerGroupHeartbeatRequest not supported by broker"))
     return { type: "protocol-unknown" };
-  if (fac === "HEARTBEAT" && message.endsWith('received target assignment ""'))
-    return { type: "no-partition" };
+  if (fac === "HEARTBEAT") return heartbeat(message);
+  if (fac === "CGRPJOINSTATE") return joinState(message);
   return undefined;
 }
 
@@ -54,6 +61,25 @@ function topicIdOf(match: RegExpExecArray | null): TopicIdKnown | undefined {
   if (topic === undefined || id === undefined || id === noId) return undefined;
   return { type: "topic-id", topic, id };
 }
+
+function heartbeat(message: string): NoPartition | Joining | undefined {
+  if (message.endsWith('received target assignment ""')) return { type: "no-partition" };
+  // The first of a member, which makes it one.
+  if (/ConsumerGroupHeartbeat of member .*", generation id 0, /.test(message)) return joining(true);
+  return message.includes("ConsumerGroupHeartbeat response received for member id")
+    ? joining(false)
+    : undefined;
+}
+
+function joinState(message: string): Joining | undefined {
+  const [, from, to = ""] = /" changed join state (\S+) -> (\S+) \(state [^"]*\)$/.exec(message) ?? [];
+  if (from === undefined) return undefined;
+  // Before it asks for the first time it may wait for the topics' partitions, for as long as no broker answers.
+  const isBefore = from === "init" && to === "wait-metadata";
+  return joining(!["init", "steady"].includes(to) && !isBefore);
+}
+
+const joining = (isJoining: boolean): Joining => ({ type: "joining", isJoining });
 
 function offsetLost(message: string): OffsetLost | undefined {
   const [, topic, partition, position = "", reason = ""] =

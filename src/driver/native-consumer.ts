@@ -7,6 +7,7 @@ import { type ConsumePath, type Fetched, plainConsumePath } from "./consume-path
 import { errorCodes } from "./error-codes.js";
 import { fastPath } from "./fast/addon.js";
 import { FastConsumer } from "./fast/fast-consumer.js";
+import { JoinState } from "./join-state.js";
 import { findingOf, groupErrorOf, type OffsetLost, type TopicIdKnown } from "./log-findings.js";
 import { fromNative, nativeCodes } from "./native-errors.js";
 import { settlesWithin } from "../waiting.js";
@@ -89,6 +90,7 @@ export class NativeConsumer {
   /** Calls of others that use the native client. */
   #lent = 0;
   #whenReturned: (() => void) | undefined;
+  readonly #join = new JoinState();
 
   constructor(
     config: ClientConfig,
@@ -145,7 +147,7 @@ export class NativeConsumer {
       beforeDisconnect: () => {
         path.close();
       },
-      ...((events.group ?? events.onTopicRecreated) && { watch: this.#watch(events, properties) }),
+      ...((events.group ?? events.onTopicRecreated) && { watch: this.#watch(events) }),
     });
   }
 
@@ -227,7 +229,13 @@ export class NativeConsumer {
     this.#dead = false;
   }
 
+  /** Whether it is on its way into its group, or takes part in a rebalance: then it cannot leave (see {@link JoinState}). */
+  get isJoining(): boolean {
+    return !this.#dead && this.#join.isJoining;
+  }
+
   subscribe(topics: readonly string[]): void {
+    this.#join.subscribed();
     this.#check("subscribe", this.#client.native.subscribe(topics));
   }
 
@@ -421,13 +429,17 @@ export class NativeConsumer {
     );
   }
 
-  #watch({ group, onTopicRecreated }: NativeConsumerEvents, properties: NativeProperties): LogWatch {
-    const contexts = properties["group.protocol"] === "consumer" ? ["topic", "cgrp"] : ["topic"];
+  #watch({ group, onTopicRecreated }: NativeConsumerEvents): LogWatch {
     return {
-      contexts,
+      contexts: group === undefined ? ["topic"] : ["topic", "cgrp"],
       onLine: (line) => {
         const finding = this.#dead ? undefined : findingOf(line);
         if (finding === undefined) return false;
+        // Whoever asks for the lines of groups wants to see this one too.
+        if (finding.type === "joining") {
+          this.#join.told(finding.isJoining);
+          return false;
+        }
         if (finding.type === "offset-lost") group?.onOffsetLost(finding);
         else if (finding.type === "protocol-unknown") group?.onProtocolUnknown();
         else if (finding.type === "no-partition") group?.onNoPartition();

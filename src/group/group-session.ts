@@ -265,12 +265,21 @@ export class GroupSession {
     this.#memberEnded = undefined;
     this.#join.stop();
     this.quiesce();
+    const deadline = performance.now() + leaveTimeoutMs;
+    // A rebalance waits until this member has taken, or given back, its partitions.
+    while (this.native.isJoining && this.native.fatal === undefined && performance.now() < deadline) {
+      this.#fetches.wake();
+      await sleep(leavePauseMs);
+    }
+    if (this.native.isJoining && this.native.fatal === undefined)
+      this.#logger.warn(
+        `group ${this.#options.groupId} is still rebalancing after ${leaveTimeoutMs} ms: this member may not have left it, and others get its partitions when its session is over`,
+      );
     try {
       this.native.unsubscribe();
     } catch (error) {
       this.#logger.debug(`unsubscribe: ${String(error)}`);
     }
-    const deadline = performance.now() + leaveTimeoutMs;
     // After a fatal error nobody asks for them any more.
     while (this.#assignment.size > 0 && this.native.fatal === undefined && performance.now() < deadline) {
       this.#fetches.wake();

@@ -2,15 +2,18 @@ import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import type { KafkaCluster } from "./kafka-cluster.js";
 
-/** The requests of Kafka's protocol that a transaction consists of, by their keys; `produce` is one inside a transaction. */
+/** Requests of transactions and of groups in Kafka's protocol, by their keys; `produce` is one inside a transaction. */
 export const requests = {
   produce: 0,
   "find coordinator": 10,
+  "join group": 11,
+  "sync group": 14,
   init: 22,
   "add partitions": 24,
   "add offsets": 25,
   end: 26,
   "commit offsets": 28,
+  "group heartbeat": 68,
 } as const;
 
 export type Request = keyof typeof requests;
@@ -35,14 +38,29 @@ export class ProtocolProxy {
     return proxy;
   }
 
-  #armed: { readonly key: number; readonly fault: Fault; readonly hit: () => void } | undefined;
+  #armed:
+    | { readonly key: number; readonly fault: Fault | "held"; readonly hit: (broker: Socket) => void }
+    | undefined;
   readonly #close: (() => void)[] = [];
   readonly #clients = new Set<Socket>();
   #isRefusing = false;
 
   /** Fails the next request of this kind, once; resolves when it has. */
   async fail(request: Request, fault: Fault): Promise<void> {
-    await new Promise<void>((hit) => {
+    await this.#hit(request, fault);
+  }
+
+  /**
+   * Lets the next request of this kind pass, and holds all answers on its connection. Resolves when that has begun, to
+   * what ends it.
+   */
+  async hold(request: Request): Promise<() => void> {
+    const broker = await this.#hit(request, "held");
+    return () => void broker.resume();
+  }
+
+  #hit(request: Request, fault: Fault | "held"): Promise<Socket> {
+    return new Promise((hit) => {
       this.#armed = { key: requests[request], fault, hit };
     });
   }
@@ -84,12 +102,13 @@ export class ProtocolProxy {
       const armed = this.#armed;
       if (armed?.key === frame.readInt16BE(4) && (armed.key !== requests.produce || isOfTransaction(frame))) {
         this.#armed = undefined;
-        armed.hit();
+        armed.hit(broker);
         if (armed.fault === "cut") {
           breakBoth();
           return;
         }
-        lost = { correlation: frame.readInt32BE(8), fault: armed.fault };
+        if (armed.fault === "held") broker.pause();
+        else lost = { correlation: frame.readInt32BE(8), fault: armed.fault };
       }
       if (!broker.destroyed) broker.write(frame);
     });

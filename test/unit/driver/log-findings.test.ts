@@ -80,3 +80,37 @@ describe("what a group of the protocol consumer says", () => {
     expect(groupErrorOf("Fatal error: Local: Fatal error: out of memory")).toBeUndefined();
   });
 });
+
+describe("a member that joins its group", () => {
+  const changed = (from: string, to: string) =>
+    line("CGRPJOINSTATE", `[thrd:main]: Group "g \"1" changed join state ${from} -> ${to} (state up)`);
+
+  test.each([
+    ["init", "wait-join", true],
+    ["wait-join", "wait-metadata", true],
+    ["wait-metadata", "wait-sync", true],
+    ["wait-sync", "wait-assign-call", true],
+    ["steady", "wait-unassign-call", true],
+    ["wait-assign-call", "steady", false],
+    ["wait-join", "init", false],
+    ["init", "wait-metadata", false],
+  ])("%s -> %s", (from, to, isJoining) => {
+    expect(findingOf(changed(from, to))).toEqual({ type: "joining", isJoining });
+  });
+
+  const heartbeat = (epoch: number) =>
+    line(
+      "HEARTBEAT",
+      `[thrd:main]: GroupCoordinator/1: ConsumerGroupHeartbeat of member id "m", group id "g", generation id ${epoch}, group instance id "(null)", current assignment ""`,
+    );
+  const answer = line(
+    "HEARTBEAT",
+    '[thrd:main]: ConsumerGroupHeartbeat response received for member id "m" with epoch 1',
+  );
+
+  test("by heartbeats: from the first to its answer", () => {
+    expect(findingOf(heartbeat(0))).toEqual({ type: "joining", isJoining: true });
+    expect(findingOf(heartbeat(12))).toBeUndefined();
+    expect(findingOf(answer)).toEqual({ type: "joining", isJoining: false });
+  });
+});
