@@ -241,7 +241,8 @@ export const rows = [
     job: { records: 600_000 },
     entries: [
       "typed-kafka",
-      { peer: "typed-kafka", label: "typed-kafka, at least once", call: "atLeastOnce" },
+      { peer: "typed-kafka", label: "typed-kafka, in batches", call: "exactlyOnceBatches" },
+      { peer: "typed-kafka", label: "typed-kafka, in batches, at least once", call: "atLeastOnceBatches" },
       plain,
       "bare",
       "confluent-kafkajs-api",

@@ -134,34 +134,40 @@ export function latency(job, onValue) {
 /** Exactly once: what the handler sends and the offsets of what it read, in one transaction. */
 export async function exactlyOnce(job) {
   const output = topicOf(job.output);
-  const processor = connect(job).processor(topicOf(job.topic), {
-    groupId: job.group,
-    transactionalId: job.group,
-    ...job.options,
-  });
-  await processor.run((record, tx) => {
+  await processorOf(job, topicOf(job.topic), job.options).run((record, tx) => {
     const sent = tx.send(output, { value: record.value });
     job.meter.record();
     return sent;
   });
 }
 
-/** The same work at least once: batches as large as a transaction of the processor. */
-export async function atLeastOnce(job) {
+/** As large as a transaction of the processor may be. */
+const inBatches = { maxRecords: 5_000, acrossPartitions: true };
+
+export async function exactlyOnceBatches(job) {
+  const output = topicOf(job.output);
+  await processorOf(job, topicOf(job.topic)).runBatch(async (records, tx) => {
+    await tx.send(
+      output,
+      records.map(({ value }) => ({ value })),
+    );
+    for (let count = records.length; count > 0; count -= 1) job.meter.record();
+  }, inBatches);
+}
+
+/** The same work at least once. */
+export async function atLeastOnceBatches(job) {
   const output = topicOf(job.output);
   const kafka = connect(job);
   const producer = kafka.producer();
   const consumer = kafka.consumer(topicOf(job.topic), { groupId: job.group });
-  await consumer.runBatch(
-    async (records) => {
-      await producer.send(
-        output,
-        records.map(({ value }) => ({ value })),
-      );
-      for (let count = records.length; count > 0; count -= 1) job.meter.record();
-    },
-    { maxRecords: 5_000, acrossPartitions: true },
-  );
+  await consumer.runBatch(async (records) => {
+    await producer.send(
+      output,
+      records.map(({ value }) => ({ value })),
+    );
+    for (let count = records.length; count > 0; count -= 1) job.meter.record();
+  }, inBatches);
 }
 
 export async function transactions(job) {
