@@ -126,6 +126,11 @@ function ownedBy(where: string, specs: DeclaredOptions): [string, string][] {
 
 /** How a property that is a callback to the binding ends. */
 const callbackSuffix = "_cb";
+/**
+ * What librdkafka knows of topics it must keep longer than `metadataMaxAgeMs`, and no longer than this: it counts in
+ * microseconds, in 32 bits, and with more it would forget everything at once.
+ */
+const maxKnownMs = 2_000_000;
 
 /** Checks the options, names the field that is wrong, and gives what every client of this `Kafka` shares. */
 export function resolveKafkaOptions(options: KafkaOptions): ClientConfig {
@@ -144,7 +149,7 @@ export function resolveKafkaOptions(options: KafkaOptions): ClientConfig {
       "client.id": clientId,
       ...(rack === undefined ? {} : { "client.rack": rack }),
       "topic.metadata.refresh.interval.ms": metadataMaxAgeMs,
-      "metadata.max.age.ms": Math.max(metadataMaxAgeMs * 3, 90_000),
+      "metadata.max.age.ms": Math.min(Math.max(metadataMaxAgeMs * 3, 90_000), maxKnownMs),
       "security.protocol": `${sasl === undefined ? "" : "sasl_"}${ssl === undefined ? "plaintext" : "ssl"}`,
       ...ssl,
       ...sasl?.properties,

@@ -1,5 +1,6 @@
 import { KafkaError } from "../errors.js";
 import { limitConcurrency } from "../waiting.js";
+import { askLeaders } from "./ask-leaders.js";
 import { loadBinding } from "./binding.js";
 import { Client } from "./client.js";
 import { type EmbeddedCluster, embeddedCluster, refuseEmbedded } from "./embedded-clusters.js";
@@ -365,17 +366,28 @@ export class NativeAdmin {
   ): Promise<readonly NativeOffsetOutcome[]> {
     if (partitions.length === 0) return [];
     if (partitions.some(({ time }) => time >= 0)) refuseEmbedded(this.#brokers, "offsets by time");
-    const results = await this.#call<readonly (NativeOffset & { readonly error?: NativeError })[]>(
-      "offsets",
-      (admin, callback) => {
-        admin.listOffsets(
-          partitions.map(({ topic, partition, time }) => ({ topic, partition, offset: { timestamp: time } })),
-          { timeout: timeoutMs, isolationLevel: isolation === "read_committed" ? 1 : 0 },
-          callback,
+    return askLeaders(
+      async (withinMs) => {
+        const results = await this.#call<readonly (NativeOffset & { readonly error?: NativeError })[]>(
+          "offsets",
+          (admin, callback) => {
+            admin.listOffsets(
+              partitions.map(({ topic, partition, time }) => ({
+                topic,
+                partition,
+                offset: { timestamp: time },
+              })),
+              { timeout: withinMs, isolationLevel: isolation === "read_committed" ? 1 : 0 },
+              callback,
+            );
+          },
         );
+        return results.map((result) => outcomeOf("offsets", result, result.offset));
       },
+      // Without a topic: all that it knows.
+      (withinMs) => this.#client.metadata(undefined, withinMs),
+      timeoutMs,
     );
-    return results.map((result) => outcomeOf("offsets", result, result.offset));
   }
 
   /** Deletes what is before the offsets; gives the new first offset of each log. */

@@ -76,7 +76,7 @@ export interface ConsumerOptions extends FailureOptions {
   readonly assignor?: Assignor | readonly Assignor[] | undefined;
   /**
    * How long the group waits for a member that says nothing, in milliseconds, before it gives the
-   * member's partitions to others; 1,000 to 3,600,000, and within the broker's limits. Not with
+   * member's partitions to others; 1,000 to 2,000,000, and within the broker's limits. Not with
    * `groupProtocol: "consumer"`, where the broker sets it. Kafka: `session.timeout.ms`.
    * @default 45_000, or `maxPollIntervalMs` where that is less; it must not be more than that
    */
@@ -153,6 +153,8 @@ export interface ResolvedConsumerOptions {
 }
 
 const hourMs = 3_600_000;
+/** librdkafka counts it in microseconds, in 32 bits. Brokers allow less unless told (`group.max.session.timeout.ms`). */
+const maxSessionMs = 2_000_000;
 
 /** The options of a consumer, for those that take them beside their own. */
 export const consumerSpecs = {
@@ -174,7 +176,7 @@ export const consumerSpecs = {
   assignor: assignorSpec,
   sessionTimeoutMs: integer({
     min: 1_000,
-    max: hourMs,
+    max: maxSessionMs,
     absent: "45,000, or `maxPollIntervalMs` where that is less",
     property: "session.timeout.ms",
     kafkajs: "sessionTimeout",

@@ -11,19 +11,14 @@ const pauseMs = 20;
  * but seconds where brokers are busy or gone, and a read that begins before ends in front of the transaction.
  */
 export async function settled(brokers: string, topics: readonly string[]): Promise<void> {
-  const admin = kafka.AdminClient.create({ "bootstrap.servers": brokers });
   const deadline = Date.now() + withinMs;
-  try {
-    const wanted = await until(deadline, () => ends(admin, topics, READ_UNCOMMITTED));
-    await until(deadline, async () => {
-      const stable = await ends(admin, topics, READ_COMMITTED);
-      return stable !== undefined && wanted.every((end, index) => (stable[index] ?? 0) >= end)
-        ? stable
-        : undefined;
-    });
-  } finally {
-    admin.disconnect();
-  }
+  const wanted = await until(deadline, () => ends(brokers, topics, READ_UNCOMMITTED));
+  await until(deadline, async () => {
+    const stable = await ends(brokers, topics, READ_COMMITTED);
+    return stable !== undefined && wanted.every((end, index) => (stable[index] ?? 0) >= end)
+      ? stable
+      : undefined;
+  });
 }
 
 async function until<Result>(deadline: number, look: () => Promise<Result | undefined>): Promise<Result> {
@@ -36,31 +31,39 @@ async function until<Result>(deadline: number, look: () => Promise<Result | unde
   }
 }
 
-type Admin = ReturnType<typeof kafka.AdminClient.create>;
-
 /** The ends of all partitions; `undefined` where not every leader tells. */
 async function ends(
-  admin: Admin,
+  brokers: string,
   topics: readonly string[],
   isolationLevel: kafka.IsolationLevel,
 ): Promise<readonly number[] | undefined> {
-  const asked = await new Promise<readonly kafka.TopicPartitionOffsetSpec[]>((resolve) => {
-    admin.describeTopics([...topics], { timeout: 5_000 }, (error, descriptions) => {
-      const known = (error as unknown) ? [] : descriptions;
-      resolve(
-        known.flatMap(({ name, partitions }) =>
-          partitions.map(({ partition }) => ({ topic: name, partition, offset: kafka.OffsetSpec.LATEST })),
-        ),
-      );
+  // A new one each time: it goes on asking the leaders that it knows when they have failed.
+  const admin = kafka.AdminClient.create({ "bootstrap.servers": brokers });
+  try {
+    const asked = await new Promise<readonly kafka.TopicPartitionOffsetSpec[]>((resolve) => {
+      admin.describeTopics([...topics], { timeout: 5_000 }, (error, descriptions) => {
+        const known = (error as unknown) ? [] : descriptions;
+        resolve(
+          known.flatMap(({ name, partitions }) =>
+            partitions.map(({ partition }) => ({
+              topic: name,
+              partition,
+              offset: kafka.OffsetSpec.LATEST,
+            })),
+          ),
+        );
+      });
     });
-  });
-  if (asked.length < topics.length) return undefined;
-  return new Promise((resolve) => {
-    admin.listOffsets([...asked], { timeout: 5_000, isolationLevel }, (error, found) => {
-      // Where a leader is silent the binding tells an offset below 0, and no error.
-      const isTold =
-        !(error as unknown) && found.every((each) => each.error === undefined && each.offset >= 0);
-      resolve(isTold ? found.map(({ offset }) => offset) : undefined);
+    if (asked.length < topics.length) return undefined;
+    return await new Promise((resolve) => {
+      admin.listOffsets([...asked], { timeout: 5_000, isolationLevel }, (error, found) => {
+        // Where a leader is silent the binding tells an offset below 0, and no error.
+        const isTold =
+          !(error as unknown) && found.every((each) => each.error === undefined && each.offset >= 0);
+        resolve(isTold ? found.map(({ offset }) => offset) : undefined);
+      });
     });
-  });
+  } finally {
+    admin.disconnect();
+  }
 }

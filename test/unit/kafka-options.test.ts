@@ -99,6 +99,20 @@ describe("the options of Kafka", () => {
     expect(sasl.mechanism).toBe(mechanism);
   });
 
+  test.each([
+    [1_000, 90_000],
+    [100_000, 300_000],
+    [900_000, 2_000_000],
+  ])(
+    "keep what is known of topics longer than metadataMaxAgeMs, %i, within librdkafka's 32 bits of microseconds",
+    (metadataMaxAgeMs, maxAgeMs) => {
+      expect(resolveKafkaOptions({ brokers, metadataMaxAgeMs }).properties).toMatchObject({
+        "topic.metadata.refresh.interval.ms": metadataMaxAgeMs,
+        "metadata.max.age.ms": maxAgeMs,
+      });
+    },
+  );
+
   test("carry the version of the package", () => {
     const manifest = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
     expect(version).toBe(manifest.version);
