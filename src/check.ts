@@ -12,7 +12,7 @@ export function checkKnown(
   instead?: (name: string) => string | undefined,
 ): void {
   if (typeof options !== "object" || options === null || Array.isArray(options))
-    throw new ConfigError(path, `expected an object of options, got ${describe(options)}`);
+    throw new ConfigError(path, `expected an object of options, got ${kindOf(options)}`);
   for (const name of Object.keys(options)) {
     if (!known.includes(name))
       throw new ConfigError(
@@ -104,4 +104,9 @@ export function describe(value: unknown): string {
   if (typeof value === "object" && value !== null) return Array.isArray(value) ? "an array" : "an object";
   if (typeof value === "function") return "a function";
   return String(value);
+}
+
+/** The same where an object or a function belongs: a text in its place may be the password or the token for it. */
+export function kindOf(value: unknown): string {
+  return typeof value === "string" ? "a text" : describe(value);
 }

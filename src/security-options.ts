@@ -1,4 +1,4 @@
-import { describe, unsendableIn } from "./check.js";
+import { describe, kindOf, unsendableIn } from "./check.js";
 import type { OAuthToken } from "./driver/client-config.js";
 import type { NativeProperties } from "./driver/native.js";
 import { ConfigError } from "./errors.js";
@@ -137,7 +137,7 @@ function checkSsl(path: string, ssl: unknown): NativeProperties | undefined {
 function checkSasl(path: string, sasl: unknown): CheckedSasl | undefined {
   if (sasl === undefined) return undefined;
   if (typeof sasl !== "object" || sasl === null)
-    throw new ConfigError(path, `expected an object with a mechanism, got ${describe(sasl)}`);
+    throw new ConfigError(path, `expected an object with a mechanism, got ${kindOf(sasl)}`);
   const given = (sasl as { readonly mechanism?: unknown }).mechanism;
   // Kafka's own clients and kcat write them in capitals.
   const mechanism = typeof given === "string" ? given.toLowerCase() : undefined;

@@ -1,4 +1,4 @@
-import { describe, unsendableIn } from "../check.js";
+import { describe, kindOf, unsendableIn } from "../check.js";
 import { AuthenticationError, ConfigError, TimeoutError } from "../errors.js";
 import type { Logger } from "../logger.js";
 import type { OAuthToken } from "./client-config.js";
@@ -93,7 +93,7 @@ export function checkToken(token: OAuthToken | undefined): OAuthToken {
   if (/\p{Cc}/u.test(value)) throw invalid("the token has a control character");
   // A program in JavaScript may give what the type does not allow.
   if (typeof extensions !== "object" || (extensions as unknown) === null || Array.isArray(extensions))
-    throw invalid(`expected extensions to be an object of texts, got ${describe(extensions)}`);
+    throw invalid(`expected extensions to be an object of texts, got ${kindOf(extensions)}`);
   for (const text of [value, principal, ...Object.entries(extensions).flat()] as readonly unknown[]) {
     if (typeof text !== "string")
       throw invalid(`expected principal and extensions to be texts, got a ${typeof text}`);

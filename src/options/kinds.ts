@@ -1,4 +1,4 @@
-import { checkInteger, checkOneOf, checkText, describe } from "../check.js";
+import { checkInteger, checkOneOf, checkText, describe, kindOf } from "../check.js";
 import { ConfigError } from "../errors.js";
 import { checkTopic } from "../given-topic.js";
 import type { AnyTopic } from "../topic.js";
@@ -97,7 +97,7 @@ export function callback<Function extends (...given: never) => unknown>(
     ...about,
     check: (path, given) => {
       if (given !== undefined && typeof given !== "function")
-        throw new ConfigError(path, `expected a function, got ${describe(given)}`);
+        throw new ConfigError(path, `expected a function, got ${kindOf(given)}`);
       return given as Function | undefined;
     },
   };

@@ -108,7 +108,7 @@ export function watchPrototypes(): void {
 /** What became of a call, within the time: a value, or a typed error. Fails on any other error. */
 export async function valueOrKafkaError(
   work: () => unknown,
-  limitMs = 10_000,
+  limitMs = 30_000,
 ): Promise<{ readonly value?: unknown; readonly error?: KafkaError }> {
   const began = performance.now();
   let outcome: { readonly value?: unknown; readonly error?: KafkaError };

@@ -101,6 +101,11 @@ describe("a client ends its wait in time, with a typed error, where a token prov
     ["throws an object without a prototype", rejecting(Object.create(null)), /an object/],
     ["gives nothing", () => Promise.resolve(undefined as never), /expected a promise of/],
     ["gives a text", () => Promise.resolve(secret as never), /expected a promise of/],
+    [
+      "gives a text as extensions",
+      () => Promise.resolve({ ...good(), extensions: secret as never }),
+      /got a text/,
+    ],
     ["gives no promise", (() => ({ ...good(), expiresAt: NaN })) as never, /is no time/],
     ["gives NaN", () => Promise.resolve({ ...good(), expiresAt: NaN }), /expiresAt is NaN/],
     ["gives Infinity", () => Promise.resolve({ ...good(), expiresAt: Infinity }), /is no time/],
