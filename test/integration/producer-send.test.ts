@@ -387,12 +387,12 @@ describe("what the broker refuses", () => {
     await producer.close();
   });
 
-  test("for a topic that does not exist is UNKNOWN_TOPIC within seconds, and well once the topic was made", async () => {
+  test("for a topic that does not exist is UNKNOWN_TOPIC long before deliveryTimeoutMs, and well once the topic was made", async () => {
     const texts = textsOf(uniqueName());
     const producer = kafka.producer();
     const begin = performance.now();
     const failure = await failureOf(producer.send(texts, [{ value: "a" }, { value: "b" }]));
-    expect(performance.now() - begin).toBeLessThan(9_000);
+    expect(performance.now() - begin).toBeLessThan(30_000);
     expect(failure).toMatchObject({ code: "UNKNOWN_TOPIC", topic: texts.name });
     expect(failure.results?.map(({ status }) => status)).toEqual(["failed", "failed"]);
     expect((await failureOf(producer.sendAll(texts, [{ value: "a" }]))).code).toBe("UNKNOWN_TOPIC");

@@ -107,7 +107,7 @@ async function openTransaction(changelog: Topic<Buffer>) {
     let records = 0;
     for await (const _record of kafka.read(changelog, { isolationLevel: "read_uncommitted" })) records += 1;
     expect(records).toBe(3);
-  }, 20_000);
+  }, 50_000);
   return { commit, committed };
 }
 
@@ -115,7 +115,7 @@ test("a restore waits for the records in front of the end that are not stable ye
   const { changelog, task, restoring, inPiece } = await oneTask();
   const { commit, committed } = await openTransaction(changelog);
   const restored = restoring();
-  await vi.waitFor(() => expect(inPiece()).toEqual({ value: "1", position: 1 }), 20_000);
+  await vi.waitFor(() => expect(inPiece()).toEqual({ value: "1", position: 1 }), 50_000);
   expect(task.isRestored).toBe(false);
   commit();
   await committed;
@@ -152,7 +152,7 @@ test("a restore whose assignment has ended writes nothing more to a piece that a
   // It holds the restore up.
   const { commit, committed } = await openTransaction(changelog);
   const restored = restoring();
-  await vi.waitFor(() => expect(inPiece()).toEqual({ value: "1", position: 1 }), 20_000);
+  await vi.waitFor(() => expect(inPiece()).toEqual({ value: "1", position: 1 }), 50_000);
   task.remove(partition);
   await set("9", 40);
   commit();
@@ -166,7 +166,7 @@ test("a restore whose assignment has ended does not clear the piece either", asy
   const { consumer, task, partition, restoring, set, inPiece } = await oneTask();
   // Else the restore may end before it looks at the piece.
   const { topic } = partition;
-  await vi.waitFor(() => consumer.committed([{ topic, partition: 0 }], 5_000), 20_000);
+  await vi.waitFor(() => consumer.committed([{ topic, partition: 0 }], 5_000), 50_000);
   // There, whenever a restore that takes the piece for its own would clear it.
   await set("9", 0);
   const restored = restoring();
@@ -179,7 +179,7 @@ test("a restore that took longer than tombstones are kept begins again from the 
   const { changelog, task, restoring, inPiece } = await oneTask();
   const { commit, committed } = await openTransaction(changelog);
   const restored = restoring();
-  await vi.waitFor(() => expect(inPiece()).toEqual({ value: "1", position: 1 }), 20_000);
+  await vi.waitFor(() => expect(inPiece()).toEqual({ value: "1", position: 1 }), 50_000);
   const [state] = [...task.state.stores];
   const cleared = vi.spyOn(state?.store.piece as Piece, "clear");
   const late = Date.now() + 25 * 3_600_000;

@@ -317,7 +317,7 @@ describe("a registry that goes away", () => {
     const began = performance.now();
     await consumer.close();
     await running;
-    expect(performance.now() - began).toBeLessThan(5_000);
+    expect(performance.now() - began).toBeLessThan(20_000);
     expect(await committedOffsets(brokers, groupId, name)).toEqual([-1]);
     await proxy.restore();
     const next = kafka.consumer(topic, { groupId });

@@ -31,7 +31,7 @@ test("the changelog of a store has entries without bytes: an empty value is no t
       ["k", ""],
     ]);
     expect(await recordsOf(raw.changelog(groupId))).toEqual([[Buffer.alloc(0), Buffer.alloc(0)]]);
-  }, 20_000);
+  }, 50_000);
 });
 
 async function recordsOf<Value, Key>(topic: Topic<Value, Key>): Promise<unknown[]> {

@@ -55,7 +55,7 @@ function counting(topic: Topic<string>, given: Partial<ProcessorOptions<typeof c
   running.catch(() => undefined);
   onTestFinished(() => processor.close());
   const hasCounted = (total: number): Promise<void> =>
-    vi.waitFor(() => expect([...seen.values()].reduce((sum, count) => sum + count, 0)).toBe(total), 30_000);
+    vi.waitFor(() => expect([...seen.values()].reduce((sum, count) => sum + count, 0)).toBe(total), 50_000);
   const committedTotal = async (): Promise<number> => {
     const folded = new Map<string | null, number>();
     for await (const { key, value } of kafka.read(counts.changelog(given.groupId ?? "")))
@@ -72,7 +72,7 @@ test("a restart with a directory reads only the tail of each changelog, and coun
   await producer.send(topic, keysOf(2_000, 1_000));
   await first.hasCounted(2_000);
   // Handlers may be ahead of their commit, and the first commit of a group takes its time.
-  await vi.waitFor(async () => expect(await first.committedTotal()).toBe(2_000), 20_000);
+  await vi.waitFor(async () => expect(await first.committedTotal()).toBe(2_000), 50_000);
   // The end of the changelog is asked for once a second, with a transaction that has records.
   await sleep(1_200);
   await producer.send(topic, keysOf(40, 40));
@@ -115,7 +115,7 @@ test("a directory that does not fit its changelog is restored: another changelog
   const again = counting(topic, given);
   await producer.send(topic, keysOf(3, 1));
   // The state is gone with its changelog: nothing of what was on disk is counted.
-  await vi.waitFor(() => expect(again.seen.get("k0")).toBe(3), 30_000);
+  await vi.waitFor(() => expect(again.seen.get("k0")).toBe(3), 50_000);
   await again.processor.close();
 });
 
@@ -170,13 +170,13 @@ test("windows and retention go on over it after a restart, and each window close
     );
   let processor = start();
   await send([1_000, 1_001, 1_011, 1_015, 1_016]);
-  await vi.waitFor(() => expect(seen).toBe(5), 20_000);
-  await vi.waitFor(() => expect(closed).toEqual(["a@1000=2"]), 20_000);
+  await vi.waitFor(() => expect(seen).toBe(5), 50_000);
+  await vi.waitFor(() => expect(closed).toEqual(["a@1000=2"]), 50_000);
   await processor.close();
   processor = start();
   await send([1_017, 1_105, 1_300]);
-  await vi.waitFor(() => expect(closed).toEqual(["a@1000=2", "a@1010=4", "a@1100=1"]), 20_000);
-  await vi.waitFor(() => expect(seen).toBe(8), 20_000);
+  await vi.waitFor(() => expect(closed).toEqual(["a@1000=2", "a@1010=4", "a@1100=1"]), 50_000);
+  await vi.waitFor(() => expect(seen).toBe(8), 50_000);
   // At 1105 the first two have expired; at 1300 all but itself.
   expect(sizes).toEqual([1, 2, 3, 4, 5, 6, 5, 1]);
   await processor.close();

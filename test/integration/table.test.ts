@@ -126,7 +126,7 @@ describe("a table", () => {
     await table.ready();
     await kafka.admin().createPartitions(topic, 3);
     await producer.send(topic, { key: "a", value: { title: "x" }, partition: 2 });
-    await vi.waitFor(() => expect(table.get("a")).toEqual({ title: "x" }), { timeout: 20_000 });
+    await vi.waitFor(() => expect(table.get("a")).toEqual({ title: "x" }), { timeout: 50_000 });
   });
 });
 
