@@ -2,6 +2,8 @@
 export interface Terminal {
   readonly out: (line: string) => void;
   readonly error: (line: string) => void;
+  /** Where progress is shown. */
+  readonly progress: NodeJS.WritableStream & { readonly isTTY?: boolean };
   /** Resolves when what was written has been passed on: who writes much waits for it. */
   readonly drained: () => Promise<void>;
   /** Environment variables: passwords come from there, not from the command line. */

@@ -4,13 +4,13 @@ import { argumentsOf, numberOf } from "./arguments.js";
 import { type Command, exitCodes, exitCodesUsage, type Terminal, UsageError } from "./command.js";
 import { connectionArgs, connectionUsage, topicNamed, withKafka } from "./connection.js";
 import { deleteLetters } from "./dead-letters-delete.js";
+import { Progress } from "./progress.js";
 import { clean, plainBytes, printTable, short, textOf, timeOf } from "./text.js";
 
 type RedriveOptions = Parameters<Kafka["redrive"]>[1];
 type DeadLetter = Parameters<NonNullable<RedriveOptions["filter"]>>[0];
 
 const defaultListed = 100;
-const progressEveryMs = 1_000;
 const words = ["list", "show", "redrive", "delete"] as const;
 
 const args = {
@@ -134,14 +134,19 @@ async function redrive(
   const to = values.to === undefined ? undefined : topicNamed(values.to);
   const isWatched = !json && !dryRun;
   // How many there are is known by reading them, which is quick beside sending them.
-  const total = isWatched ? await kafka.redrive(topicNamed(topic), { ...options, dryRun: true }) : undefined;
-  const result = await kafka.redrive(topicNamed(topic), {
-    ...all,
-    dryRun,
-    toTopic: to,
-    signal: terminal.signal,
-    onProgress: total === undefined ? undefined : progressTo(terminal, total.redriven),
-  });
+  const total = isWatched
+    ? (await kafka.redrive(topicNamed(topic), { ...options, dryRun: true })).redriven
+    : 0;
+  const progress = total > 0 ? new Progress(terminal.progress, total, "sent back") : undefined;
+  const result = await kafka
+    .redrive(topicNamed(topic), {
+      ...all,
+      dryRun,
+      toTopic: to,
+      signal: terminal.signal,
+      onProgress: ({ redriven }) => progress?.show(redriven),
+    })
+    .finally(() => progress?.end());
   const { redriven, kept } = result;
   terminal.out(
     json
@@ -217,15 +222,6 @@ function show([letter]: readonly DeadLetter[], json: boolean, terminal: Terminal
   const width = Math.max(...lines.map(([name]) => name.length));
   for (const [name, text] of lines) terminal.out(`${clean(name).padEnd(width)}  ${clean(text)}`);
   return exitCodes.ok;
-}
-
-function progressTo(terminal: Terminal, total: number): NonNullable<RedriveOptions["onProgress"]> {
-  let last = performance.now();
-  return ({ redriven, kept }) => {
-    if (performance.now() - last < progressEveryMs) return;
-    last = performance.now();
-    terminal.error(`${redriven} of ${total} sent back, ${kept} stayed …`);
-  };
 }
 
 /** A letter as JSON has it: bytes as text where they are UTF-8, else in base64. */

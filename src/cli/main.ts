@@ -13,6 +13,7 @@ const { NO_COLOR = "", TERM } = process.env;
 process.exitCode = await run(process.argv.slice(2), {
   out: printerTo(process.stdout, () => unread.abort()),
   error: printerTo(process.stderr),
+  progress: process.stderr,
   drained: async () => {
     if (process.stdout.writableNeedDrain)
       await once(process.stdout, "drain", { signal: unread.signal }).catch(() => undefined);

@@ -1,7 +1,14 @@
 import { isUtf8 } from "node:buffer";
+import Table from "cli-table3";
 import type { Terminal } from "./command.js";
 
 const maxCell = 60;
+
+const borders =
+  "top top-mid top-left top-right bottom bottom-mid bottom-left bottom-right left left-mid mid mid-mid right right-mid";
+
+/** Room between the columns, and no lines. */
+const chars = { ...Object.fromEntries(borders.split(" ").map((name) => [name, ""])), middle: "  " };
 
 /** Prints rows below a headline, each column as wide as it needs. Numbers stand at the right. */
 export function printTable(
@@ -9,27 +16,15 @@ export function printTable(
   headline: readonly string[],
   rows: readonly (readonly (string | number)[])[],
 ): void {
-  const lines = [headline, ...rows].map((row) => row.map((cell) => clean(String(cell))));
-  const widths = headline.map((_, column) => Math.max(...lines.map((line) => widthOf(line[column] ?? ""))));
   const isNumeric = headline.map((_, column) => rows.every((row) => typeof row[column] === "number"));
-  for (const [index, line] of lines.entries()) {
-    const cells = line.map((cell, column) => {
-      const padding = " ".repeat((widths[column] ?? 0) - widthOf(cell));
-      return isNumeric[column] === true ? padding + cell : cell + padding;
-    });
-    const text = cells.join("  ").trimEnd();
-    out(isColoured && index === 0 ? `\u001B[1m${text}\u001B[22m` : text);
-  }
-}
-
-const wide =
-  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Emoji_Presentation}\u3000-\u303F\uFF01-\uFF60]/u;
-
-const signs = new Intl.Segmenter();
-
-/** How many columns of a terminal a text takes: signs of East Asia and emoji take two. */
-function widthOf(text: string): number {
-  return [...signs.segment(text)].reduce((sum, { segment }) => sum + (wide.test(segment) ? 2 : 1), 0);
+  const table = new Table({
+    head: headline.map((title) => (isColoured ? `\u001B[1m${title}\u001B[22m` : title)),
+    colAligns: isNumeric.map((isNumber) => (isNumber ? "right" : "left")),
+    chars,
+    style: { "padding-left": 0, "padding-right": 0, head: [], border: [] },
+  });
+  table.push(...rows.map((row) => row.map((cell) => clean(String(cell)))));
+  for (const line of table.toString().split("\n")) out(line.trimEnd());
 }
 
 /** What others wrote must not move the cursor, nor colour the terminal. */

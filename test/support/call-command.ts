@@ -1,3 +1,4 @@
+import { Writable } from "node:stream";
 import { run } from "../../src/cli/run.js";
 
 /** Calls `typed-kafka` in this process, and gives what it printed. */
@@ -17,6 +18,12 @@ export async function callCommand(
       more.onOut?.(line);
     },
     error: (line) => error.push(line),
+    progress: new Writable({
+      write: (text: Buffer, _, done) => {
+        error.push(text.toString().trimEnd());
+        done();
+      },
+    }),
     drained: () => Promise.resolve(),
     environment,
     isColoured: more.isColoured ?? false,
