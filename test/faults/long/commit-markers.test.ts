@@ -26,7 +26,9 @@ test("what is committed is seen once its marker is on all in-sync replicas: a re
     return values;
   };
 
-  // The first leads. The fourth has no part of Kafka's own topics: without it transactions are decided all the same.
+  const producer = kafka.transactionalProducer({ transactionalId: uniqueName("tx"), lingerMs: 0 });
+  await producer.transaction((tx) => tx.send(topic, { value: "first" }));
+  // Kafka has made its own topics by now, without the fourth, so that transactions are decided when that has stopped.
   const fourth = await cluster.addNode();
   const partition = async () => (await kafka.admin().describeTopics([topic]))[0]?.partitions[0];
   for (const replicas of [[1], [1, fourth.id]]) {
@@ -34,8 +36,6 @@ test("what is committed is seen once its marker is on all in-sync replicas: a re
     await expect.poll(partition, { timeout: 30_000 }).toMatchObject({ leader: 1, inSync: replicas });
   }
 
-  const producer = kafka.transactionalProducer({ transactionalId: uniqueName("tx"), lingerMs: 0 });
-  await producer.transaction((tx) => tx.send(topic, { value: "first" }));
   await settled(brokers, [topic.name]);
   await producer.transaction(async (tx) => {
     await tx.send(topic, { value: "second" });
