@@ -58,24 +58,22 @@ export class Requests {
   async send(method: "GET" | "POST", path: string, body?: object): Promise<unknown> {
     const { urls, timeoutMs } = this.#options;
     const deadline = performance.now() + timeoutMs;
+    const fullMs = timeoutMs / urls.length;
+    let reason: KafkaError | undefined;
     for (let attempt = 1; ; attempt += 1) {
       const url = urls[this.#preferred % urls.length] ?? "";
-      const leftMs = deadline - performance.now();
+      const limitMs = Math.max(1, Math.min(deadline - performance.now(), fullMs));
       try {
-        return await this.#once(
-          url,
-          method,
-          path,
-          body,
-          Math.max(1, Math.min(leftMs, timeoutMs / urls.length)),
-        );
+        return await this.#once(url, method, path, body, limitMs);
       } catch (error) {
         if (!(error instanceof KafkaError) || !error.retriable) throw error;
+        // That a try had no time left says less than why the one before failed.
+        if (reason === undefined || !(error instanceof TimeoutError) || limitMs === fullMs) reason = error;
         this.#preferred += 1;
         // Every address has its turn before the first wait.
         const round = Math.floor(attempt / urls.length);
         const delayMs = attempt % urls.length === 0 ? roundDelayMs(round - 1) : 0;
-        if (performance.now() + delayMs + shortestTryMs > deadline) throw error;
+        if (performance.now() + delayMs + shortestTryMs > deadline) throw reason;
         await sleep(delayMs);
       }
     }

@@ -68,12 +68,13 @@ function long(given: bigint): Buffer {
   return Buffer.from([...bytes, Number(zigzag)]);
 }
 
+/** Of the processor's time: what others do meanwhile does not count. */
 const maxMs = 1_500;
 const maxBytes = 64_000_000;
 
 /** Reads, and fails if that takes much time or memory. Gives the error, or `undefined` where it could be read. */
 function read({ serde, header }: Path, payload: Buffer): unknown {
-  const start = performance.now();
+  const start = process.cpuUsage();
   const before = process.memoryUsage();
   let error: unknown;
   try {
@@ -82,7 +83,8 @@ function read({ serde, header }: Path, payload: Buffer): unknown {
     error = thrown;
   }
   const after = process.memoryUsage();
-  expect(performance.now() - start).toBeLessThan(maxMs);
+  const { user, system } = process.cpuUsage(start);
+  expect((user + system) / 1_000).toBeLessThan(maxMs);
   expect(after.heapUsed + after.external - before.heapUsed - before.external).toBeLessThan(maxBytes);
   return error;
 }
