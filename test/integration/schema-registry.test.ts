@@ -342,7 +342,16 @@ describe("a registry that goes away", () => {
       .catch((error: unknown) => error);
     expect(reading).toBeInstanceOf(ConnectionError);
     await proxy.restore();
-    await producer.send(topic, { value: { ...ann, id: 2 } });
+    const isSent = () =>
+      producer.send(topic, { value: { ...ann, id: 2 } }).then(
+        () => true,
+        (error: unknown) => {
+          // That it takes longer than this to answer is the machine's matter.
+          expect(error).toMatchObject({ retriable: true });
+          return false;
+        },
+      );
+    await until("it is sent", isSent);
     expect(await readBack(name, value, [])).toEqual([ann, { ...ann, id: 2 }]);
   });
 
