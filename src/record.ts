@@ -50,6 +50,13 @@ export interface ConsumerRecord<Value, Key = string, Headers = DefaultHeaders, N
   readonly rawHeaders: RawHeaders;
 }
 
+/** Bytes where they lie; `end` is before `start` where they are null. */
+export interface Span {
+  bytes: Buffer;
+  start: number;
+  end: number;
+}
+
 /** A record as the native client gives it. */
 export interface RawRecord {
   readonly topic: string;
@@ -64,8 +71,10 @@ export interface RawRecord {
   readonly rawHeaders?: RawHeaders | undefined;
   /** The length of the value in bytes. */
   readonly size: number;
-  /** The length of the key in bytes, where it is known without making the key. */
+  /** The length of the key in bytes, where it is known without making the key, and there is one. */
   readonly keySize?: number | undefined;
+  /** Says where the key and the value lie, without making them: for who copies them at once. */
+  readonly locate?: ((key: Span, value: Span) => void) | undefined;
   readonly leaderEpoch?: number | undefined;
   /** The text of a part whose bytes are UTF-8, without making those; `undefined` where they are not. */
   readonly text?: ((part: "key" | "value") => string | undefined) | undefined;

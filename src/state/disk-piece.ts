@@ -1,3 +1,4 @@
+import type { RawRecord } from "../record.js";
 import type { LevelDatabase, LevelSnapshot } from "./level.js";
 import { KeyPages } from "./key-pages.js";
 import type { Piece, Proof } from "./piece.js";
@@ -125,6 +126,10 @@ export class DiskPiece implements Piece {
     return this.#enqueue(() => this.#write(batch));
   }
 
+  restore(records: readonly RawRecord[], proof: Proof): Promise<void> {
+    return this.apply(records.flatMap(writeOf), proof);
+  }
+
   clear(): Promise<void> {
     this.#size = 0;
     this.#position = 0;
@@ -218,4 +223,8 @@ export function rangeOf(piece: string): readonly [from: Buffer, before: Buffer] 
 
 function entryOf(key: Buffer, bytes: Buffer): Entry {
   return { key, value: Buffer.from(bytes.subarray(headerBytes)), timestamp: bytes.readDoubleBE(4) };
+}
+
+function writeOf({ key, value, timestamp }: RawRecord): readonly Write[] {
+  return key === null ? [] : [{ id: idOf(key), key, value, timestamp }];
 }

@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
+import type { RawRecord, Span } from "../record.js";
 import { MemoryShard } from "./memory-shard.js";
 import type { Piece, Proof } from "./piece.js";
 import { Turns } from "../waiting.js";
-import { type Entry, keyOfId, type Write } from "./write.js";
+import type { Entry, Write } from "./write.js";
 
 /**
  * How many shards an entry can be in: each grows and is compacted by itself, so that with ten million entries no
@@ -61,8 +62,20 @@ export class MemoryPiece implements Piece {
   }
 
   apply(writes: readonly Write[], proof?: Proof): undefined {
-    for (const write of writes) this.#apply(write);
+    for (const { key, value, timestamp } of writes) this.#put(spanOf(key), spanOf(value), timestamp);
     if (proof !== undefined) ({ position: this.#position, currentAt: this.#currentAt } = proof);
+  }
+
+  /** Copies what it keeps from where it lies: an object for each key and value would take as long as all the rest. */
+  restore(records: readonly RawRecord[], proof: Proof): undefined {
+    const [key, value] = [spanOf(null), spanOf(null)];
+    for (const record of records)
+      if (record.locate === undefined) this.#put(spanOf(record.key), spanOf(record.value), record.timestamp);
+      else {
+        record.locate(key, value);
+        this.#put(key, value, record.timestamp);
+      }
+    ({ position: this.#position, currentAt: this.#currentAt } = proof);
   }
 
   clear(): undefined {
@@ -76,17 +89,23 @@ export class MemoryPiece implements Piece {
     this.clear();
   }
 
-  #apply({ id, value, timestamp }: Write): void {
-    const hash = hashOf(id);
+  #put(key: Span, value: Span, timestamp: number): void {
+    const hash = hashOfBytes(key);
     const index = shardOf(hash);
     let shard = this.#shards[index];
-    if (value === null) {
-      if (shard?.delete(id, hash) === true) this.#size -= 1;
+    if (value.end < value.start) {
+      if (shard?.delete(key, hash) === true) this.#size -= 1;
       return;
     }
     if (shard === undefined) this.#shards[index] = shard = new MemoryShard();
-    if (shard.set(id, hash, keyOfId(id), value, timestamp)) this.#size += 1;
+    if (shard.set(key, hash, value, timestamp)) this.#size += 1;
   }
+}
+
+const noBytes = Buffer.alloc(0);
+
+function spanOf(bytes: Buffer | null): Span {
+  return { bytes: bytes ?? noBytes, start: 0, end: bytes?.length ?? -1 };
 }
 
 /** Differs from process to process, so that nobody can choose keys that all meet in one slot. */
@@ -97,9 +116,20 @@ function hashOf(id: string): number {
   let hash = seed;
   for (let index = 0; index < id.length; index += 1)
     hash = Math.imul(hash ^ id.charCodeAt(index), 0x01000193);
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
+  return spread(hash);
+}
+
+/** The hash of the id of these bytes. */
+function hashOfBytes({ bytes, start, end }: Span): number {
+  let hash = seed;
+  for (let index = start; index < end; index += 1) hash = Math.imul(hash ^ (bytes[index] ?? 0), 0x01000193);
+  return spread(hash);
+}
+
+function spread(hash: number): number {
+  let mixed = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
+  return (mixed ^ (mixed >>> 16)) >>> 0;
 }
 
 /** By the highest bits: the lowest choose the slot within a shard. */

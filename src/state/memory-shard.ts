@@ -1,3 +1,4 @@
+import type { Span } from "../record.js";
 import type { Entry } from "./write.js";
 
 /** Key length, value length (both 4 bytes), timestamp (8 bytes); then the key and the value. */
@@ -8,6 +9,7 @@ const firstBytes = 512;
 const maxLoad = 0.7;
 /** Garbage is collected when it is more than half of what is written, and worth it. */
 const minGarbageBytes = 16_384;
+const fewBytes = 64;
 
 /**
  * A hash table over one buffer: entries are written one behind the other, and a table of slots holds where each
@@ -39,19 +41,19 @@ export class MemoryShard {
   }
 
   /** Whether the entry is new. */
-  set(id: string, hash: number, key: Buffer, value: Buffer, timestamp: number): boolean {
-    let slot = this.#find(id, hash);
+  set(key: Span, hash: number, value: Span, timestamp: number): boolean {
+    let slot = this.#find(key, hash);
     const before = this.#beginOf(slot);
     if (before !== undefined) {
-      if (this.#bytes.readUInt32LE(before + 4) === value.length) {
+      if (this.#bytes.readUInt32LE(before + 4) === value.end - value.start) {
         this.#bytes.writeDoubleLE(timestamp, before + 8);
-        value.copy(this.#bytes, before + headerBytes + key.length);
+        copy(value, this.#bytes, before + headerBytes + key.end - key.start);
         return false;
       }
       this.#garbage += sizeAt(this.#bytes, before);
     } else if (this.#count + 1 > maxLoad * this.#slots.length) {
       this.#growSlots();
-      slot = this.#find(id, hash);
+      slot = this.#find(key, hash);
     }
     this.#slots[slot] = this.#write(key, value, timestamp) + 1;
     this.#hashes[slot] = hash;
@@ -61,8 +63,8 @@ export class MemoryShard {
   }
 
   /** Whether it was there. */
-  delete(id: string, hash: number): boolean {
-    const slot = this.#find(id, hash);
+  delete(key: Span, hash: number): boolean {
+    const slot = this.#find(key, hash);
     const begin = this.#beginOf(slot);
     if (begin === undefined) return false;
     this.#garbage += sizeAt(this.#bytes, begin);
@@ -79,12 +81,12 @@ export class MemoryShard {
   }
 
   /** The slot of the entry, or the free one in which it would be. */
-  #find(id: string, hash: number): number {
+  #find(key: Span | string, hash: number): number {
     const mask = this.#slots.length - 1;
     let slot = hash & mask;
     for (;;) {
       const begin = this.#slots[slot] ?? 0;
-      if (begin === 0 || (this.#hashes[slot] === hash && this.#isKey(id, begin - 1))) return slot;
+      if (begin === 0 || (this.#hashes[slot] === hash && this.#isKey(key, begin - 1))) return slot;
       slot = (slot + 1) & mask;
     }
   }
@@ -94,27 +96,37 @@ export class MemoryShard {
     return begin === 0 ? undefined : begin - 1;
   }
 
-  #isKey(id: string, begin: number): boolean {
-    if (this.#bytes.readUInt32LE(begin) !== id.length) return false;
+  /** `key` is its bytes, or its id. */
+  #isKey(key: Span | string, begin: number): boolean {
     const from = begin + headerBytes;
-    for (let index = 0; index < id.length; index += 1)
-      if (this.#bytes[from + index] !== id.charCodeAt(index)) return false;
+    const bytes = this.#bytes;
+    if (typeof key === "string") {
+      if (bytes.readUInt32LE(begin) !== key.length) return false;
+      for (let index = 0; index < key.length; index += 1)
+        if (bytes[from + index] !== key.charCodeAt(index)) return false;
+      return true;
+    }
+    const length = key.end - key.start;
+    if (bytes.readUInt32LE(begin) !== length) return false;
+    for (let index = 0; index < length; index += 1)
+      if (bytes[from + index] !== key.bytes[key.start + index]) return false;
     return true;
   }
 
-  #write(key: Buffer, value: Buffer, timestamp: number): number {
+  #write(key: Span, value: Span, timestamp: number): number {
+    const [keyLength, valueLength] = [key.end - key.start, value.end - value.start];
     const begin = this.#used;
-    const end = begin + headerBytes + key.length + value.length;
+    const end = begin + headerBytes + keyLength + valueLength;
     if (end > this.#bytes.length) {
       const larger = Buffer.allocUnsafeSlow(Math.max(end, Math.ceil(this.#bytes.length * 1.5)));
       this.#bytes.copy(larger, 0, 0, begin);
       this.#bytes = larger;
     }
-    this.#bytes.writeUInt32LE(key.length, begin);
-    this.#bytes.writeUInt32LE(value.length, begin + 4);
+    this.#bytes.writeUInt32LE(keyLength, begin);
+    this.#bytes.writeUInt32LE(valueLength, begin + 4);
     this.#bytes.writeDoubleLE(timestamp, begin + 8);
-    key.copy(this.#bytes, begin + headerBytes);
-    value.copy(this.#bytes, begin + headerBytes + key.length);
+    copy(key, this.#bytes, begin + headerBytes);
+    copy(value, this.#bytes, begin + headerBytes + keyLength);
     this.#used = end;
     return begin;
   }
@@ -172,6 +184,12 @@ export class MemoryShard {
       this.#used += size;
     }
   }
+}
+
+/** A few bytes are there sooner than the call of the function that copies many. */
+function copy({ bytes, start, end }: Span, to: Buffer, at: number): void {
+  if (end - start > fewBytes) bytes.copy(to, at, start, end);
+  else for (let index = start; index < end; index += 1) to[at + index - start] = bytes[index] ?? 0;
 }
 
 function sizeAt(bytes: Buffer, begin: number): number {

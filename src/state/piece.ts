@@ -1,3 +1,4 @@
+import type { RawRecord } from "../record.js";
 import type { Entry, Write } from "./write.js";
 
 /** How far a changelog is in a piece. */
@@ -36,6 +37,8 @@ export interface Piece {
    * before. A piece on disk gives a promise: until it resolves, a crash takes all of them back together.
    */
   readonly apply: (writes: readonly Write[], proof?: Proof) => Promise<void> | undefined;
+  /** As `apply`, with records of the changelog. Each has a key. */
+  readonly restore: (records: readonly RawRecord[], proof: Proof) => Promise<void> | undefined;
   /** Forgets every entry, for a restore from the beginning. Nothing is read until it resolves. */
   readonly clear: () => Promise<void> | undefined;
   readonly close: () => Promise<void> | undefined;

@@ -21,7 +21,6 @@ import type { Piece } from "./piece.js";
 import type { StoreState } from "./store-state.js";
 import type { Task } from "./task.js";
 import type { WindowState } from "./window-state.js";
-import { idOf, type Write } from "./write.js";
 
 const committedTimeoutMs = 5_000;
 const endsTimeoutMs = 5_000;
@@ -356,22 +355,29 @@ export class Restorer {
   }
 
   async #apply(order: ArrivalOrder, readings: ReadonlyMap<string, Reading>): Promise<void> {
-    const batches = new Map<Reading, { writes: Write[]; position: number }>();
+    const batches = new Map<Reading, RawRecord[]>();
+    let last: RawRecord | undefined;
+    let reading: Reading | undefined;
+    let batch: RawRecord[] = [];
     for (let raw = order.take(); raw !== undefined; raw = order.take()) {
-      const reading = readings.get(partitionId(raw.topic, raw.partition));
+      // Most follow one of their partition.
+      if (last?.partition !== raw.partition || last.topic !== raw.topic) {
+        reading = readings.get(partitionId(raw.topic, raw.partition));
+        batch = (reading && batches.get(reading)) ?? [];
+        if (reading !== undefined) batches.set(reading, batch);
+      }
+      last = raw;
       if (reading === undefined || raw.offset >= reading.to) continue;
-      const write = this.#writeOf(raw);
-      if (write === undefined) continue;
-      let batch = batches.get(reading);
-      if (batch === undefined) batches.set(reading, (batch = { writes: [], position: 0 }));
-      batch.writes.push(write);
-      reading.entries += 1;
-      batch.position = raw.offset + 1;
+      if (raw.keySize === undefined && raw.key === null) this.#hasNoKey(raw);
+      else batch.push(raw);
     }
-    for (const [{ state, assignment, currentAt }, { writes, position }] of batches) {
+    for (const [of, records] of batches) {
+      of.entries += records.length;
+      const end = records.at(-1);
       // Whoever has the piece now may be ahead of these records.
-      if (assignment.aborted) continue;
-      const applying = state.store.piece.apply(writes, { position, currentAt });
+      if (end === undefined || of.assignment.aborted) continue;
+      const { state, currentAt } = of;
+      const applying = state.store.piece.restore(records, { position: end.offset + 1, currentAt });
       if (applying !== undefined) await applying;
     }
   }
@@ -410,17 +416,11 @@ export class Restorer {
     if (!isRead(task, readings)) await restored(task, assignment);
   }
 
-  #writeOf({ topic, partition, offset, timestamp, key, value }: RawRecord): Write | undefined {
-    if (key !== null) return { id: idOf(key), key, value, timestamp };
+  #hasNoKey({ topic, partition, offset }: RawRecord): void {
     this.#host.config.logger.warn(
       "a record of a changelog has no key, so no store wrote it; it is passed over",
-      {
-        topic,
-        partition,
-        offset,
-      },
+      { topic, partition, offset },
     );
-    return undefined;
   }
 }
 

@@ -1,4 +1,4 @@
-import type { RawHeaders, RawRecord } from "../../record.js";
+import type { RawHeaders, RawRecord, Span } from "../../record.js";
 import type { NativePartition } from "../native.js";
 import { type JsonForms, Scalars, type Slices } from "./json-forms.js";
 
@@ -101,8 +101,20 @@ class BlockRecord implements RawRecord {
     return epoch < 0 ? undefined : epoch;
   }
 
-  get keySize(): number {
-    return Math.max(0, this.#of(row.key));
+  get keySize(): number | undefined {
+    const size = this.#of(row.key);
+    return size < 0 ? undefined : size;
+  }
+
+  locate(key: Span, value: Span): void {
+    const { bytes } = this.#block;
+    const start = this.#start;
+    const valueStart = this.#valueStart;
+    key.bytes = value.bytes = bytes;
+    key.start = start;
+    key.end = start + this.#of(row.key);
+    value.start = valueStart;
+    value.end = valueStart + this.#of(row.value);
   }
 
   get key(): Buffer | null {
@@ -184,7 +196,7 @@ class BlockRecord implements RawRecord {
   }
 
   get #valueStart(): number {
-    return this.#start + this.keySize;
+    return this.#start + Math.max(0, this.#of(row.key));
   }
 
   get #headersStart(): number {

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { appendRecords } from "../../../src/driver/fast/block.js";
 import { JsonForms } from "../../../src/driver/fast/json-forms.js";
 import { RecordQueue } from "../../../src/group/record-queue.js";
-import type { RawRecord } from "../../../src/record.js";
+import type { RawRecord, Span } from "../../../src/record.js";
 import { bytes } from "../../../src/serde/bytes.js";
 import { createDecoder } from "../../../src/serde/decoder.js";
 import { defineTopic } from "../../../src/topic.js";
@@ -110,6 +110,8 @@ const one = (over: Partial<Packed>): RawRecord => {
   return unpacked;
 };
 
+const nowhere = (): Span => ({ bytes: Buffer.alloc(0), start: 0, end: 0 });
+
 const said = (record: RawRecord): object => ({
   topic: record.topic,
   partition: record.partition,
@@ -135,9 +137,22 @@ describe("records of a block", () => {
             partition: partitions[partition]?.partition,
             leaderEpoch: leaderEpoch < 0 ? undefined : leaderEpoch,
             size: record.value?.length ?? 0,
-            keySize: record.key?.length ?? 0,
+            keySize: record.key?.length,
           })),
         );
+      }),
+    );
+  });
+
+  test("say where their key and value lie, and which of them is null", () => {
+    fc.assert(
+      fc.property(fc.array(packed, { maxLength: 20, size: "max" }), (records) => {
+        const [key, value] = [nowhere(), nowhere()];
+        const lying = ({ bytes, start, end }: Span) => (end < start ? null : bytes.subarray(start, end));
+        for (const record of unpack(records)) {
+          record.locate?.(key, value);
+          expect([lying(key), lying(value)]).toEqual([record.key, record.value]);
+        }
       }),
     );
   });

@@ -1,11 +1,15 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { MemoryPiece } from "../../../src/state/memory-piece.js";
-import { idOf, type Write } from "../../../src/state/write.js";
+import { type Entry, idOf, type Write } from "../../../src/state/write.js";
+import { changelogRecord } from "../../support/changelog-record.js";
 
 function write(id: string, value: Buffer | null, timestamp = 0): Write {
   return { id, key: Buffer.from(id, "latin1"), value, timestamp };
 }
+
+const seen = ({ key, value, timestamp }: Entry): string =>
+  `${key.toString("hex")} ${value.toString("hex")} ${timestamp}`;
 
 const keys = fc.oneof(
   fc.integer({ min: 0, max: 40 }).map(String),
@@ -44,6 +48,30 @@ test("a piece holds what a Map would, whatever is set, overwritten and deleted",
       );
       expect(found).toHaveLength(model.size);
     }),
+    { numRuns: 60 },
+  );
+});
+
+test("a piece is the same whether its entries are applied or restored", () => {
+  const ways = fc.constantFrom("applied", "restored", "restored from a block");
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(keys, values, fc.nat(), ways), { maxLength: 400, size: "max" }),
+      (changes) => {
+        const [applied, mixed] = [new MemoryPiece(), new MemoryPiece()];
+        changes.forEach(([id, bytes, timestamp, way], position) => {
+          const each = write(id, bytes && Buffer.from(bytes), timestamp);
+          const proof = { position, currentAt: 1 };
+          applied.apply([each], proof);
+          if (way === "applied") mixed.apply([each], proof);
+          else mixed.restore([changelogRecord(each, way === "restored from a block")], proof);
+          expect(mixed.size).toBe(applied.size);
+        });
+        expect([...mixed.entries()].map(seen).sort()).toEqual([...applied.entries()].map(seen).sort());
+        for (const [id] of changes) expect(mixed.has(id)).toBe(applied.has(id));
+        expect(mixed.position).toBe(applied.position);
+      },
+    ),
     { numRuns: 60 },
   );
 });
