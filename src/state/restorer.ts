@@ -371,13 +371,13 @@ export class Restorer {
       if (raw.keySize === undefined && raw.key === null) this.#hasNoKey(raw);
       else batch.push(raw);
     }
-    for (const [of, records] of batches) {
-      of.entries += records.length;
-      const end = records.at(-1);
+    for (const [each, records] of batches) {
+      const { state, assignment, currentAt } = each;
+      each.entries += records.length;
       // Whoever has the piece now may be ahead of these records.
-      if (end === undefined || of.assignment.aborted) continue;
-      const { state, currentAt } = of;
-      const applying = state.store.piece.restore(records, { position: end.offset + 1, currentAt });
+      if (assignment.aborted) continue;
+      const end = records.at(-1);
+      const applying = end && state.store.piece.restore(records, { position: end.offset + 1, currentAt });
       if (applying !== undefined) await applying;
     }
   }
