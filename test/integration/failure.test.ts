@@ -121,8 +121,8 @@ describe("retry", () => {
     const events: string[] = [];
     const consumer = kafka.consumer(topic, {
       groupId: uniqueName(),
-      maxPollIntervalMs: 2_000,
-      sessionTimeoutMs: 2_000,
+      maxPollIntervalMs: 4_000,
+      sessionTimeoutMs: 4_000,
       onRebalance: ({ type }) => void events.push(type),
       retry: { attempts: 2 },
     });

@@ -44,10 +44,9 @@ vi.mock("../../../src/driver/binding.js", () => ({
 }));
 
 const topic = defineTopic("t", { value: string() });
-const transactionTimeoutMs = 1_000;
 let producer: TransactionalProducer;
 
-function makeProducer(transactionalId: string): TransactionalProducer {
+function makeProducer(transactionalId: string, transactionTimeoutMs = 60_000): TransactionalProducer {
   const config = resolveKafkaOptions({ brokers: "nowhere:9092", logger: silent });
   const options = { transactionalId, transactionTimeoutMs, closeTimeoutMs: 0 };
   return new TransactionalProducer(config, options, () => {});
@@ -114,6 +113,11 @@ describe("a transaction inside a transaction of the same producer", () => {
 });
 
 describe("a callback that takes longer than transactionTimeoutMs", () => {
+  const transactionTimeoutMs = 1_000;
+  beforeEach(() => {
+    producer = makeProducer("t", transactionTimeoutMs);
+  });
+
   test("has its transaction rolled back with an error that says so, its signal aborted, and its sends refused", async () => {
     const gate = deferred();
     let left: Transaction | undefined;
