@@ -57,6 +57,11 @@ export interface Span {
   end: number;
 }
 
+/** All of these bytes. @internal */
+export function spanOf(bytes: Buffer | null): Span {
+  return { bytes: bytes ?? noBytes, start: 0, end: bytes?.length ?? -1 };
+}
+
 /** A record as the native client gives it. */
 export interface RawRecord {
   readonly topic: string;

@@ -1,4 +1,6 @@
-import type { RawRecord } from "../record.js";
+import { type RawRecord, type Span, spanOf } from "../record.js";
+import { KeyFilter } from "./key-filter.js";
+import { hashOfBytes } from "./key-hash.js";
 import type { LevelDatabase, LevelSnapshot } from "./level.js";
 import { KeyPages } from "./key-pages.js";
 import type { Piece, Proof } from "./piece.js";
@@ -37,12 +39,16 @@ interface Written {
 export class DiskPiece implements Piece {
   readonly #database: LevelDatabase;
   readonly #prefix: string;
+  /** What the names of entries begin with. */
+  readonly #keyPrefix: Buffer;
   readonly #changelog: string;
   /** The last bytes of each name that the database may not have yet. */
   readonly #written = new Map<string, Written>();
   #size = 0;
   #position = 0;
   #currentAt = 0;
+  /** While a piece that was empty is restored: the keys that it has. */
+  #restored: KeyFilter | undefined;
   #last: Promise<void> = Promise.resolve();
 
   /** `changelog` is the topic's id: what another one left here counts for nothing. */
@@ -50,6 +56,7 @@ export class DiskPiece implements Piece {
     this.#database = database;
     // Names of stores have no slash.
     this.#prefix = `${store}/${partition}/`;
+    this.#keyPrefix = this.#nameOf("k");
     this.#changelog = changelog;
     const bytes = this.#read("about");
     const about = bytes === undefined ? undefined : (JSON.parse(bytes.toString()) as About);
@@ -111,26 +118,45 @@ export class DiskPiece implements Piece {
   }
 
   apply(writes: readonly Write[], proof?: Proof): Promise<void> {
+    this.#restored = undefined;
+    return this.#applyAll(writes, proof);
+  }
+
+  #applyAll(writes: readonly Write[], proof?: Proof): Promise<void> {
     const batch = new Map<string, Written>();
     const pages = new KeyPages((page) => this.#read(`p${page}`));
     for (const write of writes) this.#apply(write, batch, pages);
     for (const [page, bytes] of pages.changed()) this.#put(`p${page}`, bytes, batch);
     if (proof !== undefined) ({ position: this.#position, currentAt: this.#currentAt } = proof);
+    this.#put("about", this.#about(), batch);
+    return this.#enqueue(() => this.#write(batch));
+  }
+
+  #about(): Buffer {
     const about: About = {
       changelog: this.#changelog,
       size: this.#size,
       position: this.#position,
       currentAt: this.#currentAt,
     };
-    this.#put("about", Buffer.from(JSON.stringify(about)), batch);
-    return this.#enqueue(() => this.#write(batch));
+    return Buffer.from(JSON.stringify(about));
   }
 
-  restore(records: readonly RawRecord[], proof: Proof): Promise<void> {
-    return this.apply(records.flatMap(writeOf), proof);
+  /**
+   * Entries go into the batch at once, without what lets them be seen before that is written. Where the piece was empty,
+   * most keys are known to be new, and the database is not asked for them.
+   */
+  async restore(records: readonly RawRecord[], proof: Proof): Promise<void> {
+    for (let last: Promise<void> | undefined; last !== this.#last;) await (last = this.#last);
+    if (this.#size === 0) this.#restored ??= new KeyFilter();
+    // What a deletion leaves is put in order by `apply`.
+    if (records.some(({ size, value }) => size === 0 && value === null))
+      await this.#applyRestored(records.flatMap(writeOf), proof);
+    else await this.#restore(records, proof);
   }
 
   clear(): Promise<void> {
+    this.#restored = undefined;
     this.#size = 0;
     this.#position = 0;
     this.#currentAt = 0;
@@ -147,6 +173,41 @@ export class DiskPiece implements Piece {
     await this.#last;
   }
 
+  #applyRestored(writes: readonly Write[], proof: Proof): Promise<void> {
+    for (const { key } of writes) this.#restored?.add(hashOfBytes(spanOf(key)));
+    return this.#applyAll(writes, proof);
+  }
+
+  /** Each record has a value, and nothing is on its way to the disk. */
+  #restore(records: readonly RawRecord[], proof: Proof): Promise<void> {
+    const batch = this.#database.batch();
+    const pages = new KeyPages((page) => this.#read(`p${page}`));
+    const slots = new Map<string, number>();
+    const [key, value] = [spanOf(null), spanOf(null)];
+    for (const record of records) {
+      if (record.locate === undefined) {
+        Object.assign(key, spanOf(record.key));
+        Object.assign(value, spanOf(record.value));
+      } else record.locate(key, value);
+      const name = this.#nameOfKey(key);
+      const mayBeThere = this.#restored?.add(hashOfBytes(key)) ?? true;
+      const id = key.bytes.toString("latin1", key.start, key.end);
+      let slot = mayBeThere ? (slots.get(id) ?? this.#database.getSync(name)?.readUInt32BE(0)) : undefined;
+      if (slot === undefined) {
+        slot = this.#size;
+        this.#size += 1;
+        pages.set(slot, name.subarray(this.#prefix.length + 1));
+      }
+      slots.set(id, slot);
+      batch.put(name, valueOf(slot, record.timestamp, value));
+    }
+    for (const [page, bytes] of pages.changed())
+      if (bytes !== null) batch.put(this.#nameOf(`p${page}`), bytes);
+    ({ position: this.#position, currentAt: this.#currentAt } = proof);
+    batch.put(this.#nameOf("about"), this.#about());
+    return this.#enqueue(() => batch.write());
+  }
+
   #apply({ id, key, value, timestamp }: Write, batch: Map<string, Written>, pages: KeyPages): void {
     const before = this.#read(`k${id}`);
     if (value === null) {
@@ -158,11 +219,7 @@ export class DiskPiece implements Piece {
       pages.set(slot, key);
       this.#size += 1;
     }
-    const bytes = Buffer.allocUnsafe(headerBytes + value.length);
-    bytes.writeUInt32BE(slot, 0);
-    bytes.writeDoubleBE(timestamp, 4);
-    value.copy(bytes, headerBytes);
-    this.#put(`k${id}`, bytes, batch);
+    this.#put(`k${id}`, valueOf(slot, timestamp, spanOf(value)), batch);
   }
 
   /** The last entry of the list takes its slot. */
@@ -213,6 +270,13 @@ export class DiskPiece implements Piece {
   #nameOf(name: string): Buffer {
     return Buffer.from(this.#prefix + name, "latin1");
   }
+
+  #nameOfKey({ bytes, start, end }: Span): Buffer {
+    const name = Buffer.allocUnsafe(this.#keyPrefix.length + end - start);
+    this.#keyPrefix.copy(name);
+    bytes.copy(name, this.#keyPrefix.length, start, end);
+    return name;
+  }
 }
 
 /** From which name on, and before which, a database has a piece: `piece` is `<store>/<partition>`. */
@@ -223,6 +287,14 @@ export function rangeOf(piece: string): readonly [from: Buffer, before: Buffer] 
 
 function entryOf(key: Buffer, bytes: Buffer): Entry {
   return { key, value: Buffer.from(bytes.subarray(headerBytes)), timestamp: bytes.readDoubleBE(4) };
+}
+
+function valueOf(slot: number, timestamp: number, { bytes, start, end }: Span): Buffer {
+  const value = Buffer.allocUnsafe(headerBytes + end - start);
+  value.writeUInt32BE(slot, 0);
+  value.writeDoubleBE(timestamp, 4);
+  bytes.copy(value, headerBytes, start, end);
+  return value;
 }
 
 function writeOf({ key, value, timestamp }: RawRecord): readonly Write[] {

@@ -1,5 +1,5 @@
-import { randomBytes } from "node:crypto";
-import type { RawRecord, Span } from "../record.js";
+import { type RawRecord, type Span, spanOf } from "../record.js";
+import { hashOf, hashOfBytes } from "./key-hash.js";
 import { MemoryShard } from "./memory-shard.js";
 import type { Piece, Proof } from "./piece.js";
 import { Turns } from "../waiting.js";
@@ -100,36 +100,6 @@ export class MemoryPiece implements Piece {
     if (shard === undefined) this.#shards[index] = shard = new MemoryShard();
     if (shard.set(key, hash, value, timestamp)) this.#size += 1;
   }
-}
-
-const noBytes = Buffer.alloc(0);
-
-function spanOf(bytes: Buffer | null): Span {
-  return { bytes: bytes ?? noBytes, start: 0, end: bytes?.length ?? -1 };
-}
-
-/** Differs from process to process, so that nobody can choose keys that all meet in one slot. */
-const seed = randomBytes(4).readUInt32LE(0);
-
-/** FNV-1a over the characters, and MurmurHash3's last steps, which spread what FNV leaves together. */
-function hashOf(id: string): number {
-  let hash = seed;
-  for (let index = 0; index < id.length; index += 1)
-    hash = Math.imul(hash ^ id.charCodeAt(index), 0x01000193);
-  return spread(hash);
-}
-
-/** The hash of the id of these bytes. */
-function hashOfBytes({ bytes, start, end }: Span): number {
-  let hash = seed;
-  for (let index = start; index < end; index += 1) hash = Math.imul(hash ^ (bytes[index] ?? 0), 0x01000193);
-  return spread(hash);
-}
-
-function spread(hash: number): number {
-  let mixed = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
-  return (mixed ^ (mixed >>> 16)) >>> 0;
 }
 
 /** By the highest bits: the lowest choose the slot within a shard. */

@@ -14,6 +14,7 @@ import type { Piece } from "../../../src/state/piece.js";
 import { doubtOf } from "../../../src/state/restorer.js";
 import { StateDirectory } from "../../../src/state/state-directory.js";
 import { idOf, type Write } from "../../../src/state/write.js";
+import { changelogRecord } from "../../support/changelog-record.js";
 import { silent } from "../../support/silent.js";
 
 async function newPath(): Promise<string> {
@@ -67,6 +68,15 @@ const writes = fc.array(
 test("a piece on disk is what a piece in memory is, whatever is written, before and after restarts", async () => {
   const step = fc.oneof(
     { weight: 8, arbitrary: fc.record({ type: fc.constant("apply" as const), writes, wait: fc.boolean() }) },
+    {
+      weight: 8,
+      arbitrary: fc.record({
+        type: fc.constant("restore" as const),
+        writes,
+        inBlock: fc.boolean(),
+        deletes: fc.boolean(),
+      }),
+    },
     { weight: 2, arbitrary: fc.constant({ type: "restart" as const }) },
     { weight: 1, arbitrary: fc.constant({ type: "clear" as const }) },
   );
@@ -85,6 +95,12 @@ test("a piece on disk is what a piece in memory is, whatever is written, before 
             const applying = disk.apply(each.writes, { position: index, currentAt: 1 });
             memory.apply(each.writes, { position: index, currentAt: 1 });
             if (each.wait) await applying;
+          } else if (each.type === "restore") {
+            const records = each.writes
+              .filter(({ value }) => each.deletes || value !== null)
+              .map((one) => changelogRecord(one, each.inBlock));
+            await disk.restore(records, { position: index, currentAt: 1 });
+            memory.restore(records, { position: index, currentAt: 1 });
           } else if (each.type === "clear") {
             await disk.clear();
             memory.clear();
@@ -105,6 +121,26 @@ test("a piece on disk is what a piece in memory is, whatever is written, before 
     { numRuns: 40 },
   );
 }, 120_000);
+
+test("what is restored again is the same entry, whatever came before it", async () => {
+  const directory = await opened(await newPath());
+  onTestFinished(() => directory.close());
+  const piece = directory.piece("store", 0);
+  const restore = (...entries: readonly (readonly [id: string, value: string | null])[]): Promise<void> =>
+    piece.restore(
+      entries.map(([id, value]) =>
+        changelogRecord(write(id, value === null ? null : Buffer.from(value)), true),
+      ),
+      { position: 1, currentAt: 1 },
+    );
+  await restore(["a", "1"], ["b", "1"], ["b", "2"]);
+  await restore(["c", "1"], ["nothing", null]);
+  await restore(["c", "2"]);
+  await piece.apply([write("d", Buffer.from("1"))]);
+  await restore(["a", "2"], ["d", "2"]);
+  const entries = [...piece.entries()].map(({ key, value }) => `${String(key)}${String(value)}`);
+  expect(entries).toEqual(["a2", "b2", "c2", "d2"]);
+});
 
 test("entries() gives what was there at its beginning, whatever is written and lands on disk meanwhile", async () => {
   const directory = await opened(await newPath());
