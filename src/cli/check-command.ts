@@ -5,6 +5,7 @@ import { defineStore } from "../state/store-definition.js";
 import { argumentsOf } from "./arguments.js";
 import { type Command, exitCodes, exitCodesUsage, UsageError } from "./command.js";
 import { connectionArgs, connectionUsage, topicNamed, withKafka } from "./connection.js";
+import { jsonText } from "./text.js";
 
 const flags: Readonly<Record<string, string>> = {
   groupId: "--group",
@@ -76,9 +77,7 @@ ${exitCodesUsage}`,
       return { level, subject, message, remedy: remedyOf(finding, inFlags) };
     });
     terminal.out(
-      values.json === true
-        ? JSON.stringify({ ok: report.ok, findings }, null, 2)
-        : formatFindings(report, inFlags),
+      values.json === true ? jsonText({ ok: report.ok, findings }, 2) : formatFindings(report, inFlags),
     );
     return report.ok ? exitCodes.ok : exitCodes.failed;
   },

@@ -2,7 +2,7 @@ import type { Kafka } from "../kafka.js";
 import { numberOf } from "./arguments.js";
 import { exitCodes, type Terminal } from "./command.js";
 import { topicNamed } from "./connection.js";
-import { counted } from "./text.js";
+import { counted, jsonText } from "./text.js";
 
 interface DeleteArgs {
   readonly partition?: string | undefined;
@@ -60,6 +60,6 @@ export async function deleteLetters(
   }
   if (yes) await admin.deleteRecords(letters, ends);
   const done = yes ? "deleted" : "would be deleted: --yes does it";
-  terminal.out(json ? JSON.stringify({ deleted: count, done: yes }) : `${count} ${done}`);
+  terminal.out(json ? jsonText({ deleted: count, done: yes }) : `${count} ${done}`);
   return exitCodes.ok;
 }

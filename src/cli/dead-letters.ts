@@ -5,7 +5,7 @@ import { type Command, exitCodes, exitCodesUsage, type Terminal, UsageError } fr
 import { connectionArgs, connectionUsage, topicNamed, withKafka } from "./connection.js";
 import { deleteLetters } from "./dead-letters-delete.js";
 import { Progress } from "./progress.js";
-import { clean, plainBytes, printTable, short, textOf, timeOf } from "./text.js";
+import { clean, jsonText, plainBytes, printTable, short, textOf, timeOf } from "./text.js";
 
 type RedriveOptions = Parameters<Kafka["redrive"]>[1];
 type DeadLetter = Parameters<NonNullable<RedriveOptions["filter"]>>[0];
@@ -150,7 +150,7 @@ async function redrive(
   const { redriven, kept } = result;
   terminal.out(
     json
-      ? JSON.stringify({ ...result, dryRun })
+      ? jsonText({ ...result, dryRun })
       : `${redriven} ${dryRun ? "would be sent back" : "sent back"}, ${kept} ${dryRun ? "would stay" : "stayed"}`,
   );
   return exitCodes.ok;
@@ -171,7 +171,7 @@ async function collect(kafka: Kafka, topic: string, options: RedriveOptions): Pr
 }
 
 function list(letters: readonly DeadLetter[], limit: number, json: boolean, terminal: Terminal): number {
-  if (json) terminal.out(JSON.stringify(letters.map(plain), null, 2));
+  if (json) terminal.out(jsonText(letters.map(plain), 2));
   else if (letters.length === 0) terminal.out("no dead letters");
   else {
     printTable(
@@ -199,7 +199,7 @@ function show([letter]: readonly DeadLetter[], json: boolean, terminal: Terminal
     return exitCodes.failed;
   }
   if (json) {
-    terminal.out(JSON.stringify(plain(letter), null, 2));
+    terminal.out(jsonText(plain(letter), 2));
     return exitCodes.ok;
   }
   const lines: (readonly [string, string])[] = [

@@ -2,7 +2,7 @@ import type { LogOffsets } from "../admin/admin.js";
 import { lastOf, numberOf, type Position, positionOf, requiredSubjectOf } from "./arguments.js";
 import { exitCodes, type Terminal, UsageError } from "./command.js";
 import { type ConnectionArgs, withKafka } from "./connection.js";
-import { printTable } from "./text.js";
+import { jsonText, printTable } from "./text.js";
 
 interface ResetArgs extends ConnectionArgs {
   readonly group?: string | undefined;
@@ -51,7 +51,7 @@ export async function resetGroup(
       };
     });
   });
-  if (args.json === true) terminal.out(JSON.stringify({ group, done: yes, partitions: moves }, null, 2));
+  if (args.json === true) terminal.out(jsonText({ group, done: yes, partitions: moves }, 2));
   else {
     printTable(
       terminal,

@@ -5,7 +5,7 @@ import { argumentsOf } from "./arguments.js";
 import { type Command, exitCodes, exitCodesUsage, UsageError } from "./command.js";
 import { connectionArgs, connectionUsage, withKafka } from "./connection.js";
 import { resetGroup } from "./groups-reset.js";
-import { printTable } from "./text.js";
+import { jsonText, printTable } from "./text.js";
 
 /** `typed-kafka groups`: which groups there are, and moving one. */
 export const groupsCommand: Command = {
@@ -48,7 +48,7 @@ ${exitCodesUsage}`,
       // Each is a question to its own coordinator; the admin client asks a few at a time.
       return Promise.all(listed.map((group) => describedOrListed(admin, group)));
     });
-    if (values.json === true) terminal.out(JSON.stringify(groups, null, 2));
+    if (values.json === true) terminal.out(jsonText(groups, 2));
     else if (groups.length === 0) terminal.out("no groups");
     else {
       printTable(

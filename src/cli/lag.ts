@@ -1,7 +1,7 @@
 import { argumentsOf, requiredSubjectOf } from "./arguments.js";
 import { type Command, exitCodes, exitCodesUsage } from "./command.js";
 import { connectionArgs, connectionUsage, withKafka } from "./connection.js";
-import { printTable } from "./text.js";
+import { jsonText, printTable } from "./text.js";
 
 /** `typed-kafka lag`: how far a group is behind. */
 export const lagCommand: Command = {
@@ -28,7 +28,7 @@ ${exitCodesUsage}`,
     const lags = await withKafka(values, terminal, (kafka) => kafka.admin().groupLag(group, values.topic));
     const total = lags.reduce((sum, { lag }) => sum + lag, 0);
     if (values.json === true) {
-      terminal.out(JSON.stringify({ group, total, partitions: lags }, null, 2));
+      terminal.out(jsonText({ group, total, partitions: lags }, 2));
       return exitCodes.ok;
     }
     if (lags.length === 0) {

@@ -1,7 +1,7 @@
 import type { ConsumerRecord } from "../record.js";
 import { UsageError } from "./command.js";
 import type { Decode } from "./decoding.js";
-import { clean, plainBytes, textOf, timeOf } from "./text.js";
+import { clean, escaped, plainBytes, textOf, timeOf } from "./text.js";
 
 type Bytes = ConsumerRecord<Buffer | null, Buffer>;
 
@@ -28,7 +28,7 @@ export async function lineOf(record: Bytes, decode: Decode | undefined): Promise
     record,
     key: key.text,
     value: value.text,
-    json: `${where},"key":${key.json},"value":${value.json}}`,
+    json: escaped(`${where},"key":${key.json},"value":${value.json}}`),
   };
 }
 

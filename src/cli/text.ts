@@ -32,6 +32,17 @@ export function clean(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, " ");
 }
 
+/** A value as JSON that a terminal shows as it is. */
+export function jsonText(value: unknown, space?: number): string {
+  return escaped(JSON.stringify(value, null, space));
+}
+
+/** The same JSON, with escapes for what would move the cursor, or show as other text than it is. */
+export function escaped(json: string): string {
+  const unit = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return json.replace(/[\u007f-\u009f\p{Cf}\u2028\u2029]/gu, (found) => found.split("").map(unit).join(""));
+}
+
 /** A count with its word: `1 record`, `2 records`. */
 export function counted(count: number, word: string): string {
   return `${count} ${word}${count === 1 ? "" : "s"}`;

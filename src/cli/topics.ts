@@ -4,7 +4,7 @@ import type { Kafka } from "../kafka.js";
 import { argumentsOf } from "./arguments.js";
 import { type Command, exitCodes, exitCodesUsage } from "./command.js";
 import { connectionArgs, connectionUsage, topicNamed, withKafka } from "./connection.js";
-import { printTable } from "./text.js";
+import { jsonText, printTable } from "./text.js";
 
 /** `typed-kafka topics`: which topics there are, and how much is in them. */
 export const topicsCommand: Command = {
@@ -33,7 +33,7 @@ ${exitCodesUsage}`,
     const topics = await withKafka(values, terminal, (kafka) => look(kafka, named));
     const shown =
       values.internal === true || named.length > 0 ? topics : topics.filter(({ internal }) => !internal);
-    if (values.json === true) terminal.out(JSON.stringify(shown, null, 2));
+    if (values.json === true) terminal.out(jsonText(shown, 2));
     else if (shown.length === 0) terminal.out("no topics");
     else
       printTable(

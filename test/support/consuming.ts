@@ -42,6 +42,9 @@ export async function within<Result>(
   }
 }
 
+/** The first group of a broker finds that the topic of the offsets is just being made. */
+const noCoordinatorYet = /Not coordinator|Coordinator not available|Coordinator load in progress/;
+
 /** What a group has committed in each partition of a topic, asked past the library; -1 is nothing. */
 export async function committedOffsets(
   brokers: string,
@@ -58,12 +61,16 @@ export async function committedOffsets(
   });
   try {
     const asked = Array.from({ length: partitions }, (_, partition) => ({ topic, partition }));
-    const found = await new Promise<readonly { partition: number; offset?: number }[]>((resolve, reject) => {
-      client.committed(asked, 10_000, (error, offsets) => {
-        if (error as unknown) reject(new Error(error.message));
-        else resolve(offsets);
+    const ask = () =>
+      new Promise<readonly { partition: number; offset?: number }[] | undefined>((resolve, reject) => {
+        client.committed(asked, 10_000, (error, offsets) => {
+          if (!(error as unknown)) resolve(offsets);
+          else if (noCoordinatorYet.test(error.message)) resolve(undefined);
+          else reject(new Error(error.message));
+        });
       });
-    });
+    let found = await ask();
+    for (; found === undefined; found = await ask()) await sleep(100);
     return found.toSorted((one, other) => one.partition - other.partition).map(({ offset }) => offset ?? -1);
   } finally {
     await new Promise<void>((resolve) => {

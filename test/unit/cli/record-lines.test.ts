@@ -32,6 +32,14 @@ test("as JSON it loses nothing", async () => {
   });
 });
 
+test("as JSON it has escapes for what a terminal obeys, and for what shows as other text than it is", async () => {
+  const text = "\u007f\u009b31m\u2028\u202ered\u{e0041}";
+  const odd = { ...record, key: Buffer.from(text), rawHeaders: [[text, Buffer.from(text)]] as const };
+  const line = formatOf({ ...plain, json: true })(await lineOf(odd, undefined));
+  expect(line).toMatch(/^[ -~]+$/);
+  expect(JSON.parse(line)).toMatchObject({ key: text, headers: [[text, text]] });
+});
+
 test("kcat's formats, and its key delimiter", async () => {
   const line = await lineOf({ ...record, value: Buffer.from("100 %k") }, undefined);
   expect(formatOf({ ...plain, "key-delimiter": ":" })(line)).toBe("a:100 %k");
