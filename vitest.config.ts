@@ -14,6 +14,7 @@ const together = { maxWorkers: 6, sequence: { groupOrder: 1 } };
 const withMocks = [
   "test/unit/admin/admin.test.ts",
   "test/unit/admin/describe-groups.test.ts",
+  "test/unit/driver/native-consumer.test.ts",
   "test/unit/processor/commit-guard.test.ts",
   "test/unit/processor/exactly-once-loop.test.ts",
   "test/unit/producer/native-faults.test.ts",

@@ -178,15 +178,13 @@ export class NativeConsumer {
 
   async connect(signal?: AbortSignal): Promise<void> {
     let polling: NodeJS.Timeout | undefined;
+    let poll: Promise<void> | undefined;
     try {
       await this.#client.connect(() => {
         this.#path.open();
-        // Nothing is subscribed yet, so this brings no records: it lets error events through.
         polling = setInterval(() => {
-          this.#fetch(1).catch((error: unknown) => {
-            if (!(error instanceof KafkaError) || passingCodes.includes(error.code)) return;
-            this.#refusal = error;
-            this.#events.onWake();
+          poll ??= this.#poll().finally(() => {
+            poll = undefined;
           });
         }, 100);
       }, signal);
@@ -195,6 +193,19 @@ export class NativeConsumer {
       throw error;
     } finally {
       clearInterval(polling);
+    }
+    // One that is answered once there are records would take the first of them, and nobody would have it.
+    await poll;
+  }
+
+  /** Nothing is subscribed yet, so this brings no records: it lets error events through. */
+  async #poll(): Promise<void> {
+    try {
+      await this.#fetch(1);
+    } catch (error) {
+      if (!(error instanceof KafkaError) || passingCodes.includes(error.code)) return;
+      this.#refusal = error;
+      this.#events.onWake();
     }
   }
 
