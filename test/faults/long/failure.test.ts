@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { bytes, defineTopic, Kafka, string } from "typed-kafka";
+import { within } from "../../support/consuming.js";
 import { endOf } from "../../support/failure-run.js";
 import type { FailureWorkerSettings } from "../../support/failure-worker.js";
 import { failedTopic } from "../../support/dead-letters.js";
@@ -172,7 +173,12 @@ test("a redrive that is killed four times sends every dead letter back once", as
       { stdio: ["ignore", "ignore", "pipe"] },
     );
     // It says how far it has come about once a second.
-    await once(redrive.stderr, "data", { signal: AbortSignal.timeout(30_000) });
+    const hasBegun = new Promise<void>((resolve) => {
+      redrive.stderr.on("data", (line: Buffer) => {
+        if (/^[1-9]\d* of/m.test(line.toString())) resolve();
+      });
+    });
+    await within(30_000, "the first dead letters", hasBegun);
     await sleep(100 * kill);
     redrive.kill("SIGKILL");
     if (redrive.signalCode === null) await once(redrive, "exit");
