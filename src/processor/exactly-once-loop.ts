@@ -29,6 +29,8 @@ const graceMs = 250;
 const pauseMs = backoff(25, 1_000);
 const stuckTimeoutMs = 30_000;
 const producerCloseMs = 5_000;
+/** How long after a failure to prove ends it is tried again. */
+const proofPauseMs = 5_000;
 const startTimeoutMs = 60_000;
 
 /**
@@ -58,6 +60,8 @@ export class ExactlyOnceLoop {
   #delivery: Delivery | undefined;
   /** How many transactions have failed since the last that was committed. */
   #failures = 0;
+  /** When ends may be proven once more, after it has failed. */
+  #proveAgainAt = 0;
   #state: "running" | "ending" | "dead" = "running";
   #running: Promise<void> = Promise.resolve();
 
@@ -180,7 +184,33 @@ export class ExactlyOnceLoop {
     await this.#renew();
     if (this.#isOver()) return;
     await this.#runner.begin();
+    if (this.#areEndsWanted()) await this.#proveEnds();
     this.#intake.open();
+  }
+
+  /** For restores, which wait for it: rolls back the transaction, which has no records, and begins another one. */
+  async #proveEnds(): Promise<void> {
+    const isOver = (): boolean => this.#isOver();
+    try {
+      await this.#tasks?.proveEnds((changelogs) => this.#runner.proveEnds(changelogs, isOver));
+    } catch (error) {
+      // Where a changelog cannot be written to, other tasks go on in between.
+      this.#proveAgainAt = performance.now() + proofPauseMs;
+      setTimeout(() => {
+        this.#clock.ring();
+      }, proofPauseMs + 1).unref();
+      throw error;
+    }
+    if (!isOver()) await this.#runner.begin();
+  }
+
+  #areEndsWanted(): boolean {
+    return this.#tasks?.areEndsWanted === true && performance.now() >= this.#proveAgainAt;
+  }
+
+  /** A restore waits for the end of the transaction. */
+  lookAgain(): void {
+    this.#clock.ring();
   }
 
   /** Takes in what handlers finish, until the transaction is due. Without records it stays open. */
@@ -189,6 +219,10 @@ export class ExactlyOnceLoop {
     while (transaction.isEmpty() && !this.#isOver()) {
       await this.#clock.until(() => !transaction.isEmpty() || this.#isDue());
       if (transaction.isEmpty()) await this.#renew();
+      if (!this.#areEndsWanted() || !transaction.isEmpty() || this.#isOver()) continue;
+      this.#intake.close();
+      await this.#proveEnds();
+      this.#intake.open();
     }
     this.#tasks?.begin();
     await this.#clock.until(() => this.#isDue());
@@ -293,6 +327,7 @@ export class ExactlyOnceLoop {
   /** Whether the transaction is to be ended, or something is to be renewed. */
   #isDue(): boolean {
     if (this.#isOver() || this.sessions.failure !== undefined || this.#intake.rewinds.areWanted) return true;
+    if (this.#areEndsWanted()) return true;
     if (this.#intake.transaction.isEmpty()) return false;
     return this.#clock.isOver || this.#state === "ending" || this.#intake.isFull;
   }

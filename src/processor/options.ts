@@ -170,7 +170,11 @@ export function resolveProcessorOptions(
     { "connections.max.idle.ms": maxIdleMs, ...shared },
   );
   return {
-    transaction,
+    transaction: {
+      ...transaction,
+      // Where a record of a changelog is tells where the changelog ends.
+      properties: { ...transaction.properties, "delivery.report.only.error": stores.length === 0 },
+    },
     consumer: settleConsumerOptions({
       ...given,
       isolationLevel: "read_committed",

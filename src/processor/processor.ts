@@ -81,6 +81,9 @@ export class Processor<T extends AnyTopic, Stores extends AnyStore = never> {
       this.#stores = new StoreTasks(config, this.#options, subscriptions, policy, {
         session: () => this.#loop.sessions.current,
         encoders: this.#encoders,
+        onEndsWanted: () => {
+          this.#loop.lookAgain();
+        },
         offer: this.#run.offer,
         finished: ({ parts, ...result }) => this.#loop.finished(parts, result),
         fail: this.#run.fail,

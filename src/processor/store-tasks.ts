@@ -18,6 +18,8 @@ const hourMs = 3_600_000;
 export interface StoreTasksHost {
   readonly session: () => GroupSession;
   readonly encoders: Encoders;
+  /** A restore waits until it is told where changelogs end. */
+  readonly onEndsWanted: () => void;
   /** Records of the partition are available again. */
   readonly offer: (partition: OwnedPartition) => void;
   /** A scheduled call has finished with these records, sends and changes. */
@@ -62,6 +64,7 @@ export class StoreTasks {
       onRestore,
       native: () => host.session().native,
       dueAt: (topic) => policy?.dueAtOf(topic),
+      onEndsWanted: host.onEndsWanted,
       onReady: host.offer,
       onUnmarked: (task) => this.#calls?.keepOffsets(task),
       onLate: (store, partition) => {

@@ -13,7 +13,7 @@ import { ArrivalOrder } from "../reader/read-order.js";
 import type { RawRecord } from "../record.js";
 import type { WatchedOperation } from "../telemetry/client-telemetry.js";
 import type { RestoreEnded } from "../telemetry/activities.js";
-import { sleep } from "../waiting.js";
+import { sleep, unlessAborted } from "../waiting.js";
 import { type AssigningTopic, checkOthers } from "./assigning-topic.js";
 import { parseMetadata } from "./offset-metadata.js";
 import { tombstonesKeptMs } from "./changelogs.js";
@@ -27,6 +27,8 @@ const endsTimeoutMs = 5_000;
 const pauseMs = 250;
 /** How long brokers may not know a changelog that exists, in milliseconds. */
 const knownWithinMs = 15_000;
+/** A reading that comes no further for so long begins anew with another client: it may ask a leader of before. In milliseconds. */
+const stalledMs = 15_000;
 /** How often progress is told, in milliseconds. */
 const progressEveryMs = 1_000;
 
@@ -50,6 +52,11 @@ export interface RestoreHost {
   readonly native: () => Pick<NativeConsumer, "committed" | "sizeOf">;
   /** The topic that this member has subscribed to. */
   readonly assignedBy: () => AssigningTopic | undefined;
+  /**
+   * Where changelogs end, open transactions included: what in-sync replicas have acknowledged before the call is in front
+   * of that.
+   */
+  readonly proveEnds: (changelogs: readonly TopicPartition[]) => Promise<readonly number[]>;
   readonly onProgress: (progress: RestoreProgress) => void;
 }
 
@@ -77,7 +84,8 @@ interface Reading {
  * Makes the stores of tasks current. The order of the questions matters: first the group's committed offsets, which
  * are told only when no transaction with them is open any more, and then the end of the changelog. What whoever had the
  * task before committed is in front of that end. The last stable offset alone would be too low, because the marker of
- * a commit comes to each partition in its own time; and so would be an end that was asked for earlier.
+ * a commit comes to each partition in its own time; so would be an end that was asked for earlier, and one that is told
+ * by a broker which does not know yet that it leads the partition no more.
  */
 export class Restorer {
   readonly #host: RestoreHost;
@@ -232,7 +240,7 @@ export class Restorer {
     );
     const changelogs = wanted.map(({ task, state }) => ({ topic: state.changelog, partition: task.number }));
     const endedAt = Date.now();
-    const ends = await this.#offsetsAt(changelogs, logEnd, signal);
+    const ends = await unlessAborted(this.#host.proveEnds(changelogs), signal);
     const hasSome = wanted.some(({ state }) => state.store.piece.position > 0);
     const starts = hasSome ? await this.#offsetsAt(changelogs, logStart, signal) : [];
     const readings = new Map<string, Reading>();
@@ -324,9 +332,16 @@ export class Restorer {
     };
     signal.addEventListener("abort", abort, { once: true });
     for (const reading of all) reading.watched = this.#watch(reading);
+    const stalled = setTimeout(() => {
+      const ids = [...readings.keys()].join(", ");
+      void source.close(
+        new KafkaError("TIMEOUT", `nothing of ${ids} has come for ${stalledMs} ms, although there is more`),
+      );
+    }, stalledMs);
     try {
       await source.start();
       while (readings.size > 0) {
+        stalled.refresh();
         await this.#apply(order, readings);
         for (const { topic, partition, position } of source.partitions)
           await this.#reached(partitionId(topic, partition), position, readings, restored);
@@ -339,6 +354,7 @@ export class Restorer {
         );
       throw error;
     } finally {
+      clearTimeout(stalled);
       signal.removeEventListener("abort", abort);
       await source.close(new KafkaError("CLOSED", "the stores are restored"));
     }

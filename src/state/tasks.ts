@@ -4,10 +4,11 @@ import type { NativeOffset } from "../driver/native.js";
 import { type SizeSource, sizeOfTopic } from "../driver/topic-maker.js";
 import { ConfigError } from "../errors.js";
 import type { OwnedPartition } from "../group/owned-partition.js";
+import type { TopicPartition } from "../offsets.js";
 import type { RawRecord } from "../record.js";
 import { encodedRecord } from "../serde/encoded-record.js";
 import { noHeaders } from "../serde/headers.js";
-import { settlesWithin, sleep } from "../waiting.js";
+import { deferred, settlesWithin, sleep } from "../waiting.js";
 import type { TransactionRecord } from "../transactions/transaction-records.js";
 import { prepareChangelogs } from "./changelogs.js";
 import { loadLevel } from "./level.js";
@@ -39,6 +40,11 @@ interface Ends {
   readonly byStore: Map<string, Proof>;
 }
 
+interface EndQuestion {
+  readonly changelogs: readonly TopicPartition[];
+  readonly answer: (ends: readonly number[]) => void;
+}
+
 /** A transaction of tasks: the partitions in it, and the offsets that they are committed with. */
 export interface TaskTransaction extends Iterable<OwnedPartition> {
   readonly offsets: () => readonly NativeOffset[];
@@ -58,6 +64,8 @@ export interface TasksHost {
   readonly native: () => Pick<NativeConsumer, "committed" | "knownEnd" | "sizeOf">;
   /** When a record of this topic may be delivered; `undefined` where all may be at once. */
   readonly dueAt: (topic: string) => ((record: RawRecord) => number) | undefined;
+  /** `areEndsWanted` has become so. */
+  readonly onEndsWanted: () => void;
   /** Records of the partition may be delivered. */
   readonly onReady: (partition: OwnedPartition) => void;
   readonly onRestore: ((progress: RestoreProgress) => void) | undefined;
@@ -90,6 +98,8 @@ export class Tasks {
   #asking: Promise<void> = Promise.resolve();
   /** Where changelogs end, for the next transaction. */
   readonly #ends = new Map<Task, Ends>();
+  /** Questions where changelogs end. */
+  #wantedEnds: EndQuestion[] = [];
   /** Resolves when pieces on disk have what was committed last. */
   #applying: Promise<unknown> = Promise.resolve();
 
@@ -104,6 +114,12 @@ export class Tasks {
       groupId,
       native,
       assignedBy: () => this.#assignedBy,
+      proveEnds: async (changelogs) => {
+        const { promise, resolve } = deferred<readonly number[]>();
+        this.#wantedEnds.push({ changelogs, answer: resolve });
+        host.onEndsWanted();
+        return promise;
+      },
       onProgress: (progress) => {
         config.logger.debug("a store is restored", { groupId, ...progress });
         host.onRestore?.(progress);
@@ -143,6 +159,26 @@ export class Tasks {
       signal,
     );
     await this.#directory.belongsTo(new Map(stores.map(({ name }, index) => [name, ids[index]])));
+  }
+
+  /** Whether a restore waits for `proveEnds`. */
+  get areEndsWanted(): boolean {
+    return this.#wantedEnds.length > 0;
+  }
+
+  /** Answers restores that want to know where changelogs end, unless `ask` does not know either. */
+  async proveEnds(
+    ask: (changelogs: readonly TopicPartition[]) => Promise<readonly number[] | undefined>,
+  ): Promise<void> {
+    const questions = this.#wantedEnds;
+    const ends = await ask(questions.flatMap(({ changelogs }) => changelogs));
+    if (ends === undefined) return;
+    this.#wantedEnds = this.#wantedEnds.slice(questions.length);
+    let from = 0;
+    for (const { changelogs, answer } of questions) {
+      answer(ends.slice(from, from + changelogs.length));
+      from += changelogs.length;
+    }
   }
 
   /** The tasks assigned now. */

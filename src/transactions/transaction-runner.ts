@@ -4,9 +4,13 @@ import { nativeCodes } from "../driver/native-errors.js";
 import { NativeProducer } from "../driver/native-producer.js";
 import type { NativeOffset } from "../driver/native.js";
 import { ClosedError, ConfigError, KafkaError, TransactionAbortedError } from "../errors.js";
+import { partitionId, type TopicPartition } from "../offsets.js";
 import type { EncodedRecord } from "../record.js";
+import { encodedRecord } from "../serde/encoded-record.js";
+import { noHeaders } from "../serde/headers.js";
 import { backoff, settlesWithin, sleep } from "../waiting.js";
 import { untilReported } from "../producer/reports.js";
+import { EndProof } from "./end-proof.js";
 import { callTimeoutMs, initTimeoutMs, TransactionCalls } from "./transaction-calls.js";
 import { type RolledBack, TransactionFailure } from "./transaction-failure.js";
 import type { ResolvedTransactionOptions } from "./transaction-options.js";
@@ -16,6 +20,12 @@ import { TransactionRecords } from "./transaction-records.js";
 const openPauseMs = backoff(200, 2_000);
 /** How long after the transaction's own time a commit is still asked for. */
 const commitGraceMs = 5_000;
+/** How long in-sync replicas have for the records that prove an end. */
+const proofMs = 5_000;
+/** How often to look whether what is waited for is wanted any more. */
+const lookMs = 50;
+/** What stands in a changelog for a moment, in a transaction that is rolled back. */
+const endMark = Buffer.from("typed-kafka end");
 /** The broker's clock may differ by so much from this machine's. */
 const clockMarginMs = 500;
 
@@ -35,6 +45,7 @@ export class TransactionRunner {
   /** When the broker may have learnt of the open transaction. */
   #startedAt: number | undefined;
   #reports = 0;
+  #proof: EndProof | undefined;
   /** A rollback has dropped records that a broker may have. */
   #hasDroppedSent = false;
 
@@ -144,6 +155,38 @@ export class TransactionRunner {
   }
 
   /**
+   * Where logs end: the offset that a record gets in each partition, once all in-sync replicas have it. Not every broker
+   * that says where a log ends is to be believed: one that the others are cut off from goes on as the leader that it was.
+   * To be called in a transaction without records, which is rolled back. `undefined` once `isOver` says so.
+   * @throws TransactionFailure
+   */
+  async proveEnds(
+    partitions: readonly TopicPartition[],
+    isOver: () => boolean,
+  ): Promise<readonly number[] | undefined> {
+    const proof = new EndProof(partitions);
+    this.#proof = proof;
+    const deadline = performance.now() + Math.min(proofMs, this.#options.transactionTimeoutMs);
+    try {
+      for (const { topic, partition } of proof.missing)
+        this.send(topic, encodedRecord(endMark, null, noHeaders, partition, undefined));
+      await this.#allPassed();
+      while (performance.now() < deadline && !(await settlesWithin(proof.settled, lookMs)))
+        if (isOver()) return undefined;
+      await this.#allPassed();
+      const ends = proof.ends();
+      if (ends === undefined) {
+        const message = `${this.#what}: not all in-sync replicas of ${proof.missing.map(({ topic, partition }) => partitionId(topic, partition)).join(", ")} have answered`;
+        throw new TransactionFailure("commit", "abort", new KafkaError("TIMEOUT", message));
+      }
+      await this.abort();
+      return ends;
+    } finally {
+      this.#proof = undefined;
+    }
+  }
+
+  /**
    * Commits, repeating until the outcome is known or the transaction's time is over. After a record was refused
    * it must not: the native client would commit what is left, for it counts only what it had taken over.
    * @throws TransactionFailure
@@ -232,11 +275,13 @@ export class TransactionRunner {
   #create(): NativeProducer {
     const config = { ...this.#config, logger: this.#calls.watchedLogger() };
     return new NativeProducer(config, this.#what, this.#options.properties, {
-      onReport: (code, _tag, topic, partition) => {
+      onReport: (code, _tag, topic, partition, offset) => {
         this.#reports += 1;
         this.#hasDroppedSent ||= code === nativeCodes.purgedInFlight;
+        if (code === 0) this.#proof?.written(topic, partition, offset);
         if (code === 0 || code === nativeCodes.purgedInQueue || code === nativeCodes.purgedInFlight) return;
         this.#records.refused(code, topic, partition < 0 ? undefined : partition);
+        this.#proof?.fail();
       },
       // The next call of the transaction says the same, with its code.
       onFatal: () => undefined,

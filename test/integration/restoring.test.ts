@@ -69,11 +69,13 @@ async function oneTask() {
     },
     sizeOf: (...args: Parameters<NativeConsumer["sizeOf"]>) => consumer.sizeOf(...args),
   });
-  const restorer = new Restorer({
+  const restorer: Restorer = new Restorer({
     config,
     groupId,
     native,
     assignedBy: () => undefined,
+    // The one broker that there is leads everything.
+    proveEnds: (changelogs) => restorer.ends(changelogs, new AbortController().signal),
     onProgress: () => undefined,
   });
   onTestFinished(async () => {

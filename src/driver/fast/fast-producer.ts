@@ -26,6 +26,8 @@ export class FastProducer implements ProducePath {
   readonly #topicOf: number[] = [];
   /** There from `open` to `close`: the binding never lets go of a client, and of what that refers to. */
   #orders: Orders | undefined;
+  /** Whether a record's number is its tag, or that of its topic. */
+  #isTagged = false;
 
   constructor(
     { addon, file }: { readonly addon: Addon; readonly file: string },
@@ -69,10 +71,10 @@ export class FastProducer implements ProducePath {
     const integers = new Int32Array(buffer);
     for (let index = 0; index < buffer.byteLength / report.bytes; index += 1) {
       const id = numbers[index * 4] ?? 0;
-      const topic = this.#names[this.#failuresOnly ? id : (this.#topicOf[id] ?? 0)] ?? "";
+      const topic = this.#names[this.#isTagged ? (this.#topicOf[id] ?? 0) : id] ?? "";
       this.#onReport(
         integers[index * 8 + report.code] ?? nativeCodes.state,
-        this.#failuresOnly ? undefined : id,
+        this.#isTagged ? id : undefined,
         topic,
         integers[index * 8 + report.partition] ?? -1,
         numbers[index * 4 + 1] ?? -1,
@@ -105,6 +107,7 @@ export class FastProducer implements ProducePath {
     const orders = this.#orders;
     if (producer === undefined || orders === undefined || this.#isReleased) return [0, nativeCodes.state];
     const number = this.#numberOf(producer, topic);
+    this.#isTagged = tags !== undefined;
     if (tags !== undefined)
       for (let index = from; index < to; index += 1) this.#topicOf[tags[index] ?? 0] = number;
     orders.write(records, tags ?? number, from, to);

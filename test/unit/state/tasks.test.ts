@@ -27,6 +27,9 @@ vi.mock("../../../src/driver/native-admin.js", () => ({
 
 const changelogEnd = vi.hoisted(() => vi.fn<() => number>());
 
+/** What transactions prove; `undefined`: none does. */
+let provenEnd: (() => number) | undefined;
+
 vi.mock("../../../src/state/assigning-topic.js", () => ({
   assigningTopic: () => Promise.resolve({ name: "orders", former: new Set(["deleted"]) }),
 }));
@@ -53,12 +56,17 @@ async function prepared(stateDirectory?: string, isEager = false): Promise<Tasks
     maxTaskIdleMs: 0,
     native: () => native,
     dueAt: () => undefined,
+    onEndsWanted: () => {
+      if (provenEnd !== undefined) void prove(provenEnd);
+    },
     onReady: () => undefined,
     onRestore: undefined,
     onUnmarked: ({ number }) => unmarked.push(number),
     onLate: () => undefined,
     onFailure: (error) => failures.push(error),
   });
+  const prove = (end: () => number): Promise<void> =>
+    tasks.proveEnds((changelogs) => Promise.resolve(changelogs.map(() => end())));
   onTestFinished(() => tasks.close());
   const { signal } = new AbortController();
   await tasks.prepare(["orders", "payments"], native, signal);
@@ -77,6 +85,7 @@ beforeEach(() => {
     ["g.counts.changelog", 4],
   ]);
   changelogEnd.mockReset().mockReturnValue(0);
+  provenEnd = changelogEnd;
   committed.mockReset();
   sizeOf.mockReset();
   sizeOf.mockImplementation((topic) =>
@@ -93,6 +102,25 @@ test("a task whose stores could not be restored is restored when it is asked for
   tasks.renew();
   await vi.waitFor(() => expect(failures).toEqual([refused, refused]), 20_000);
   expect(tasks.restoring).toBe(1);
+});
+
+test("a restore goes by the end that is proven, whatever a broker tells", async () => {
+  provenEnd = undefined;
+  committed.mockImplementation((partitions) =>
+    Promise.resolve(partitions.map((partition) => ({ ...partition, offset: 1 }))),
+  );
+  const tasks = await prepared();
+  tasks.assigned([new OwnedPartition({ topic: "orders", partition: 2 })]);
+  await vi.waitFor(() => expect(tasks.areEndsWanted).toBe(true), 20_000);
+  // Where whoever proves does not know it, it is asked again.
+  await tasks.proveEnds(() => Promise.resolve(undefined));
+  expect([tasks.areEndsWanted, tasks.restoring]).toEqual([true, 1]);
+  await tasks.proveEnds((changelogs) => {
+    expect(changelogs).toEqual([{ topic: "g.counts.changelog", partition: 2 }]);
+    return Promise.resolve([0]);
+  });
+  await vi.waitFor(() => expect(tasks.restoring).toBe(0), 20_000);
+  expect(tasks.areEndsWanted).toBe(false);
 });
 
 test("a topic that grows alone is noticed within metadataMaxAgeMs", async () => {
