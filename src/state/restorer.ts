@@ -248,7 +248,10 @@ export class Restorer {
       // A piece on disk may be in the hands of a later assignment.
       if (assignment.aborted) continue;
       const { piece } = state.store;
-      const to = ends[index] ?? 0;
+      const to = ends[index];
+      // Without an end the store would begin empty.
+      if (to === undefined)
+        throw new KafkaError("TIMEOUT", `the end of ${state.changelog}[${task.number}] is not known`);
       const doubt = doubtOf(piece, { start: starts[index] ?? 0, end: to, now: endedAt });
       if (doubt !== undefined && piece.position > 0)
         this.#host.config.logger.warn(`a store is restored from the beginning of its changelog: ${doubt}`, {

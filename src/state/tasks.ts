@@ -170,10 +170,11 @@ export class Tasks {
   async proveEnds(
     ask: (changelogs: readonly TopicPartition[]) => Promise<readonly number[] | undefined>,
   ): Promise<void> {
-    const questions = this.#wantedEnds;
+    // Others may come meanwhile, which wait for the next time.
+    const questions = [...this.#wantedEnds];
     const ends = await ask(questions.flatMap(({ changelogs }) => changelogs));
     if (ends === undefined) return;
-    this.#wantedEnds = this.#wantedEnds.slice(questions.length);
+    this.#wantedEnds = this.#wantedEnds.filter((question) => !questions.includes(question));
     let from = 0;
     for (const { changelogs, answer } of questions) {
       answer(ends.slice(from, from + changelogs.length));

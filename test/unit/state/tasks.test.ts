@@ -123,6 +123,34 @@ test("a restore goes by the end that is proven, whatever a broker tells", async 
   expect(tasks.areEndsWanted).toBe(false);
 });
 
+test("a restore that asks while ends are proven is answered the next time", async () => {
+  provenEnd = undefined;
+  committed.mockImplementation((partitions) =>
+    Promise.resolve(partitions.map((partition) => ({ ...partition, offset: 1 }))),
+  );
+  const tasks = await prepared();
+  const asked: number[][] = [];
+  const ask = (next?: OwnedPartition) => async (changelogs: readonly { readonly partition: number }[]) => {
+    asked.push(changelogs.map(({ partition }) => partition));
+    if (next !== undefined) {
+      const before = committed.mock.calls.length;
+      tasks.assigned([next]);
+      await vi.waitFor(() => expect(committed.mock.calls.length).toBeGreaterThan(before), 20_000);
+      await vi.advanceTimersByTimeAsync(100);
+    }
+    return changelogs.map(() => 0);
+  };
+  const partitionOf = (partition: number) => new OwnedPartition({ topic: "orders", partition });
+  tasks.assigned([partitionOf(0)]);
+  await vi.waitFor(() => expect(tasks.areEndsWanted).toBe(true), 20_000);
+  await tasks.proveEnds(ask(partitionOf(1)));
+  await vi.waitFor(() => expect(tasks.restoring).toBe(1), 20_000);
+  expect(tasks.areEndsWanted).toBe(true);
+  await tasks.proveEnds(ask());
+  await vi.waitFor(() => expect(tasks.restoring).toBe(0), 20_000);
+  expect(asked).toEqual([[0], [1]]);
+});
+
 test("a topic that grows alone is noticed within metadataMaxAgeMs", async () => {
   await prepared();
   await vi.advanceTimersByTimeAsync(5_000);
