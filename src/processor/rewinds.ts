@@ -103,7 +103,8 @@ export class Rewinds {
     partition: OwnedPartition,
     committed: number | undefined,
   ): Promise<void> {
-    if (committed !== undefined && committed >= 0) partition.committedAt(committed);
+    // A coordinator that the other brokers are cut off from tells what was committed before that: this member may know more.
+    if (committed !== undefined && committed > (partition.committed ?? -1)) partition.committedAt(committed);
     const offset = partition.committed ?? partition.begin ?? this.#firstOffsets.get(partition);
     this.#stale.delete(partition);
     partition.unhold();

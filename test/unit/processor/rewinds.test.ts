@@ -66,6 +66,15 @@ describe("a partition that is to be read again", () => {
     await expect.poll(() => moved).toEqual([0]);
   });
 
+  test("moves to what this member has committed, where a coordinator tells an offset of before", async () => {
+    const [one] = both();
+    one.committedAt(104);
+    committed.set(0, 102);
+    rewinds.want(one);
+    await run();
+    expect(seeks).toEqual(["0 to 104"]);
+  });
+
   test("moves to the first offset seen of it where the group has committed none", async () => {
     const [one] = both();
     rewinds.fetched(one);
