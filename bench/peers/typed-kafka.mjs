@@ -144,15 +144,19 @@ export async function exactlyOnce(job) {
 /** As large as a transaction of the processor may be. */
 const inBatches = { maxRecords: 5_000, acrossPartitions: true };
 
+/** What a batch has, in one call. */
+async function copyBatch(job, records, sender, output) {
+  await sender.send(
+    output,
+    records.map(({ value }) => ({ value })),
+  );
+  for (let count = records.length; count > 0; count -= 1) job.meter.record();
+}
+
 export async function exactlyOnceBatches(job) {
   const output = topicOf(job.output);
-  await processorOf(job, topicOf(job.topic)).runBatch(async (records, tx) => {
-    await tx.send(
-      output,
-      records.map(({ value }) => ({ value })),
-    );
-    for (let count = records.length; count > 0; count -= 1) job.meter.record();
-  }, inBatches);
+  const processor = processorOf(job, topicOf(job.topic));
+  await processor.runBatch((records, tx) => copyBatch(job, records, tx, output), inBatches);
 }
 
 /** The same work at least once. */
@@ -161,13 +165,7 @@ export async function atLeastOnceBatches(job) {
   const kafka = connect(job);
   const producer = kafka.producer();
   const consumer = kafka.consumer(topicOf(job.topic), { groupId: job.group });
-  await consumer.runBatch(async (records) => {
-    await producer.send(
-      output,
-      records.map(({ value }) => ({ value })),
-    );
-    for (let count = records.length; count > 0; count -= 1) job.meter.record();
-  }, inBatches);
+  await consumer.runBatch((records) => copyBatch(job, records, producer, output), inBatches);
 }
 
 export async function transactions(job) {

@@ -267,11 +267,7 @@ export class GroupSession {
     this.quiesce();
     const deadline = performance.now() + leaveTimeoutMs;
     // A rebalance waits until this member has taken, or given back, its partitions.
-    while (this.native.isJoining && this.native.fatal === undefined && performance.now() < deadline) {
-      this.#fetches.wake();
-      await sleep(leavePauseMs);
-    }
-    if (this.native.isJoining && this.native.fatal === undefined)
+    if (!(await this.#endsBy(deadline, () => this.native.isJoining)))
       this.#logger.warn(
         `group ${this.#options.groupId} is still rebalancing after ${leaveTimeoutMs} ms: this member may not have left it, and others get its partitions when its session is over`,
       );
@@ -280,11 +276,7 @@ export class GroupSession {
     } catch (error) {
       this.#logger.debug(`unsubscribe: ${String(error)}`);
     }
-    // After a fatal error nobody asks for them any more.
-    while (this.#assignment.size > 0 && this.native.fatal === undefined && performance.now() < deadline) {
-      this.#fetches.wake();
-      await sleep(leavePauseMs);
-    }
+    await this.#endsBy(deadline, () => this.#assignment.size > 0);
     await settlesWithin(this.#changes.idle, leaveTimeoutMs + this.#options.drainTimeoutMs);
     for (const partition of this.#assignment) partition.end();
     this.#ended = true;
@@ -295,6 +287,16 @@ export class GroupSession {
       this.#logger.warn(
         `the native consumer of group ${this.#options.groupId} has not ended after ${leaveTimeoutMs} ms`,
       );
+  }
+
+  /** Whether what the group and the native client settle between them is over in time. After a fatal error nobody asks for it any more. */
+  async #endsBy(deadline: number, isGoingOn: () => boolean): Promise<boolean> {
+    while (isGoingOn() && this.native.fatal === undefined) {
+      if (performance.now() >= deadline) return false;
+      this.#fetches.wake();
+      await sleep(leavePauseMs);
+    }
+    return true;
   }
 
   #newNative(config: ClientConfig, topics: readonly string[]): NativeConsumer {

@@ -60,8 +60,8 @@ export class ExactlyOnceLoop {
   #delivery: Delivery | undefined;
   /** How many transactions have failed since the last that was committed. */
   #failures = 0;
-  /** When ends may be proven once more, after it has failed. */
-  #proveAgainAt = 0;
+  /** It has failed to prove ends just now. */
+  #isProofPaused = false;
   #state: "running" | "ending" | "dead" = "running";
   #running: Promise<void> = Promise.resolve();
 
@@ -195,17 +195,18 @@ export class ExactlyOnceLoop {
       await this.#tasks?.proveEnds((changelogs) => this.#runner.proveEnds(changelogs, isOver));
     } catch (error) {
       // Where a changelog cannot be written to, other tasks go on in between.
-      this.#proveAgainAt = performance.now() + proofPauseMs;
+      this.#isProofPaused = true;
       setTimeout(() => {
+        this.#isProofPaused = false;
         this.#clock.ring();
-      }, proofPauseMs + 1).unref();
+      }, proofPauseMs).unref();
       throw error;
     }
     if (!isOver()) await this.#runner.begin();
   }
 
   #areEndsWanted(): boolean {
-    return this.#tasks?.areEndsWanted === true && performance.now() >= this.#proveAgainAt;
+    return this.#tasks?.areEndsWanted === true && !this.#isProofPaused;
   }
 
   /** A restore waits for the end of the transaction. */

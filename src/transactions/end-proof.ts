@@ -4,17 +4,18 @@ import { deferred } from "../waiting.js";
 /** The offsets that the first records of a transaction get, in the partitions that are asked for. */
 export class EndProof {
   readonly #asked: readonly TopicPartition[];
+  readonly #missing: Map<string, TopicPartition>;
   readonly #offsets = new Map<string, number>();
   readonly #done = deferred();
 
   constructor(asked: readonly TopicPartition[]) {
     this.#asked = asked;
+    this.#missing = new Map(asked.map((each) => [partitionId(each.topic, each.partition), each]));
   }
 
   /** The partitions of which no offset is known yet, each once. */
   get missing(): readonly TopicPartition[] {
-    const all = new Map(this.#asked.map((each) => [partitionId(each.topic, each.partition), each]));
-    return [...all].filter(([id]) => !this.#offsets.has(id)).map(([, each]) => each);
+    return [...this.#missing.values()];
   }
 
   /** Resolves when all are known, or one will not be. */
@@ -24,8 +25,11 @@ export class EndProof {
 
   /** A record was written there. Without an offset it says nothing. */
   written(topic: string, partition: number, offset: number): void {
-    if (offset >= 0) this.#offsets.set(partitionId(topic, partition), offset);
-    if (this.missing.length === 0) this.#done.resolve();
+    if (offset < 0) return;
+    const id = partitionId(topic, partition);
+    this.#offsets.set(id, offset);
+    this.#missing.delete(id);
+    if (this.#missing.size === 0) this.#done.resolve();
   }
 
   fail(): void {
@@ -34,9 +38,9 @@ export class EndProof {
 
   /** In the order of the partitions; `undefined` where one is missing. */
   ends(): readonly number[] | undefined {
-    const ends = this.#asked.flatMap(
+    if (this.#missing.size > 0) return undefined;
+    return this.#asked.flatMap(
       ({ topic, partition }) => this.#offsets.get(partitionId(topic, partition)) ?? [],
     );
-    return ends.length === this.#asked.length ? ends : undefined;
   }
 }
