@@ -15,6 +15,15 @@ export interface Finished extends CallResult {
 }
 
 /**
+ * The calls whose sends, or changes of stores, are in a transaction. The first stands for itself alone: all that the
+ * others made is garbage as soon as the native client has their records, and a transaction may be of many.
+ */
+export interface EnteredCalls {
+  readonly count: number;
+  readonly first: Finished | undefined;
+}
+
+/**
  * Holds back what handlers sent and changed for records that finished before an earlier one of their partition has
  * (`order: "key"` and `"none"`, and an invalid record amid a batch): the group's offset does not cover them yet, so their sends belong to a
  * later transaction. Gives them out in the order of the log.

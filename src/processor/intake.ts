@@ -2,7 +2,7 @@ import type { BatchPart } from "../delivery/delivery.js";
 import type { OwnedPartition } from "../group/owned-partition.js";
 import { KafkaError } from "../errors.js";
 import type { TransactionRunner } from "../transactions/transaction-runner.js";
-import { type Finished, HeldResults } from "./finished.js";
+import { type EnteredCalls, type Finished, HeldResults } from "./finished.js";
 import type { Rewinds, RewoundSession } from "./rewinds.js";
 import type { TransactionClock } from "./transaction-clock.js";
 import { TransactionPartitions } from "./transaction-partitions.js";
@@ -42,8 +42,8 @@ export class Intake {
   #isOpen = false;
   /** How many records are in the open transaction. */
   #count = 0;
-  /** The calls whose sends, or changes of stores, are in the open transaction. */
-  #calls: Finished[] = [];
+  #callCount = 0;
+  #firstCall: Finished | undefined;
   /** What finished while no transaction was open. */
   #waiting: Finished[] = [];
   #waitingRecords = 0;
@@ -66,12 +66,12 @@ export class Intake {
 
   /** Whether the open transaction has as many records as it may have. */
   get isFull(): boolean {
-    return this.#count >= this.#maxRecords || this.#calls.length >= this.#callLimit;
+    return this.#count >= this.#maxRecords || this.#callCount >= this.#callLimit;
   }
 
   /** The calls whose sends, or changes of stores, are in the open transaction. */
-  get calls(): readonly Finished[] {
-    return this.#calls;
+  get calls(): EnteredCalls {
+    return { count: this.#callCount, first: this.#firstCall };
   }
 
   get #callLimit(): number {
@@ -95,7 +95,8 @@ export class Intake {
   open(): void {
     this.#isOpen = true;
     this.#count = 0;
-    this.#calls = [];
+    this.#callCount = 0;
+    this.#firstCall = undefined;
     this.#enterWaiting();
     this.#throttle();
     for (const partition of this.#events.partitions()) this.#throttleOne(partition);
@@ -212,7 +213,10 @@ export class Intake {
 
   #enterResult(finished: Finished): void {
     const { sends, changes } = finished;
-    if (sends.length > 0 || changes !== undefined) this.#calls.push(finished);
+    if (sends.length > 0 || changes !== undefined) {
+      this.#callCount += 1;
+      this.#firstCall ??= finished;
+    }
     for (const { topic, record } of sends) this.#runner.send(topic, record);
     changes?.enter();
   }

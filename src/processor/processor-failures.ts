@@ -4,7 +4,7 @@ import { logMove, logSkip, type RecordFailures, type Settled } from "../delivery
 import type { ClientConfig } from "../driver/client-config.js";
 import type { NativeConsumer } from "../driver/native-consumer.js";
 import type { FailurePolicy, Outcome } from "../failure/failure-policy.js";
-import type { CallResult, Finished } from "./finished.js";
+import type { CallResult, EnteredCalls } from "./finished.js";
 import { RefusedOutputs } from "./refused-outputs.js";
 import type { KafkaError } from "../errors.js";
 import type { RawRecord } from "../record.js";
@@ -51,9 +51,9 @@ export class ProcessorFailures implements RecordFailures {
    * A transaction with these calls was refused for good. `false` where the policy can do nothing about it, also because
    * it is what the policy itself wrote that was refused.
    */
-  refused(calls: readonly Finished[], error: KafkaError): boolean {
-    const [call] = calls;
-    if (calls.length === 1 && call !== undefined && this.#moves.has(call.sends)) return false;
+  refused(calls: EnteredCalls, error: KafkaError): boolean {
+    const { count, first } = calls;
+    if (count === 1 && first !== undefined && this.#moves.has(first.sends)) return false;
     return this.outputs.refused(calls, error);
   }
 

@@ -1,7 +1,7 @@
 import { nativeCodes } from "../driver/native-errors.js";
 import { AuthenticationError, AuthorizationError, type KafkaError } from "../errors.js";
 import type { OwnedPartition } from "../group/owned-partition.js";
-import type { Finished } from "./finished.js";
+import type { EnteredCalls } from "./finished.js";
 
 /** A record whose handler sent what brokers refuse for good. */
 export interface RefusedOutput {
@@ -29,17 +29,16 @@ export class RefusedOutputs {
    * A transaction with these calls was refused for good. `false` where no policy of a record can do anything about it:
    * the error is not a record's, or the call was for more than one record, or for none.
    */
-  refused(calls: readonly Finished[], error: KafkaError): boolean {
-    const [call] = calls;
-    if (call === undefined || !isOfRecord(error)) return false;
-    if (calls.length > 1) {
-      this.#callLimit = Math.floor(calls.length / 2);
+  refused({ count, first }: EnteredCalls, error: KafkaError): boolean {
+    if (first === undefined || !isOfRecord(error)) return false;
+    if (count > 1) {
+      this.#callLimit = Math.floor(count / 2);
       return true;
     }
     this.#callLimit = 1;
-    const [part] = call.parts;
+    const [part] = first.parts;
     const offset = part?.offsets[0];
-    if (part === undefined || offset === undefined || call.parts.length > 1 || part.offsets.length > 1)
+    if (part === undefined || offset === undefined || first.parts.length > 1 || part.offsets.length > 1)
       return false;
     this.#mark(part.partition, offset, error);
     return true;

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import type { OwnedPartition } from "../../../src/group/owned-partition.js";
 import { AuthorizationError, KafkaError } from "../../../src/errors.js";
-import type { Finished } from "../../../src/processor/finished.js";
+import type { EnteredCalls, Finished } from "../../../src/processor/finished.js";
 import { Intake } from "../../../src/processor/intake.js";
 import { RefusedOutputs } from "../../../src/processor/refused-outputs.js";
 import { Rewinds } from "../../../src/processor/rewinds.js";
@@ -18,21 +18,21 @@ beforeEach(() => {
   outputs = new RefusedOutputs();
 });
 
-const calls = (count: number): Finished[] => Array.from({ length: count }, () => handled(partition, "out"));
+const calls = (count: number): EnteredCalls => ({ count, first: handled(partition, "out") });
 
 describe("a transaction that is refused for good", () => {
   test("is tried with half as many calls, down to one, which is the one", () => {
-    const all = calls(10);
+    const one = calls(1);
     expect(outputs.callLimit).toBe(Infinity);
-    expect(outputs.refused(all, error)).toBe(true);
+    expect(outputs.refused(calls(10), error)).toBe(true);
     expect(outputs.callLimit).toBe(5);
-    expect(outputs.refused(all.slice(0, 5), error)).toBe(true);
-    expect(outputs.refused(all.slice(0, 2), error)).toBe(true);
+    expect(outputs.refused(calls(5), error)).toBe(true);
+    expect(outputs.refused(calls(2), error)).toBe(true);
     expect(outputs.callLimit).toBe(1);
     expect(outputs.at(partition, 0)).toBeUndefined();
-    expect(outputs.refused(all.slice(0, 1), error)).toBe(true);
+    expect(outputs.refused(one, error)).toBe(true);
     expect(outputs.at(partition, 0)).toEqual({ error, calls: 1 });
-    outputs.refused(all.slice(0, 1), error);
+    outputs.refused(one, error);
     expect(outputs.at(partition, 0)).toEqual({ error, calls: 2 });
     expect(outputs.at(partition, 1)).toBeUndefined();
   });
@@ -48,8 +48,7 @@ describe("a transaction that is refused for good", () => {
   });
 
   test("is forgotten once the offset of its record is committed", () => {
-    const [call] = calls(1) as [Finished];
-    outputs.refused([call], error);
+    outputs.refused(calls(1), error);
     outputs.committed([partition]);
     expect(outputs.at(partition, 0)).toBeDefined();
     partition.finish(0);
@@ -58,9 +57,13 @@ describe("a transaction that is refused for good", () => {
   });
 
   test.each([
-    ["nothing was sent", () => [], error],
-    ["the one call was for a batch", () => [handled(partition, "out", 2)], error],
-    ["the call was for no record", () => [{ parts: [{ partition, offsets: [] }], sends: [] }], error],
+    ["nothing was sent", () => ({ count: 0, first: undefined }), error],
+    ["the one call was for a batch", () => ({ count: 1, first: handled(partition, "out", 2) }), error],
+    [
+      "the call was for no record",
+      () => ({ count: 1, first: { parts: [{ partition, offsets: [] }], sends: [] } }),
+      error,
+    ],
     ["the principal may not use the group", () => calls(1), new AuthorizationError("no", { nativeCode: 30 })],
   ])("is nothing for the policy of a record where %s", (_, made, cause) => {
     expect(outputs.refused(made(), cause)).toBe(false);
@@ -101,7 +104,7 @@ test("while calls are counted, those that finish out of order enter one by one, 
   expect(sent).toEqual([]);
   intake.take(first);
   expect(sent).toEqual(["first"]);
-  expect(intake.calls).toEqual([first]);
+  expect(intake.calls).toEqual({ count: 1, first });
   expect(intake.isFull).toBe(true);
   next();
   expect(sent).toEqual(["first", "second"]);
