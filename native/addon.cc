@@ -17,7 +17,7 @@ namespace typed_kafka {
 namespace {
 
 /// Raised whenever JavaScript and this file would no longer understand each other (src/driver/fast/addon.ts).
-constexpr int interfaceVersion = 2;
+constexpr int interfaceVersion = 3;
 
 /// Ties a C++ object to the JavaScript object that is being constructed, which owns it from here on.
 template <typename Object>
@@ -130,15 +130,14 @@ napi_value closeConsumer(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-/// new Producer(token, failuresOnly, onReports)
+/// new Producer(token, onReports)
 napi_value newProducer(napi_env env, napi_callback_info info) {
   Arguments arguments(env, info);
   const auto token = arguments.text(0);
-  const bool failuresOnly = arguments.boolean(1);
-  const auto onReports = arguments.function(2);
+  const auto onReports = arguments.function(1);
   auto client = arguments.ok() ? clientOf(env, token) : nullptr;
   if (client == nullptr) return nullptr;
-  return own(env, arguments.self(), std::make_unique<Producer>(env, std::move(client), failuresOnly, onReports));
+  return own(env, arguments.self(), std::make_unique<Producer>(env, std::move(client), onReports));
 }
 
 /// topic(name): number

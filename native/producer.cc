@@ -57,12 +57,12 @@ struct Producer::Parts {
         end(headers + lengthOf(order.headersLength)) {}
 };
 
-Producer::Producer(napi_env env, std::shared_ptr<Client> client, bool failuresOnly, napi_value onReports)
+Producer::Producer(napi_env env, std::shared_ptr<Client> client, napi_value onReports)
     : client_(std::move(client)) {
   wake_ = std::make_unique<Wake>(env, onReports, "typed-kafka reports", [](napi_env at, napi_value callback) {
     napi_call_function(at, undefined(at), callback, 0, nullptr, nullptr);
   });
-  client_->reports.listen(wake_.get(), failuresOnly);
+  client_->reports.listen(wake_.get());
 }
 
 Producer::~Producer() {

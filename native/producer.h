@@ -14,7 +14,7 @@ namespace typed_kafka {
 /// One record to produce, as JavaScript writes it (src/driver/fast/fast-producer.ts): eight integers. Its key, value and
 /// headers follow those of the record before it in the bytes beside the table; headers are as in a block (block.h).
 struct Order {
-  /// Comes back in the record's report.
+  /// Comes back in the record's report. Odd: it is reported even where it was written.
   int32_t id;
   /// In bytes; -1 for null.
   int32_t keyLength;
@@ -43,7 +43,7 @@ struct Produced {
 class Producer {
  public:
   /// `onReports()` is called when there are reports, which `takeReports` gives.
-  Producer(napi_env env, std::shared_ptr<Client> client, bool failuresOnly, napi_value onReports);
+  Producer(napi_env env, std::shared_ptr<Client> client, napi_value onReports);
   ~Producer();
   Producer(const Producer&) = delete;
   Producer& operator=(const Producer&) = delete;

@@ -22,10 +22,12 @@ void Reports::add(const rd_kafka_message_t* record) {
   if (code == RD_KAFKA_RESP_ERR__PURGE_QUEUE && rk.rd_kafka_message_status(record) != RD_KAFKA_MSG_STATUS_NOT_PERSISTED)
     code = RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
   rd_kafka_timestamp_type_t type;
+  const uintptr_t id = opaque >> 1;
+  if (code == RD_KAFKA_RESP_ERR_NO_ERROR && (id & 1) == 0) return;
   std::lock_guard<std::mutex> guard(mutex_);
-  if (wake_ == nullptr || (failuresOnly_ && code == RD_KAFKA_RESP_ERR_NO_ERROR)) return;
+  if (wake_ == nullptr) return;
   Report report;
-  report.id = double(opaque >> 1);
+  report.id = double(id);
   report.offset = double(record->offset);
   report.timestamp = code == RD_KAFKA_RESP_ERR_NO_ERROR ? double(rk.rd_kafka_message_timestamp(record, &type)) : -1;
   report.partition = record->partition;
@@ -35,10 +37,9 @@ void Reports::add(const rd_kafka_message_t* record) {
   if (reports_.size() == 1) wake_->ring();
 }
 
-void Reports::listen(Wake* wake, bool failuresOnly) {
+void Reports::listen(Wake* wake) {
   std::lock_guard<std::mutex> guard(mutex_);
   wake_ = wake;
-  failuresOnly_ = failuresOnly;
 }
 
 void Reports::unlisten() {

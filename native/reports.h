@@ -12,7 +12,7 @@ namespace typed_kafka {
 
 /// One record's report as JavaScript reads it (src/driver/fast/fast-producer.ts): three doubles and two integers.
 struct Report {
-  /// The number that the record was produced with.
+  /// The number that the record was produced with: `Order::id`.
   double id;
   /// -1 where it is not known.
   double offset;
@@ -26,15 +26,15 @@ static_assert(sizeof(Report) == 32, "JavaScript reads reports of 32 bytes");
 
 class Reports {
  public:
-  /// A record's opaque pointer: no address, and not to be taken for one of the binding's, which are even.
+  /// A record's opaque pointer: no address, and not to be taken for one of the binding's, which are even. With an odd
+  /// id it is also told that the record was written, else only that it was not.
   static void* opaqueOf(uint32_t id) { return reinterpret_cast<void*>(uintptr_t(id) << 1 | 1); }
 
   /// Called by librdkafka for each record, from any of its threads. The record stays librdkafka's.
   void add(const rd_kafka_message_t* record);
 
-  /// From now on `wake` is rung when there are reports. `failuresOnly`: records that were written are not told.
-  /// `wake` must stay valid until `unlisten` has returned.
-  void listen(Wake* wake, bool failuresOnly);
+  /// From now on `wake` is rung when there are reports. It must stay valid until `unlisten` has returned.
+  void listen(Wake* wake);
   void unlisten();
 
   /// Moves what there is into `reports`, which must be empty; its memory is used for the next ones.
@@ -44,7 +44,6 @@ class Reports {
   std::mutex mutex_;
   std::vector<Report> reports_;
   Wake* wake_ = nullptr;  // not owned
-  bool failuresOnly_ = false;
 };
 
 /// While one of these lives, this thread is handing records to librdkafka, which reports those that it refuses at

@@ -110,15 +110,17 @@ export class NativeProducer {
    * Produces records of one topic, in their order, up to the first that is refused. `undefined` where all were queued.
    *
    * @param tags - one for each record, back in its report; none for a client that reports errors alone
+   * @param areTold - whether it is reported that they were written; a client that reports errors alone may not do it
    */
   produce(
     topic: string,
     records: readonly EncodedRecord[],
     tags: readonly number[] | undefined,
+    areTold = tags !== undefined,
   ): Refused | undefined {
     if (this.#dead) return { queued: 0, code: nativeCodes.state };
     try {
-      return this.#path.produce(topic, records, tags);
+      return this.#path.produce(topic, records, tags, areTold);
     } catch (error) {
       // The addons throw for arguments of a wrong type, which an encoder never gives.
       this.logger.error(`produce to ${topic}: ${String(error)}`, { client: this.#what });
@@ -248,8 +250,7 @@ export class NativeProducer {
       ...(path.reason !== undefined && { reason: path.reason }),
     });
     if (path.reason !== undefined) return plainProducePath(() => this.#client.native, onReport);
-    const failuresOnly = properties["delivery.report.only.error"] === true;
-    return new FastProducer(path, { ...config.properties, ...properties }, { failuresOnly, onReport });
+    return new FastProducer(path, { ...config.properties, ...properties }, onReport);
   }
 
   async #call(

@@ -5,7 +5,7 @@ import type { NativeDeliveryReport, NativeProducerClient, NativeProperties } fro
 /** Accepted by the native client: the record will be reported, unless the producer reports failures alone. */
 export const queued = 0;
 
-/** Told of every record that was queued, or of each that failed. `tag` is the record's; a producer that reports failures alone has none. */
+/** Told of each record that failed, and of each that was written where that is to be told. `tag` is the record's, if it has one. */
 export type OnReport = (
   code: number,
   tag: number | undefined,
@@ -39,12 +39,15 @@ export interface ProducePath {
    * has returned.
    *
    * @param tags - one for each record, back in its report; `undefined` for a producer that reports failures alone
+   * @param areTold - whether it is reported that they were written. The binding's own path goes by
+   *   `delivery.report.only.error`, and tells it of all records or of none
    * @throws what the native client throws for arguments of a wrong type
    */
   readonly produce: (
     topic: string,
     records: readonly EncodedRecord[],
     tags: readonly number[] | undefined,
+    areTold: boolean,
   ) => Refused | undefined;
   /**
    * Passes on the reports that the native client has by now, and returns whether those are all of them: the binding

@@ -29,6 +29,8 @@ export interface Refusal {
 /** Where the records of transactions go, and who knows why they are refused. */
 export interface RecordsTarget {
   readonly native: () => NativeProducer | undefined;
+  /** Whether it is reported that records were written. */
+  readonly areTold: () => boolean;
   /** Why the native client says that the open transaction has failed. */
   readonly reasonOf: (native: NativeProducer) => Promise<KafkaError | undefined>;
 }
@@ -170,7 +172,7 @@ export class TransactionRecords {
     const native = this.#target.native();
     return native === undefined
       ? { queued: 0, code: nativeCodes.state }
-      : native.produce(topic, records, undefined);
+      : native.produce(topic, records, undefined, this.#target.areTold());
   }
 
   /** What to wait for before a record that was refused is passed again; `undefined` where it is refused for good. */

@@ -56,6 +56,7 @@ export class TransactionRunner {
     this.#calls = new TransactionCalls(this.#what, config.logger, () => this.#isOutlived());
     this.#records = new TransactionRecords(this.#what, options.transactionTimeoutMs, {
       native: () => this.#native,
+      areTold: () => this.#proof !== undefined,
       reasonOf: (native) => this.#calls.reasonOf(native),
     });
   }

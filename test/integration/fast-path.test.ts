@@ -326,6 +326,38 @@ describe("records that go and come by the fast path", () => {
   });
 });
 
+test("success is reported of the records that ask for it, beside others of the same client, with a tag or without", async () => {
+  const [first, second] = [await createTopic(), await createTopic()];
+  const reported: unknown[] = [];
+  const producer = new NativeProducer(
+    config,
+    "producer of a test",
+    {},
+    {
+      onReport: (code, tag, topic, _partition, offset) => reported.push([code, tag, topic, offset]),
+      onFatal: () => undefined,
+    },
+  );
+  closing.push(() => producer.disconnect());
+  await producer.connect();
+  const record = encoded({ value: Buffer.from("x"), size: 1 });
+  expect(producer.produce(first, [record, record], undefined)).toBeUndefined();
+  expect(producer.produce(second, [record], undefined, true)).toBeUndefined();
+  expect(producer.produce(first, [record], undefined, true)).toBeUndefined();
+  expect(producer.produce(second, [record, record], [7, 8])).toBeUndefined();
+  expect(producer.produce(first, [record], undefined)).toBeUndefined();
+  await producer.flush(10_000);
+  producer.takeReports();
+  expect(new Set(reported)).toEqual(
+    new Set([
+      [queued, undefined, second, 0],
+      [queued, undefined, first, 2],
+      [queued, 7, second, 1],
+      [queued, 8, second, 2],
+    ]),
+  );
+});
+
 describe("what the binding drops or delays", () => {
   test("errors that stand behind records are told", async () => {
     const [full, empty] = [await createTopic(), await createTopic()];
@@ -411,7 +443,7 @@ describe("the addon", () => {
 
   test("knows no client that was not made with it", () => {
     expect(() => new addon.Consumer("nobody", none, none)).toThrow("no native client");
-    expect(() => new addon.Producer("nobody", false, none)).toThrow("no native client");
+    expect(() => new addon.Producer("nobody", none)).toThrow("no native client");
   });
 
   test("refuses arguments and objects of a wrong type", () => {
@@ -422,7 +454,7 @@ describe("the addon", () => {
       Reflect.apply(found as () => unknown, {}, parameters);
     };
     expect(() => construct(addon.Consumer)).toThrow(TypeError);
-    expect(() => construct(addon.Producer, "token", 1, none)).toThrow(TypeError);
+    expect(() => construct(addon.Producer, "token", 1)).toThrow(TypeError);
     expect(() => {
       call(addon.Consumer, "fetch", 1);
     }).toThrow();

@@ -42,7 +42,7 @@ export interface Addon {
     onFetched: OnFetched,
     onCommitted: (code: number) => void,
   ) => AddonConsumer;
-  readonly Producer: new (token: string, failuresOnly: boolean, onReports: () => void) => AddonProducer;
+  readonly Producer: new (token: string, onReports: () => void) => AddonProducer;
 }
 
 /** `[buffer, count, …]`, `[index, topic, partition, …]` and `[code, partition's index, offset, text, …]`. */
@@ -92,7 +92,7 @@ export type FastPath =
   | { readonly addon?: undefined; readonly reason: string };
 
 /** Of `native/addon.cc`. */
-const interfaceVersion = 2;
+const interfaceVersion = 3;
 /** `off`, `on` (an error where it cannot be used), or the addon's file. */
 const variable = "TYPED_KAFKA_NATIVE";
 

@@ -3,7 +3,7 @@ import { nativeCodes } from "../native-errors.js";
 import type { NativeProperties } from "../native.js";
 import type { OnReport, ProducePath, Refused } from "../produce-path.js";
 import { type Addon, type AddonProducer, pluginProperties } from "./addon.js";
-import { endOfCall, Orders } from "./orders.js";
+import { endOfCall, flag, Orders } from "./orders.js";
 
 /** What one report is: `Report` in `native/reports.h`. */
 const report = { bytes: 32, partition: 6, code: 7 };
@@ -15,7 +15,6 @@ export class FastProducer implements ProducePath {
   readonly onDelivery = undefined;
   readonly #addon: Addon;
   readonly #token: string;
-  readonly #failuresOnly: boolean;
   readonly #onReport: OnReport;
   #producer: AddonProducer | undefined;
   #isReleased = false;
@@ -26,26 +25,23 @@ export class FastProducer implements ProducePath {
   readonly #topicOf: number[] = [];
   /** There from `open` to `close`: the binding never lets go of a client, and of what that refers to. */
   #orders: Orders | undefined;
-  /** Whether a record's number is its tag, or that of its topic. */
-  #isTagged = false;
 
   constructor(
     { addon, file }: { readonly addon: Addon; readonly file: string },
     properties: NativeProperties,
-    options: { readonly failuresOnly: boolean; readonly onReport: OnReport },
+    onReport: OnReport,
   ) {
     const plugin = pluginProperties(file, properties);
     this.#addon = addon;
     this.#token = plugin.token;
     // The binding is to make nothing of reports.
     this.properties = { ...plugin.properties, "delivery.report.only.error": true };
-    this.#failuresOnly = options.failuresOnly;
-    this.#onReport = options.onReport;
+    this.#onReport = onReport;
   }
 
   open(): void {
     this.#orders = new Orders();
-    this.#producer = new this.#addon.Producer(this.#token, this.#failuresOnly, () => {
+    this.#producer = new this.#addon.Producer(this.#token, () => {
       this.takeReports();
     });
   }
@@ -54,10 +50,11 @@ export class FastProducer implements ProducePath {
     topic: string,
     records: readonly EncodedRecord[],
     tags: readonly number[] | undefined,
+    areTold: boolean,
   ): Refused | undefined {
     for (let from = 0; from < records.length;) {
       const to = endOfCall(records, from);
-      const refused = this.#call(topic, records, tags, from, to);
+      const refused = this.#call(topic, records, tags, areTold, from, to);
       if (refused !== undefined) return { queued: from + refused[0], code: refused[1] };
       from = to;
     }
@@ -71,10 +68,12 @@ export class FastProducer implements ProducePath {
     const integers = new Int32Array(buffer);
     for (let index = 0; index < buffer.byteLength / report.bytes; index += 1) {
       const id = numbers[index * 4] ?? 0;
-      const topic = this.#names[this.#isTagged ? (this.#topicOf[id] ?? 0) : id] ?? "";
+      const isTagged = (id & flag.tagged) !== 0;
+      const number = id >>> flag.bits;
+      const topic = this.#names[isTagged ? (this.#topicOf[number] ?? 0) : number] ?? "";
       this.#onReport(
         integers[index * 8 + report.code] ?? nativeCodes.state,
-        this.#isTagged ? id : undefined,
+        isTagged ? number : undefined,
         topic,
         integers[index * 8 + report.partition] ?? -1,
         numbers[index * 4 + 1] ?? -1,
@@ -100,6 +99,7 @@ export class FastProducer implements ProducePath {
     topic: string,
     records: readonly EncodedRecord[],
     tags: readonly number[] | undefined,
+    areTold: boolean,
     from: number,
     to: number,
   ): readonly [queued: number, code: number] | undefined {
@@ -107,10 +107,10 @@ export class FastProducer implements ProducePath {
     const orders = this.#orders;
     if (producer === undefined || orders === undefined || this.#isReleased) return [0, nativeCodes.state];
     const number = this.#numberOf(producer, topic);
-    this.#isTagged = tags !== undefined;
     if (tags !== undefined)
       for (let index = from; index < to; index += 1) this.#topicOf[tags[index] ?? 0] = number;
-    orders.write(records, tags ?? number, from, to);
+    const flags = (tags === undefined ? 0 : flag.tagged) | (areTold ? flag.told : 0);
+    orders.write(records, { numbers: tags ?? number, flags }, from, to);
     return producer.produce(number, orders.table, to - from, orders.bytes);
   }
 

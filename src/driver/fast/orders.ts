@@ -3,6 +3,8 @@ import type { EncodedPart, EncodedRecord, NativeHeader } from "../../record.js";
 /** What one record to produce is: `Order` in `native/producer.h`. */
 const orderInts = 8;
 const order = { id: 0, key: 1, value: 2, partition: 3, headers: 4, timestampLow: 5, timestampHigh: 6 };
+/** What the lowest bits of an id say: that success is told, and that the rest of it is a tag and not its topic's number. */
+export const flag = { told: 1, tagged: 2, bits: 2 };
 const two32 = 2 ** 32;
 /** So many records, and bytes of them, go in one call. */
 const maxRecords = 1_000;
@@ -40,15 +42,22 @@ export class Orders {
   /**
    * Writes the records `[from, to)` of {@link endOfCall}.
    *
-   * @param ids - by the records' indexes, or the one of all
+   * @param ids - their numbers, by the records' indexes or the one of all, and the flags of all
    */
-  write(records: readonly EncodedRecord[], ids: readonly number[] | number, from: number, to: number): void {
+  write(
+    records: readonly EncodedRecord[],
+    ids: { readonly numbers: readonly number[] | number; readonly flags: number },
+    from: number,
+    to: number,
+  ): void {
     const { table } = this;
+    const { numbers, flags } = ids;
     // One large record does not hold its memory for good.
     if (this.#bytes.length > 2 * maxBytes) this.#bytes = Buffer.allocUnsafeSlow(firstBytes);
     for (let index = from, at = 0; index < to; index += 1, at += orderInts) {
       const { partition = -1, timestamp = 0 } = records[index] ?? nothing;
-      table[at + order.id] = typeof ids === "number" ? ids : (ids[index] ?? 0);
+      const number = typeof numbers === "number" ? numbers : (numbers[index] ?? 0);
+      table[at + order.id] = (number << flag.bits) | flags;
       table[at + order.partition] = partition;
       table[at + order.timestampLow] = timestamp % two32;
       table[at + order.timestampHigh] = Math.floor(timestamp / two32);

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { endOfCall, Orders } from "../../../src/driver/fast/orders.js";
+import { endOfCall, flag, Orders } from "../../../src/driver/fast/orders.js";
 import type { EncodedPart, EncodedRecord, NativeHeader } from "../../../src/record.js";
 import { encodedRecord } from "../producer/records.js";
 
@@ -43,7 +43,7 @@ function written(records: readonly EncodedRecord[], orders = new Orders()): unkn
   const all: unknown[] = [];
   for (let from = 0; from < records.length;) {
     const to = endOfCall(records, from);
-    orders.write(records, ids, from, to);
+    orders.write(records, { numbers: ids, flags: 0 }, from, to);
     all.push(...read(orders, to - from));
     from = to;
   }
@@ -56,7 +56,7 @@ const inBytes = (part: EncodedPart): Buffer | null => (typeof part === "string" 
 
 const given = (records: readonly EncodedRecord[]): unknown[] =>
   records.map(({ key, value, headers, partition = -1, timestamp = 0 }, index) => ({
-    id: 100 + index,
+    id: (100 + index) << flag.bits,
     key: inHex(inBytes(key)),
     value: inHex(inBytes(value)),
     partition,
@@ -131,8 +131,8 @@ describe("records that are written for the addon", () => {
     const orders = new Orders();
     expect(written(records.slice(1_500), orders)).toEqual(given(records.slice(1_500)));
     // The memory of a large one is not kept.
-    orders.write(records, 7, 0, 1);
+    orders.write(records, { numbers: 7, flags: flag.told }, 0, 1);
     expect(orders.bytes.length).toBeLessThan(2 ** 20);
-    expect(orders.table[0]).toBe(7);
+    expect(orders.table[0]).toBe((7 << flag.bits) | flag.told);
   });
 });

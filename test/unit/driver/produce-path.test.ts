@@ -12,7 +12,7 @@ function headersGivenFor(headers: NativeHeader[] | undefined): unknown {
     () => native as unknown as NativeProducerClient,
     () => undefined,
   );
-  expect(path.produce("t", [{ ...encodedRecord(), headers }], undefined)).toBeUndefined();
+  expect(path.produce("t", [{ ...encodedRecord(), headers }], undefined, false)).toBeUndefined();
   return given[0];
 }
 
