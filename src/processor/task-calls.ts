@@ -278,9 +278,8 @@ function changesOf(task: Task, changes: readonly CallChanges[], leave: () => voi
   };
 }
 
-function changesAnything({ byStore }: CallChanges): boolean {
-  for (const changes of byStore.values()) if (changes.size > 0) return true;
-  return false;
+function changesAnything({ stores }: CallChanges): boolean {
+  return stores.some(({ changes }) => changes.size > 0);
 }
 
 /** Whether the task has no records, fetched or in hand. */

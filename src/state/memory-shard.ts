@@ -1,5 +1,5 @@
 import type { Span } from "../record.js";
-import type { Entry } from "./write.js";
+import { copyBytes, copyOf, type Entry, FoundEntry } from "./write.js";
 
 /** Key length, value length (both 4 bytes), timestamp (8 bytes); then the key and the value. */
 const headerBytes = 16;
@@ -9,7 +9,6 @@ const firstBytes = 512;
 const maxLoad = 0.7;
 /** Garbage is collected when it is more than half of what is written, and worth it. */
 const minGarbageBytes = 16_384;
-const fewBytes = 64;
 
 /**
  * A hash table over one buffer: entries are written one behind the other, and a table of slots holds where each
@@ -33,7 +32,11 @@ export class MemoryShard {
 
   get(id: string, hash: number): Entry | undefined {
     const begin = this.#beginOf(this.#find(id, hash));
-    return begin === undefined ? undefined : entryAt(this.#bytes, begin);
+    if (begin === undefined) return undefined;
+    const bytes = this.#bytes;
+    const from = begin + headerBytes + bytes.readUInt32LE(begin);
+    const value = copyOf(bytes, from, from + bytes.readUInt32LE(begin + 4));
+    return new FoundEntry(id, value, bytes.readDoubleLE(begin + 8));
   }
 
   has(id: string, hash: number): boolean {
@@ -186,10 +189,8 @@ export class MemoryShard {
   }
 }
 
-/** A few bytes are there sooner than the call of the function that copies many. */
 function copy({ bytes, start, end }: Span, to: Buffer, at: number): void {
-  if (end - start > fewBytes) bytes.copy(to, at, start, end);
-  else for (let index = start; index < end; index += 1) to[at + index - start] = bytes[index] ?? 0;
+  copyBytes(bytes, start, end, to, at);
 }
 
 function sizeAt(bytes: Buffer, begin: number): number {
@@ -199,8 +200,8 @@ function sizeAt(bytes: Buffer, begin: number): number {
 function entryAt(bytes: Buffer, begin: number): Entry {
   const keyEnd = begin + headerBytes + bytes.readUInt32LE(begin);
   return {
-    key: Buffer.from(bytes.subarray(begin + headerBytes, keyEnd)),
-    value: Buffer.from(bytes.subarray(keyEnd, keyEnd + bytes.readUInt32LE(begin + 4))),
+    key: copyOf(bytes, begin + headerBytes, keyEnd),
+    value: copyOf(bytes, keyEnd, keyEnd + bytes.readUInt32LE(begin + 4)),
     timestamp: bytes.readDoubleLE(begin + 8),
   };
 }

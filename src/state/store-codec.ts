@@ -1,11 +1,12 @@
 import { type ConfigError, InvalidRecordError, KafkaError, misuse, SerializationError } from "../errors.js";
 import { causeOf, describeFailure, issuesOf, SerdeFailure } from "../serde/failure.js";
 import type { Serde, SerdeContext } from "../serde/serde.js";
+import { string } from "../serde/string.js";
 import { ignoreRejection } from "../waiting.js";
 import { type AnyStore, notSynchronous } from "./store-definition.js";
 import { windowKey } from "./window-key.js";
 import type { Windows } from "./windows.js";
-import type { Entry } from "./write.js";
+import { type Entry, idOf } from "./write.js";
 
 /** What an error shows of an entry. */
 interface BytesOfEntry {
@@ -20,6 +21,7 @@ export class StoreCodec {
   readonly #partition: number;
   readonly #key: Serde<unknown>;
   readonly #value: Serde<unknown>;
+  readonly #areKeysTexts: boolean;
   readonly #keyContext: SerdeContext;
   readonly #valueContext: SerdeContext;
 
@@ -29,6 +31,7 @@ export class StoreCodec {
     this.#name = name;
     this.#changelog = changelog;
     this.#key = key as Serde<unknown>;
+    this.#areKeysTexts = key.serialize === string().serialize;
     this.#value = value as Serde<unknown>;
     this.#keyContext = Object.freeze({ topic: changelog, part: "key" });
     this.#valueContext = Object.freeze({ topic: changelog, part: "value" });
@@ -37,6 +40,13 @@ export class StoreCodec {
   /** @throws `SerializationError` */
   encodeKey(key: unknown): Buffer {
     return this.#encode("key", this.#key, key, this.#keyContext);
+  }
+
+  /** The id of a key. @throws `SerializationError` */
+  idOf(key: unknown): string {
+    // Its characters are its bytes.
+    if (this.#areKeysTexts && typeof key === "string" && isAscii(key)) return key;
+    return idOf(this.encodeKey(key));
   }
 
   /** @throws `SerializationError` */
@@ -118,4 +128,9 @@ export class StoreCodec {
       },
     );
   }
+}
+
+function isAscii(text: string): boolean {
+  for (let index = 0; index < text.length; index += 1) if (text.charCodeAt(index) > 0x7f) return false;
+  return true;
 }

@@ -3,7 +3,7 @@ import { describe } from "../check.js";
 import type { StoreCodec } from "./store-codec.js";
 import type { StoreState } from "./store-state.js";
 import type { Changes } from "./task-store.js";
-import { type Entry, idOf } from "./write.js";
+import { copyOf, type Entry, keyOfId } from "./write.js";
 
 /**
  * A store as a handler sees it: the entries of its record's partition. All methods are synchronous. What it writes is
@@ -63,17 +63,15 @@ export class StoreOfCall implements Store<unknown, unknown> {
   has = (key: unknown): boolean => this.#has(this.#idOf(key));
 
   set = (key: unknown, value: unknown): void => {
-    checkScope(this.#scope, this.#state.name);
-    const keyBytes = this.#keyOf(key);
-    const bytes = this.#state.codec.encodeValue(value);
-    this.#write(keyBytes, bytes);
+    const id = this.#idOf(key);
+    // A serde may give the caller's own bytes, which they may change afterwards.
+    this.#write(id, copyOf(this.#state.codec.encodeValue(value)));
   };
 
   delete = (key: unknown): boolean => {
-    checkScope(this.#scope, this.#state.name);
-    const keyBytes = this.#keyOf(key);
-    const wasThere = this.#has(idOf(keyBytes));
-    if (wasThere) this.#write(keyBytes, null);
+    const id = this.#idOf(key);
+    const wasThere = this.#has(id);
+    if (wasThere) this.#write(id, null);
     return wasThere;
   };
 
@@ -91,23 +89,16 @@ export class StoreOfCall implements Store<unknown, unknown> {
     return this.#state.size(this.#changes);
   }
 
-  #write(key: Buffer, value: Buffer | null): void {
-    const id = idOf(key);
-    const { timestamp } = this.#scope;
-    // A serde may give the caller's own bytes, which they may change afterwards.
-    this.#changes.set(id, { id, key: Buffer.from(key), value: value && Buffer.from(value), timestamp });
+  #write(id: string, value: Buffer | null): void {
+    this.#changes.set(id, { id, key: keyOfId(id), value, timestamp: this.#scope.timestamp });
   }
 
   #idOf(key: unknown): string {
     checkScope(this.#scope, this.#state.name);
-    return idOf(this.#keyOf(key));
-  }
-
-  #keyOf(key: unknown): Buffer {
-    const bytes = this.#state.codec.encodeKey(key);
+    const id = this.#state.codec.idOf(key);
     const { onlyKey } = this.#scope;
-    if (onlyKey !== undefined) checkKey(this.#state, onlyKey, key, bytes);
-    return bytes;
+    if (onlyKey !== undefined) checkKey(this.#state, onlyKey, key, id);
+    return id;
   }
 
   #find(id: string): Entry | undefined {
@@ -141,9 +132,9 @@ export function checkKey(
   { name, codec }: { readonly name: string; readonly codec: StoreCodec },
   only: OnlyKey,
   key: unknown,
-  bytes: Buffer,
+  id: string,
 ): void {
-  if (only.key !== null && codec.encodeKey(only.key).equals(bytes)) return;
+  if (only.key !== null && codec.idOf(only.key) === id) return;
   throw misuse(
     new ConfigError(
       "order",

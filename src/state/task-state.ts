@@ -28,9 +28,15 @@ export interface ClosedWindow<Value = unknown, Key = unknown, Name extends strin
   readonly store: Name;
 }
 
+/** What a call changed of one store. */
+export interface StoreChanges {
+  readonly name: string;
+  readonly changes: Changes;
+}
+
 /** What one call of a handler, or a piece of a task's work, changed. It counts when the call has succeeded. */
 export interface CallChanges {
-  readonly byStore: ReadonlyMap<string, Changes>;
+  readonly stores: readonly StoreChanges[];
   /** The stream time after it, in milliseconds since the epoch; -1 before the first record. */
   readonly streamTime: number;
 }
@@ -89,41 +95,39 @@ export class TaskState {
   }
 
   begin(timestamp: number, onlyKey?: OnlyKey): StateOfCall {
-    const byStore = new Map<string, Changes>();
     const scope: CallScope = { timestamp, onlyKey, hasEnded: false };
-    const made = new Map<string, Store<unknown, unknown> | WindowStore<unknown, unknown>>();
+    // Few: to look through them is less than to make a map for each call.
+    const used: (StoreChanges & { readonly store: unknown })[] = [];
     return {
       store: <Definition extends AnyStore>(definition: Definition) => {
         if (!this.#definitions.has(definition)) throw notListed(definition);
-        let store = made.get(definition.name);
-        if (store === undefined) {
-          const changes: Changes = new Map();
-          store = this.#storeOf(definition, changes, scope);
-          byStore.set(definition.name, changes);
-          made.set(definition.name, store);
-        }
+        const { name } = definition;
+        for (const each of used) if (each.name === name) return each.store as StoreOf<Definition>;
+        const changes: Changes = new Map();
+        const store = this.#storeOf(definition, changes, scope);
+        used.push({ name, changes, store });
         return store as StoreOf<Definition>;
       },
       end: () => {
         scope.hasEnded = true;
-        return { byStore, streamTime: this.#time.now };
+        return { stores: used, streamTime: this.#time.now };
       },
     };
   }
 
   /** What is due at the present stream time: windows that close, in order of their end, and what expires. */
   due(): { readonly closed: readonly ClosedWindow[]; readonly changes: CallChanges } {
-    const byStore = new Map<string, Changes>();
+    const stores: StoreChanges[] = [];
     const closed: ClosedWindow[] = [];
     for (const [name, state] of this.#stores) {
       let changes: Changes = new Map();
       if (state instanceof WindowState)
         for (const entry of state.close(changes)) closed.push(closedWindow(state, entry));
       else changes = state.expire();
-      if (changes.size > 0) byStore.set(name, changes);
+      if (changes.size > 0) stores.push({ name, changes });
     }
     closed.sort((a, b) => a.end - b.end);
-    return { closed, changes: { byStore, streamTime: this.#time.now } };
+    return { closed, changes: { stores, streamTime: this.#time.now } };
   }
 
   /** Whether something is due at the present stream time. */
@@ -134,13 +138,13 @@ export class TaskState {
   }
 
   /** A call has succeeded: later ones see what it changed. */
-  finish({ byStore }: CallChanges): void {
-    for (const [name, changes] of byStore) this.#stores.get(name)?.finish(changes);
+  finish({ stores }: CallChanges): void {
+    for (const { name, changes } of stores) this.#stores.get(name)?.finish(changes);
   }
 
   /** What a call changed is in the open transaction. */
-  enter({ byStore, streamTime }: CallChanges): void {
-    for (const [name, changes] of byStore) this.#stores.get(name)?.store.enter(changes);
+  enter({ stores, streamTime }: CallChanges): void {
+    for (const { name, changes } of stores) this.#stores.get(name)?.store.enter(changes);
     this.#pendingTime = Math.max(this.#pendingTime, streamTime);
   }
 

@@ -1,5 +1,5 @@
 import type { Piece, Proof } from "./piece.js";
-import { type Entry, idOf, type Write } from "./write.js";
+import { copyOf, type Entry, FoundEntry, idOf, type Write } from "./write.js";
 
 /** What one call of a handler changes: nobody else sees it until the call has succeeded. */
 export type Changes = Map<string, Write>;
@@ -37,7 +37,7 @@ export class TaskStore {
   get(id: string, changes: Changes): Entry | undefined {
     const write = changes.get(id) ?? this.#visible.get(id);
     if (write === undefined) return this.piece.get(id);
-    return write.value === null ? undefined : copyOf(write.key, write.value, write.timestamp);
+    return write.value === null ? undefined : new FoundEntry(id, copyOf(write.value), write.timestamp);
   }
 
   has(id: string, changes?: Changes): boolean {
@@ -55,7 +55,7 @@ export class TaskStore {
   *entries(changes: Changes): IterableIterator<Entry> {
     const uncommitted = new Map([...this.#visible, ...changes]);
     for (const { key, value, timestamp } of uncommitted.values())
-      if (value !== null) yield copyOf(key, value, timestamp);
+      if (value !== null) yield { key: copyOf(key), value: copyOf(value), timestamp };
     for (const entry of this.piece.entries()) if (!uncommitted.has(idOf(entry.key))) yield entry;
   }
 
@@ -128,8 +128,4 @@ export class TaskStore {
       if (this.#applying?.get(id) === write) this.#applying.delete(id);
     }
   }
-}
-
-function copyOf(key: Buffer, value: Buffer, timestamp: number): Entry {
-  return { key: Buffer.from(key), value: Buffer.from(value), timestamp };
 }

@@ -3,6 +3,7 @@ import { describe } from "../check.js";
 import { type CallScope, checkKey, checkScope } from "./store.js";
 import type { Changes } from "./task-store.js";
 import type { WindowState } from "./window-state.js";
+import { copyOf, idOf } from "./write.js";
 import { isClosed, mergeSessions, type SessionWindows, timeWindowsOf, type WindowSpan } from "./windows.js";
 
 /** A window with its value. */
@@ -111,7 +112,7 @@ export class WindowStoreOfCall implements WindowStore<unknown, unknown> {
     const { timestamp } = this.#scope;
     const { id } = window;
     // A serde may give the caller's own bytes, which they may change afterwards.
-    this.#changes.set(id, { id, key: window.key, value: value && Buffer.from(value), timestamp });
+    this.#changes.set(id, { id, key: window.key, value: value && copyOf(value), timestamp });
   }
 
   #valueOf(key: Buffer, span: WindowSpan): unknown {
@@ -130,7 +131,7 @@ export class WindowStoreOfCall implements WindowStore<unknown, unknown> {
   #keyOf(key: unknown): Buffer {
     checkScope(this.#scope, this.#state.name);
     const bytes = this.#state.codec.encodeKey(key);
-    if (this.#scope.onlyKey !== undefined) checkKey(this.#state, this.#scope.onlyKey, key, bytes);
+    if (this.#scope.onlyKey !== undefined) checkKey(this.#state, this.#scope.onlyKey, key, idOf(bytes));
     return bytes;
   }
 }

@@ -234,7 +234,9 @@ describe("a store", () => {
     expect(task.streamTime).toBe(1_000);
     for (const again of [task, (await taskOf([seen], pieces, 1_000)).task]) {
       again.observe(9_000, Infinity);
-      expect([...(again.due().changes.byStore.get("seen")?.keys() ?? [])]).toEqual(["a"]);
+      expect(again.due().changes.stores.map(({ name, changes }) => [name, ...changes.keys()])).toEqual([
+        ["seen", "a"],
+      ]);
     }
   });
 });
