@@ -114,7 +114,7 @@ export class KafkaError extends Error {
     if (context.nativeCode !== undefined) this.nativeCode = context.nativeCode;
   }
 
-  /** What `JSON.stringify` writes: all fields and the message, without the `cause` and the stack. */
+  /** What `JSON.stringify` writes: the fields that are printed and the message, without the `cause` and the stack. */
   toJSON(): Record<string, unknown> {
     return { ...(this as object), message: this.message };
   }
@@ -127,6 +127,11 @@ Object.assign(KafkaError.prototype, {
   groupId: undefined,
   nativeCode: undefined,
 });
+
+/** Sets fields that are there for code, and would be too much for whoever prints the error. */
+function keepOutOfLogs(error: KafkaError, fields: object): void {
+  for (const [name, value] of Object.entries(fields)) Object.defineProperty(error, name, { value });
+}
 
 /** An option, a topic definition or a policy is wrong: a bug to fix, thrown before anything is done. */
 export class ConfigError extends KafkaError {
@@ -236,8 +241,8 @@ export class InvalidRecordError extends KafkaError {
   readonly part: "key" | "value" | "headers";
   /** What the schema found, with paths; empty where the bytes did not decode at all. */
   readonly issues: readonly Issue[];
-  /** The record's bytes, untouched. */
-  readonly raw: RawRecordBytes;
+  /** The record's bytes, untouched. Not printed, nor in JSON: they may be many, or nobody's to read in a log. */
+  declare readonly raw: RawRecordBytes;
   declare readonly topic: string;
   declare readonly partition: number;
   declare readonly offset: number;
@@ -257,7 +262,7 @@ export class InvalidRecordError extends KafkaError {
     super("INVALID_RECORD", message, context);
     this.part = context.part;
     this.issues = context.issues ?? [];
-    this.raw = context.raw;
+    keepOutOfLogs(this, { raw: context.raw });
   }
 }
 
@@ -286,9 +291,10 @@ export class DeliveryError extends KafkaError {
   override readonly name = "DeliveryError";
   /**
    * One result a record, in the order given to `send`: `written` (in the log), `failed` (not in the
-   * log) or `unknown` (it may be there: no acknowledgement came). Empty for `sendAll`.
+   * log) or `unknown` (it may be there: no acknowledgement came). Empty for `sendAll`. Not printed, nor in JSON: there
+   * are as many as records, and the message says how many came to what.
    */
-  readonly results: readonly DeliveryResult[];
+  declare readonly results: readonly DeliveryResult[];
   /** How many records of the call are known to be written. */
   readonly acknowledged: number;
 
@@ -302,7 +308,7 @@ export class DeliveryError extends KafkaError {
     },
   ) {
     super(context.code ?? "DELIVERY", message, context);
-    this.results = context.results ?? [];
+    keepOutOfLogs(this, { results: context.results ?? [] });
     this.acknowledged = context.acknowledged;
   }
 }
