@@ -200,7 +200,7 @@ export class SerializationError extends KafkaError {
   override readonly name = "SerializationError";
   /** Which part of the record is wrong. */
   readonly part: "key" | "value" | "headers" | "partition" | "timestamp" | "record";
-  /** What the schema found, with paths; empty where no schema was involved. */
+  /** What the schema found, with paths: the first 100. Empty where no schema was involved. */
   readonly issues: readonly Issue[];
   /** The record's position in the array given to `send`, from 0; `undefined` for a single record. */
   declare readonly index: number | undefined;
@@ -239,7 +239,7 @@ export class InvalidRecordError extends KafkaError {
   override readonly name = "InvalidRecordError";
   /** Which part of the record is wrong. */
   readonly part: "key" | "value" | "headers";
-  /** What the schema found, with paths; empty where the bytes did not decode at all. */
+  /** What the schema found, with paths: the first 100. Empty where the bytes did not decode at all. */
   readonly issues: readonly Issue[];
   /** The record's bytes, untouched. Not printed, nor in JSON: they may be many, or nobody's to read in a log. */
   declare readonly raw: RawRecordBytes;

@@ -7,26 +7,33 @@ import type { Issue } from "../errors.js";
  */
 export class SerdeFailure extends Error {
   override readonly name = "SerdeFailure";
+  /** The first of them. */
   readonly issues: readonly Issue[];
+  /** How many there were. */
+  readonly issueCount: number;
 
   constructor(message: string, issues: readonly Issue[] = [], options?: ErrorOptions) {
     super(message, options);
-    this.issues = issues;
+    // Schemas have one for each wrong element of an array, and whoever sent that may have sent a million.
+    this.issues = issues.slice(0, issuesKept);
+    this.issueCount = issues.length;
   }
 
   static ofIssues(issues: readonly Issue[]): SerdeFailure {
-    return new SerdeFailure(describeIssues("", issues), issues);
+    return new SerdeFailure(describeIssues("", issues, issues.length), issues);
   }
 }
 
 identifyAcrossCopies({ SerdeFailure });
 
 const issuesShown = 5;
+const issuesKept = 100;
 
 /** What was wrong with a part of a record, in words that begin with the path of the field. */
 export function describeFailure(part: string, thrown: unknown): string {
   if (thrown instanceof SerdeFailure) {
-    return thrown.issues.length > 0 ? describeIssues(part, thrown.issues) : `${part}: ${thrown.message}`;
+    const { issues, issueCount } = thrown;
+    return issues.length > 0 ? describeIssues(part, issues, issueCount) : `${part}: ${thrown.message}`;
   }
   return `${part}: ${describeThrown(thrown)}`;
 }
@@ -60,12 +67,12 @@ function classNameOf(value: object): string {
   return typeof constructor === "function" && constructor.name !== "" ? constructor.name : "object";
 }
 
-function describeIssues(part: string, issues: readonly Issue[]): string {
+function describeIssues(part: string, issues: readonly Issue[], count: number): string {
   const shown = issues.slice(0, issuesShown).map((issue) => {
     const path = `${part}${formatPath(issue.path ?? [], part === "")}`;
     return path === "" ? issue.message : `${path}: ${issue.message}`;
   });
-  if (issues.length > issuesShown) shown.push(`and ${String(issues.length - issuesShown)} more`);
+  if (count > issuesShown) shown.push(`and ${String(count - issuesShown)} more`);
   return shown.join("; ");
 }
 

@@ -170,6 +170,14 @@ describe("a record that does not decode", () => {
     expect(refusal.issues).toEqual([]);
   });
 
+  test("has the first hundred of the issues, and says how many there were", () => {
+    const lists = defineTopic("lists", { value: z.array(z.string()) });
+    const refusal = refusalOf(lists, { value: Buffer.from(JSON.stringify(Array(2_000).fill(1))) });
+    expect(refusal.issues).toHaveLength(100);
+    expect(refusal.issues[99]).toMatchObject({ path: [99] });
+    expect(refusal.message).toContain("and 1995 more");
+  });
+
   test("is refused for a value without bytes on a topic without tombstones, and says what to do", () => {
     expect(refusalOf(texts, { value: null })).toMatchObject({ part: "value" });
     expect(refusalOf(texts, { value: null }).message).toContain("tombstones: true");
