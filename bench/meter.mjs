@@ -13,13 +13,16 @@ export class Meter {
   #begun;
   #cpu;
   #mainCpu;
+  #brokerPid;
+  #brokerCpu;
   #over = false;
   #every;
   #nextMark;
   #marks = [];
 
   /** `every`: the result says how long each so many records took. */
-  constructor({ records, seconds, every = Infinity }) {
+  constructor({ records, seconds, every = Infinity, brokerPid }) {
+    this.#brokerPid = brokerPid;
     this.#limit = records;
     this.#seconds = seconds;
     this.#every = every;
@@ -31,6 +34,7 @@ export class Meter {
     this.#begun = performance.now();
     this.#cpu = process.cpuUsage();
     this.#mainCpu = mainThreadSeconds();
+    this.#brokerCpu = secondsOf(this.#brokerPid);
     setTimeout(() => {
       this.#over = true;
       this.onTimeOver();
@@ -64,6 +68,9 @@ export class Meter {
       cpuPerMillion: (cpu / records) * 1e6,
       ...(this.#mainCpu !== undefined && {
         mainCpuPerMillion: ((mainThreadSeconds() - this.#mainCpu) / records) * 1e6,
+      }),
+      ...(this.#brokerCpu !== undefined && {
+        brokerCpuPerMillion: ((secondsOf(this.#brokerPid) - this.#brokerCpu) / records) * 1e6,
       }),
       peakMb: process.resourceUsage().maxRSS / 1024,
       ...(this.#marks.length > 0 && { marks: this.#marks }),
@@ -123,6 +130,18 @@ export class Meter {
 function mainThreadSeconds() {
   try {
     return Number(readFileSync(`/proc/self/task/${process.pid}/schedstat`, "utf8").split(" ")[0]) / 1e9;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What another process has computed, in hundredths; `undefined` where only Linux would say. */
+function secondsOf(pid) {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    // From the third on: the second is a name in brackets.
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return (Number(fields[11]) + Number(fields[12])) / 100;
   } catch {
     return undefined;
   }

@@ -203,6 +203,7 @@ function entryTable(row) {
     ["p99.9 ms", fieldOf("p999")],
     ["CPU s per million", fieldOf("cpuPerMillion")],
     ["main thread's", fieldOf("mainCpuPerMillion")],
+    ["the broker's", fieldOf("brokerCpuPerMillion")],
     ["cores", fieldOf("cores")],
     ["import ms", fieldOf("importMs")],
     ["peak MB", fieldOf("peakMb")],

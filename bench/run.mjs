@@ -136,6 +136,7 @@ async function jobsOf(row, pass) {
     const apart = spec.own === true ? `-${index}` : entry.x === undefined ? "" : `-${entry.x}`;
     const job = {
       brokers: kafka.brokers,
+      brokerPid: kafka.pid,
       peer: entry.peer,
       env: entry.env,
       call: entry.call ?? row.call,
@@ -243,6 +244,7 @@ function summary(result) {
   add("p99.9 ms", result.p999, 2);
   add("CPU s per million", result.cpuPerMillion, 2);
   add("main thread", result.mainCpuPerMillion, 2);
+  add("broker", result.brokerCpuPerMillion, 2);
   add("cores", result.cores, 2);
   add("import ms", result.importMs);
   add("first ms", result.firstMs);

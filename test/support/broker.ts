@@ -12,6 +12,8 @@ export interface Broker {
   readonly brokers: string;
   /** What it runs on, for people. */
   readonly runsOn: string;
+  /** Of the process that serves, where it is one of this machine. */
+  readonly pid?: number;
   readonly close: () => Promise<void>;
 }
 
@@ -41,10 +43,17 @@ export async function startBroker(port: number, properties: Properties = {}): Pr
   if (!isOtherVersion && dockerAnswers()) return startInDocker(port, properties);
   const missing = await missingForJava();
   if (missing.length === 0) {
-    const kafka = await (kafkaVersion.startsWith("2.")
-      ? startWithZooKeeper(port)
-      : startKafka({ port, properties }));
-    return { brokers: kafka.brokers, runsOn: "Java", close: () => kafka.close() };
+    if (kafkaVersion.startsWith("2.")) {
+      const { brokers, close } = await startWithZooKeeper(port);
+      return { brokers, runsOn: "Java", close };
+    }
+    const kafka = await startKafka({ port, properties });
+    return {
+      brokers: kafka.brokers,
+      runsOn: "Java",
+      pid: kafka.nodes[0].pid,
+      close: () => kafka.close(),
+    };
   }
   throw new NoBrokerError(
     "There is no Kafka broker, and nothing to run one on. Do one of these:\n" +
