@@ -144,8 +144,15 @@ export class LogLookup {
         if (performance.now() >= deadline) throw this.#waitedFor(error);
         this.#logger.info(`read: ${error.message}; asking again`, { topics: this.#topics });
         await sleep(250, this.#signal);
+        await this.#lookUpLeaders();
       }
     }
+  }
+
+  /** librdkafka goes on asking the leaders that it knows, up to `metadataMaxAgeMs` after one has fallen silent. */
+  async #lookUpLeaders(): Promise<void> {
+    const asking = this.#topics.map((topic) => this.#native.partitionsOf(topic, queryTimeoutMs));
+    await Promise.allSettled(asking);
   }
 
   #waitedFor(cause: KafkaError): KafkaError {
