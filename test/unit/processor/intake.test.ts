@@ -4,6 +4,7 @@ import { Intake } from "../../../src/processor/intake.js";
 import { Rewinds } from "../../../src/processor/rewinds.js";
 import { TransactionClock } from "../../../src/processor/transaction-clock.js";
 import { deferred, type Deferred } from "../../../src/waiting.js";
+import { collectGarbage } from "../../support/collect-garbage.js";
 import { silent } from "../../support/silent.js";
 import { fetchInto, handled, partitionWith } from "./partitions.js";
 
@@ -48,6 +49,21 @@ describe("what a handler has finished", () => {
     intake.take(handled(one, "a"));
     expect(sent).toEqual(["a"]);
     expect(intake.transaction.offsets()).toEqual([{ topic: "in", partition: 0, offset: 1 }]);
+  });
+
+  test("is let go of when it has entered: a transaction is of many, and all outlive the young generation", async () => {
+    const [one] = both();
+    intake.open();
+    const entered = ["a", "b", "c"].map((topic) => {
+      const finished = handled(one, topic);
+      intake.take(finished);
+      return new WeakRef(finished);
+    });
+    expect(intake.calls.count).toBe(3);
+    // References are kept for the turn in which they were made.
+    await new Promise((resolve) => setImmediate(resolve));
+    collectGarbage();
+    expect(entered.map((reference) => reference.deref() === undefined)).toEqual([false, true, true]);
   });
 
   test("waits while no transaction is open, and enters the next one in order", () => {
