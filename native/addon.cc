@@ -8,6 +8,7 @@
 #include "configs.h"
 #include "consumer.h"
 #include "groups.h"
+#include "leaders.h"
 #include "librdkafka.h"
 #include "node.h"
 #include "producer.h"
@@ -226,7 +227,23 @@ napi_value askGroup(napi_env env, napi_callback_info info) {
   const uint32_t timeoutMs = arguments.number(2);
   const auto onAnswer = arguments.function(3);
   auto client = arguments.ok() ? clientOf(env, token) : nullptr;
-  if (client != nullptr) GroupQuestion::ask(env, std::move(client), groupId, int(timeoutMs), onAnswer);
+  if (client == nullptr) return nullptr;
+  auto question = std::make_unique<GroupQuestion>(std::move(client), groupId, int(timeoutMs));
+  Job::begin(env, std::move(question), "typed-kafka group", onAnswer);
+  return nullptr;
+}
+
+/// askLeaders(token, topic, partitions, timeoutMs, onAnswer)
+napi_value askLeaders(napi_env env, napi_callback_info info) {
+  Arguments arguments(env, info);
+  const auto token = arguments.text(0);
+  const auto name = arguments.text(1);
+  const uint32_t partitions = arguments.number(2), timeoutMs = arguments.number(3);
+  const auto onAnswer = arguments.function(4);
+  auto client = arguments.ok() ? clientOf(env, token) : nullptr;
+  if (client == nullptr) return nullptr;
+  auto question = std::make_unique<LeaderQuestion>(std::move(client), name, int32_t(partitions), int(timeoutMs));
+  Job::begin(env, std::move(question), "typed-kafka leaders", onAnswer);
   return nullptr;
 }
 
@@ -268,6 +285,7 @@ napi_value exportAll(napi_env env, napi_value exports) {
                                                  method("release", releaseProducer), method("close", closeProducer)};
   const napi_property_descriptor functions[] = {method("status", status), method("describeConfigs", describeConfigs),
                                                  method("askGroup", askGroup),
+                                                 method("askLeaders", askLeaders),
                                                  method("createMockTopic", createMockTopic)};
   if (!exportClass(env, exports, "Consumer", newConsumer, ofConsumer) ||
       !exportClass(env, exports, "Producer", newProducer, ofProducer) ||

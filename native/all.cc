@@ -6,6 +6,8 @@
 #include "consumer.cc"
 #include "form.cc"
 #include "groups.cc"
+#include "job.cc"
+#include "leaders.cc"
 #include "librdkafka.cc"
 #include "node.cc"
 #include "plugin.cc"

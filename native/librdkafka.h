@@ -53,6 +53,7 @@ namespace typed_kafka {
   X(rd_kafka_topic_partition_list_add)        \
   X(rd_kafka_topic_partition_list_destroy)    \
   X(rd_kafka_commit_queue)                    \
+  X(rd_kafka_offsets_for_times)               \
   X(rd_kafka_produce)                         \
   X(rd_kafka_produceva)                       \
   X(rd_kafka_AdminOptions_new)                \

@@ -43,12 +43,6 @@ uint32_t Arguments::number(size_t index) {
   return number;
 }
 
-bool Arguments::boolean(size_t index) {
-  bool is = false;
-  expect(index, napi_get_value_bool(env_, values_[index], &is) == napi_ok);
-  return is;
-}
-
 napi_value Arguments::function(size_t index) {
   napi_valuetype type = napi_undefined;
   expect(index, napi_typeof(env_, values_[index], &type) == napi_ok && type == napi_function);

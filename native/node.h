@@ -30,7 +30,6 @@ class Arguments {
 
   std::string text(size_t index);
   uint32_t number(size_t index);
-  bool boolean(size_t index);
   napi_value function(size_t index);
   napi_value array(size_t index);
   /// Memory of the caller's, valid until the call returns.

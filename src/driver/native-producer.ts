@@ -199,21 +199,43 @@ export class NativeProducer {
    */
   async untilLeadersAnswer(topic: string, partitions: number, timeoutMs: number): Promise<void> {
     const deadline = performance.now() + timeoutMs;
-    let partition = 0;
-    while (partition < partitions) {
+    const { askLeaders } = this.#path;
+    if (askLeaders !== undefined)
+      return this.#untilLed(`leaders of ${topic}`, deadline, (_, left, onAnswer) => {
+        askLeaders(topic, partitions, left, (code) => {
+          onAnswer(code === 0 ? null : { code, message: nativeErrorText(code) });
+        });
+      });
+    for (let partition = 0; partition < partitions; partition += 1)
+      await this.#untilLed(`leader of ${topic}[${partition}]`, deadline, (native, left, onAnswer) => {
+        native.queryWatermarkOffsets(topic, partition, left, onAnswer);
+      });
+  }
+
+  async #untilLed(
+    what: string,
+    deadline: number,
+    ask: (
+      native: NativeProducerClient,
+      leftMs: number,
+      onAnswer: (error: NativeError | Error | null) => void,
+    ) => void,
+  ): Promise<void> {
+    for (;;) {
       const left = deadline - performance.now();
       if (left <= 0) return;
       try {
-        await this.#call(`leader of ${topic}[${partition}]`, (native, callback) => {
-          native.queryWatermarkOffsets(topic, partition, left, callback);
+        await this.#call(what, (native, callback) => {
+          ask(native, left, (error) => {
+            callback(error, undefined);
+          });
         });
-        partition += 1;
+        return;
       } catch (error) {
-        this.logger.debug(`leader of ${topic}[${partition}]: ${String(error)}`);
-        if (error instanceof KafkaError && beginningCodes.includes(error.nativeCode))
-          await sleep(Math.min(left, leaderPauseMs));
+        this.logger.debug(`${what}: ${String(error)}`);
         // It was worth a try: what becomes of the records is told by their reports.
-        else partition += 1;
+        if (!(error instanceof KafkaError) || !beginningCodes.includes(error.nativeCode)) return;
+        await sleep(Math.min(left, leaderPauseMs));
       }
     }
   }

@@ -54,6 +54,13 @@ export interface ProducePath {
    * gives at most 100 in a turn of the event loop.
    */
   readonly takeReports: () => boolean;
+  /**
+   * Asks the leaders of all partitions of a topic whether they are, at once; `undefined` where only one can be asked at a
+   * time. The answer is 0 or an error's code.
+   */
+  readonly askLeaders:
+    | ((topic: string, partitions: number, timeoutMs: number, onAnswer: (code: number) => void) => void)
+    | undefined;
   /** The native client is about to be disconnected. */
   readonly release: () => void;
   /** The native client has been disconnected. */
@@ -88,6 +95,7 @@ export function plainProducePath(native: () => NativeProducerClient, onReport: O
       return undefined;
     },
     takeReports: () => false,
+    askLeaders: undefined,
     release: () => undefined,
     close: () => undefined,
   };

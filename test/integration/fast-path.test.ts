@@ -444,6 +444,9 @@ describe("the addon", () => {
   test("knows no client that was not made with it", () => {
     expect(() => new addon.Consumer("nobody", none, none)).toThrow("no native client");
     expect(() => new addon.Producer("nobody", none)).toThrow("no native client");
+    expect(() => {
+      addon.askLeaders("nobody", "topic", 1, 1_000, none);
+    }).toThrow("no native client");
   });
 
   test("refuses arguments and objects of a wrong type", () => {

@@ -35,6 +35,17 @@ export interface Addon {
     timeoutMs: number,
     onAnswer: (code: number, group: readonly [string, ...Buffer[]] | undefined) => void,
   ) => void;
+  /**
+   * Asks the leaders of all partitions of a topic whether they are, at once, by the client with this token, which has to be
+   * connected until `onAnswer` is called: with 0 or an error's code.
+   */
+  readonly askLeaders: (
+    token: string,
+    topic: string,
+    partitions: number,
+    timeoutMs: number,
+    onAnswer: (code: number) => void,
+  ) => void;
   /** Makes a topic in the mock cluster of the client with this token, and gives an error's code or 0. Older addons are without it. */
   readonly createMockTopic?: (token: string, name: string, partitions: number, replicas: number) => number;
   readonly Consumer: new (

@@ -83,6 +83,15 @@ export class FastProducer implements ProducePath {
     return true;
   }
 
+  askLeaders = (
+    topic: string,
+    partitions: number,
+    timeoutMs: number,
+    onAnswer: (code: number) => void,
+  ): void => {
+    this.#addon.askLeaders(this.#token, topic, partitions, timeoutMs, onAnswer);
+  };
+
   release(): void {
     this.#isReleased = true;
     this.#producer?.release();

@@ -1,0 +1,30 @@
+// Asks the leaders of a topic whether they are: the binding asks for one partition at a time.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "clients.h"
+#include "job.h"
+
+namespace typed_kafka {
+
+class LeaderQuestion : public Job {
+ public:
+  /// Asks all leaders at the same time where the logs end, which one that does not lead yet refuses. For `timeoutMs` at
+  /// most; the callback gets an error's code, or 0. The binding's client must be connected until it is called.
+  LeaderQuestion(std::shared_ptr<Client> client, const std::string& topic, int32_t partitions, int timeoutMs);
+  ~LeaderQuestion() override;
+
+ protected:
+  void work() override;
+  std::vector<napi_value> answer(napi_env env) override;
+
+ private:
+  const std::shared_ptr<Client> client_;
+  const int timeoutMs_;
+  rd_kafka_topic_partition_list_t* const partitions_;  // ours
+  rd_kafka_resp_err_t code_ = RD_KAFKA_RESP_ERR_NO_ERROR;
+};
+
+}  // namespace typed_kafka
