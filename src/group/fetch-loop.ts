@@ -27,6 +27,8 @@ export interface FetchHost {
   readonly gate: FetchGate;
   /** Records of the partition have come. */
   readonly onRecords: (partition: OwnedPartition) => void;
+  /** The native client has gone back to records that the partition has passed. */
+  readonly onGoneBack: (partition: OwnedPartition) => void;
   /** A fetch has failed, or told an error. */
   readonly onError: (error: unknown) => void;
   /** Whether the outcome of a commit is waited for: then it is looked for although no records are wanted. */
@@ -142,7 +144,7 @@ export class FetchLoop {
   }
 
   #accept({ epoch, records = [], error }: Arrival): void {
-    const { assignment, flow, gate, onError, onRecords } = this.#host;
+    const { assignment, flow, gate, onError, onGoneBack, onRecords } = this.#host;
     if (error !== undefined) onError(error);
     flow.learn(records);
     let from = 0;
@@ -152,8 +154,11 @@ export class FetchLoop {
       const { topic, partition } = first;
       const to = endOfRun(records, from, first);
       const owned = assignment.ownerAt(topic, partition, epoch);
-      if (owned !== undefined && !owned.releasing && !owned.seeking) owned.receive(records, from, to);
-      else if (owned === undefined && assignment.get(topic, partition) !== undefined)
+      if (owned !== undefined && !owned.releasing && !owned.seeking) {
+        from = behindPassed(owned, records, from, to);
+        if (from < to) owned.receive(records, from, to);
+        else onGoneBack(owned);
+      } else if (owned === undefined && assignment.get(topic, partition) !== undefined)
         onError(
           new KafkaError("FATAL", `${topic}[${partition}] was fetched across a change of the assignment`),
         );
@@ -162,4 +167,11 @@ export class FetchLoop {
     }
     gate.leave();
   }
+}
+
+/** The index of the first record that the partition has not passed, `to` where there is none. */
+function behindPassed(partition: OwnedPartition, records: FetchedRecords, from: number, to: number): number {
+  let index = from;
+  while (index < to && partition.hasPassed(records[index]?.offset ?? Infinity)) index += 1;
+  return index;
 }

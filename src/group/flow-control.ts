@@ -128,10 +128,7 @@ export class FlowControl {
         answered.push(partition);
         continue;
       }
-      if (partition.pausedNatively && this.#hasCapacity(partition)) {
-        partition.resumeFetching();
-        source.resume([partition]);
-      }
+      if (this.#hasCapacity(partition)) this.resume(partition, source);
       if (this.fills(partition)) full.push(partition);
     }
     // A single large batch of theirs may stand in front of the others' first answers: a hundred thousand
@@ -167,6 +164,18 @@ export class FlowControl {
       ),
       source,
     );
+  }
+
+  /** Nothing of these is fetched until they are `wanted`. */
+  pause(partitions: readonly OwnedPartition[], source: FlowSource): void {
+    this.#hold(partitions, source);
+  }
+
+  /** A partition that was paused is `wanted` now: it is not to wait for the next look. */
+  resume(partition: OwnedPartition, source: FlowSource): void {
+    if (!partition.pausedNatively || !partition.wanted) return;
+    partition.resumeFetching();
+    source.resume([partition]);
   }
 
   #hold(partitions: readonly OwnedPartition[], source: FlowSource): void {

@@ -131,6 +131,7 @@ export class GroupSession {
     this.#fetches = new FetchLoop({
       ...shared,
       onRecords,
+      onGoneBack: (partition) => void this.#moves.returnToPosition(partition),
       onError: this.#onFetchError,
       awaitsCommit: () => !this.native.tellsEverything && events.awaitsCommit?.() === true,
     });

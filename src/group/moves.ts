@@ -31,6 +31,7 @@ export interface MovesHost {
 /** Moves partitions to other offsets, between fetches and one change at a time. */
 export class Moves {
   readonly #host: MovesHost;
+  readonly #returning = new Set<OwnedPartition>();
 
   constructor(host: MovesHost) {
     this.#host = host;
@@ -48,18 +49,46 @@ export class Moves {
 
   /** Moves the partition now, of which `beginSeek` was called. To be called within a change. */
   async apply(partition: OwnedPartition, offset: number, kind: MoveKind): Promise<void> {
-    const { native, assignment, gate, onMoved } = this.#host;
+    const hasMoved = await this.#seek(
+      partition,
+      () => offset,
+      () => {
+        if (kind === "restart") partition.restartAt(offset);
+        else partition.moveTo(offset, kind === "rollback");
+      },
+    );
+    if (hasMoved) this.#host.onMoved(partition);
+  }
+
+  /** The native client has gone back by itself, to records that the partition has passed: it is to go on behind them. */
+  async returnToPosition(partition: OwnedPartition): Promise<void> {
+    if (this.#returning.has(partition)) return;
+    this.#returning.add(partition);
+    await this.#host.changes.run(async () => {
+      this.#returning.delete(partition);
+      // One that moves goes elsewhere anyway.
+      if (!partition.seeking)
+        await this.#seek(
+          partition,
+          () => partition.position ?? 0,
+          () => undefined,
+        );
+    });
+  }
+
+  /** Whether it has moved: one that is assigned no longer does not. */
+  async #seek(partition: OwnedPartition, offsetNow: () => number, then: () => void): Promise<boolean> {
+    const { native, assignment, gate } = this.#host;
     for (let attempt = 1; ; attempt += 1) {
-      if (partition.releasing || assignment.get(partition.topic, partition.partition) !== partition) return;
+      if (partition.releasing || assignment.get(partition.topic, partition.partition) !== partition)
+        return false;
       try {
         await gate.exclusively(async () => {
-          await native.seek({ ...topicPartitionOf(partition), offset }, seekTimeoutMs);
-          if (kind === "restart") partition.restartAt(offset);
-          else partition.moveTo(offset, kind === "rollback");
+          await native.seek({ ...topicPartitionOf(partition), offset: offsetNow() }, seekTimeoutMs);
+          then();
           assignment.begin(partition.topic, partition.partition, partition);
         });
-        onMoved(partition);
-        return;
+        return true;
       } catch (error) {
         if (attempt > attempts) throw error;
         await sleep(Math.min(firstPauseMs * attempt, longestPauseMs));

@@ -5,6 +5,9 @@ import { deferred, maxTimerMs } from "../waiting.js";
 import type { TopicPartition } from "../offsets.js";
 import { type FetchedRecords, RecordQueue } from "./record-queue.js";
 
+/** A request, with its repetitions, is answered or given up before. */
+const goesBackWithinMs = 120_000;
+
 /** Keeps the records of a partition back until their time comes: those of a retry topic. */
 export interface Delay {
   /** When the record may be delivered, in milliseconds since the epoch. */
@@ -33,6 +36,8 @@ export class OwnedPartition implements TopicPartition {
   #movedTo: number | undefined;
   /** It has moved, and no record has finished since. */
   #hasMoved = false;
+  /** When it moved last, by `performance.now`. */
+  #movedAt = -Infinity;
   /** What may be committed until a record has finished since the last move, or since the beginning. */
   #before: number | undefined;
   #position: number | undefined;
@@ -191,6 +196,15 @@ export class OwnedPartition implements TopicPartition {
     this.queue.push(records, from, to);
     const last = records[to - 1];
     if (last !== undefined) this.#position = last.offset + 1;
+  }
+
+  /**
+   * Whether the record of this offset is before where it has come to since it moved. librdkafka goes back to the first
+   * record by itself, if it was asking for that offset when it moved: it takes the late answer for a reason to ask again.
+   */
+  hasPassed(offset: number): boolean {
+    if (this.#position === undefined || offset >= this.#position) return false;
+    return performance.now() - this.#movedAt < goesBackWithinMs;
   }
 
   /** The next record, which counts as started; `undefined` where there is none to deliver. */
@@ -381,6 +395,7 @@ export class OwnedPartition implements TopicPartition {
     if (rollback) this.#committed = undefined;
     this.#tracker = new OffsetTracker();
     this.#hasMoved = true;
+    this.#movedAt = performance.now();
     this.#position = offset;
     this.#movedTo = offset;
     this.#moves += 1;

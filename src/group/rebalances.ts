@@ -18,7 +18,16 @@ import { askStartOffsets, type StartOffset, startOffsetsOf } from "./start-offse
 export interface RebalanceHost {
   readonly native: Pick<
     NativeConsumer,
-    "assign" | "assignmentLost" | "committed" | "ends" | "leadersOf" | "resume" | "unassign" | "watermarks"
+    | "assign"
+    | "assignmentLost"
+    | "committed"
+    | "ends"
+    | "knownEnd"
+    | "leadersOf"
+    | "pause"
+    | "resume"
+    | "unassign"
+    | "watermarks"
   >;
   readonly options: Pick<ResolvedConsumerOptions, "groupId" | "drainTimeoutMs" | "from" | "startOffsets">;
   readonly assignment: Assignment<OwnedPartition>;
@@ -103,7 +112,7 @@ export class Rebalances {
         // Too late to begin: they are taken, because the group waits for it, and released at once.
         if (this.#host.isLeaving() || startOffsets === undefined) owned.release();
         if (start?.at === "unknown") {
-          // What the native client gives until then may be from behind the end that will be found.
+          // What the native client gives until then is not from where it begins.
           owned.beginSeek();
           late.push(owned);
         }
@@ -111,6 +120,7 @@ export class Rebalances {
       }
       flow.watch(taken, performance.now());
       flow.share(assignment.size);
+      flow.pause(late, native);
     });
     onAssigned(taken);
     void listener.tell({ type: "assigned", partitions: partitions.map(topicPartitionOf) });
@@ -150,7 +160,7 @@ export class Rebalances {
 
   /** These begin as soon as brokers tell where; nothing of them is delivered before. */
   async #beginLate(partitions: readonly OwnedPartition[]): Promise<void> {
-    const { changes, logger, moves, native, onAssigned, options } = this.#host;
+    const { changes, flow, logger, moves, native, onAssigned, options } = this.#host;
     logger.warn(
       "partitions wait until brokers tell where they begin: a transaction with their offsets is open, or nobody leads them",
       { groupId: options.groupId, partitions: partitions.map(topicPartitionOf) },
@@ -168,6 +178,7 @@ export class Rebalances {
           // If the user has moved it meanwhile, it stays there.
           const moved = partition.moves > 0 ? partition.position : undefined;
           await moves.apply(partition, moved ?? offset, "seek");
+          flow.resume(partition, native);
           if (!partition.releasing) onAssigned([partition]);
         });
       },

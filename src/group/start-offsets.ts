@@ -1,4 +1,4 @@
-import { logEnd, logStart } from "../driver/log-times.js";
+import { logStart } from "../driver/log-times.js";
 import type { NativeConsumer } from "../driver/native-consumer.js";
 import type { NativeOffset } from "../driver/native.js";
 import { isTransient } from "../driver/native-errors.js";
@@ -18,7 +18,10 @@ const questionsAtATime = 2;
 /** What of the native consumer is asked. */
 export type OffsetSource = Pick<NativeConsumer, "committed" | "ends" | "leadersOf" | "watermarks">;
 
-/** Where a partition begins: where the user says, at the group's committed offset, or where it has none, at its first record or its end. */
+/**
+ * Where a partition begins: where the user says, at the group's committed offset, or where it has none, at its first record or
+ * its end. Nothing is to be fetched of one that is `unknown`.
+ */
 export interface StartOffset extends NativeOffset {
   readonly at: "given" | "committed" | "first" | "end" | "unknown";
 }
@@ -29,7 +32,9 @@ type BeginsAtFirst = (topic: string) => boolean;
 /**
  * Where to begin in each of these partitions: at the group's committed offset; where it has none, at the first record
  * or at the end as of now, so that what comes from here on is not passed over by whoever has the partition next.
- * What is not told within a second is `unknown`, which is then for `askStartOffsets`.
+ * What is not told within a second is `unknown`, which is then for `askStartOffsets`. Its offset is a number, so that the
+ * native client does not ask for one: if it did while it is sent to another, it would take the late answer for a reason to
+ * ask again, and go there (BINDING; from the end, records were passed over).
  *
  * The native client would find this out by itself, but where a transaction with offsets of the group is open while the
  * assignment changes, it takes the missing answer for "nothing was committed", and begins at the first record.
@@ -62,7 +67,7 @@ export async function startOffsetsOf(
     patienceMs,
   );
   return partitions.map(
-    (partition) => known.get(partition) ?? { ...topicPartitionOf(partition), offset: logEnd, at: "unknown" },
+    (partition) => known.get(partition) ?? { ...topicPartitionOf(partition), offset: 0, at: "unknown" },
   );
 }
 

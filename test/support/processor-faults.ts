@@ -422,6 +422,7 @@ export async function run(scenario: Scenario): Promise<Verdict> {
       stopped,
     };
     console.log(JSON.stringify(verdict));
+    if (verdict.lost > 0) console.log(await missingRecords(kafka, inputs, target, end, records));
     if (verdict.lost > 0 || (scenario.worker === undefined && verdict.doubled > 0)) {
       for (const [index, worker] of run.all.entries())
         console.log(`--- worker ${index}\n${worker.log.join("")}`);
@@ -430,6 +431,50 @@ export async function run(scenario: Scenario): Promise<Verdict> {
   } finally {
     await Promise.all(run.all.filter(({ isAlive }) => isAlive).map((worker) => worker.kill()));
   }
+}
+
+/**
+ * Of each record that did not come out: where it is in its input, when it was sent, and what came of it in transactions that
+ * were rolled back; and what came out in front of it and behind it.
+ */
+async function missingRecords(
+  kafka: Kafka,
+  inputs: readonly string[],
+  target: Parameters<Kafka["read"]>[0],
+  end: Checker,
+  records: number,
+): Promise<string> {
+  const tries = new Map<string, string[]>();
+  const outputs = new Map<string, string>();
+  for (const isolationLevel of ["read_uncommitted", "read_committed"] as const)
+    for await (const { value, partition, offset } of kafka.read(target, { isolationLevel })) {
+      const [from = "", at = "", id = "", ...owner] = String(value).split(":");
+      const where = `${partition}@${offset} by ${owner.join(":")}`;
+      if (isolationLevel === "read_committed") outputs.set(`${from}:${at}`, where);
+      else tries.set(id, [...(tries.get(id) ?? []), where]);
+    }
+  const lines: string[] = [];
+  const found = new Set<string>();
+  for (const input of inputs)
+    for await (const { value, partition, offset, timestamp } of kafka.read(
+      defineTopic(input, { value: string() }),
+    )) {
+      found.add(value);
+      if (end.has(value)) continue;
+      const [before, behind] = [-1, 1].map(
+        (step) => outputs.get(`${input}.${partition}:${offset + step}`) ?? "nothing",
+      );
+      const tried = tries.get(value)?.join(", ") ?? "never";
+      lines.push(
+        `${value} at ${partition}@${offset}, ${new Date(timestamp).toISOString()}; tried: ${tried}; before it ${before}, behind it ${behind}`,
+      );
+    }
+  const unsent = Array.from({ length: records }, (_, id) => String(id)).filter((id) => !found.has(id));
+  return [
+    `${lines.length} of the input did not come out:`,
+    ...lines,
+    `not in the input: ${unsent.join(" ")}`,
+  ].join("\n");
 }
 
 /** Sends at the rate until there are enough and the faults are over; resolves to how many it sent. */
@@ -499,6 +544,10 @@ class Checker {
 
   get distinct(): number {
     return this.#seen.size;
+  }
+
+  has(id: string): boolean {
+    return this.#seen.has(id);
   }
 
   see({ value, partition: task }: { readonly value: string; readonly partition: number }): void {

@@ -5,6 +5,7 @@ import type { KafkaCluster } from "./kafka-cluster.js";
 /** Requests of transactions and of groups in Kafka's protocol, by their keys; `produce` is one inside a transaction. */
 export const requests = {
   produce: 0,
+  "list offsets": 2,
   "find coordinator": 10,
   "join group": 11,
   "sync group": 14,

@@ -17,6 +17,8 @@ let loop: FetchLoop;
 let told: unknown[];
 let offered: number[];
 let running: Promise<void>;
+/** The partitions of which the native client has gone back. */
+let goneBack: number[];
 /** What fetches are answered with at once; `undefined`: with `answer`. */
 let prompt: (() => Fetched) | undefined;
 
@@ -25,6 +27,7 @@ beforeEach(() => {
   prompt = undefined;
   told = [];
   offered = [];
+  goneBack = [];
   assignment = new Assignment();
   gate = new FetchGate(() => {
     loop.wake();
@@ -45,6 +48,7 @@ beforeEach(() => {
     flow: new FlowControl(2 ** 25),
     gate,
     onRecords: ({ partition }) => offered.push(partition),
+    onGoneBack: ({ partition }) => goneBack.push(partition),
     onError: (error) => told.push(error),
     awaitsCommit: () => false,
   });
@@ -113,6 +117,21 @@ test("drops records of partitions that were released or moved after the fetch be
   await answer(0, { records: [rawRecord(0), rawRecord(0, { partition: 1 })], ends: [] });
   expect([released.queue.length, moved.queue.length]).toEqual([0, 0]);
   expect(told).toEqual([]);
+});
+
+test("drops records that a partition has passed since it moved, and has the native client go on behind them", async () => {
+  const moved = own(0);
+  moved.beginSeek();
+  moved.moveTo(2);
+  running = loop.run();
+  await nextTurn();
+  await answer(0, { records: rawRecords(3), ends: [] });
+  expect(moved.queue.peek()?.offset).toBe(2);
+  expect([moved.queue.length, moved.position, goneBack]).toEqual([1, 3, []]);
+  await answer(1, { records: rawRecords(2), ends: [] });
+  expect([moved.queue.length, moved.position, goneBack]).toEqual([1, 3, [0]]);
+  await answer(2, { records: rawRecords(1, 3), ends: [] });
+  expect([moved.queue.length, moved.position, goneBack]).toEqual([2, 4, [0]]);
 });
 
 test("records across a change of the assignment are no records of it: that is told", async () => {

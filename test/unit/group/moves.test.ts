@@ -54,6 +54,25 @@ test("moves once its handlers have finished; what was fetched before is no longe
   expect(assignment.ownerAt("topic", 0, assignment.epoch)).toBe(partition);
 });
 
+test("the native client is sent to where a partition has come to, which itself does not move", async () => {
+  const sought: number[] = [];
+  const { partition, assignment, moves, onMoved } = assigned((offset) => {
+    sought.push(offset);
+    return Promise.resolve();
+  });
+  const before = assignment.epoch;
+  partition.receive(rawRecords(2), 0, 2);
+  partition.take();
+  const returned = [moves.returnToPosition(partition), moves.returnToPosition(partition)];
+  await Promise.all(returned);
+  expect(sought).toEqual([2]);
+  expect([partition.queue.length, partition.pending, partition.seeking]).toEqual([1, 1, false]);
+  expect(onMoved).not.toHaveBeenCalled();
+  expect(assignment.ownerAt("topic", 0, before)).toBeUndefined();
+  await moves.returnToPosition(partition);
+  expect(sought).toEqual([2, 2]);
+});
+
 test("asks again while the native client refuses", async () => {
   let refusals = 3;
   const { partition, moves } = assigned(() => (refusals-- > 0 ? Promise.reject(refused) : Promise.resolve()));
