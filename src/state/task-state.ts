@@ -29,7 +29,7 @@ export interface ClosedWindow<Value = unknown, Key = unknown, Name extends strin
 }
 
 /** What a call changed of one store. */
-export interface StoreChanges {
+interface StoreChanges {
   readonly name: string;
   readonly changes: Changes;
 }
