@@ -1,6 +1,7 @@
 // What JavaScript sees (src/driver/fast/addon.ts declares it): the classes `Consumer` and `Producer`, `status` and
 // `interfaceVersion`.
 #include <cstring>
+#include <iterator>
 #include <memory>
 #include <utility>
 
@@ -289,7 +290,7 @@ napi_value exportAll(napi_env env, napi_value exports) {
                                                  method("createMockTopic", createMockTopic)};
   if (!exportClass(env, exports, "Consumer", newConsumer, ofConsumer) ||
       !exportClass(env, exports, "Producer", newProducer, ofProducer) ||
-      !check(env, napi_define_properties(env, exports, 4, functions)) ||
+      !check(env, napi_define_properties(env, exports, std::size(functions), functions)) ||
       !check(env, napi_set_named_property(env, exports, "interfaceVersion", toNumber(env, interfaceVersion))))
     return nullptr;
   return exports;
