@@ -128,9 +128,9 @@ Object.assign(KafkaError.prototype, {
   nativeCode: undefined,
 });
 
-/** Sets fields that are there for code, and would be too much for whoever prints the error. */
-function keepOutOfLogs(error: KafkaError, fields: object): void {
-  for (const [name, value] of Object.entries(fields)) Object.defineProperty(error, name, { value });
+/** Sets a field that is there for code, and would be too much for whoever prints the error. */
+function setUnprinted(error: KafkaError, name: string, value: unknown): void {
+  Object.defineProperty(error, name, { value });
 }
 
 /** An option, a topic definition or a policy is wrong: a bug to fix, thrown before anything is done. */
@@ -262,7 +262,7 @@ export class InvalidRecordError extends KafkaError {
     super("INVALID_RECORD", message, context);
     this.part = context.part;
     this.issues = context.issues ?? [];
-    keepOutOfLogs(this, { raw: context.raw });
+    setUnprinted(this, "raw", context.raw);
   }
 }
 
@@ -308,7 +308,7 @@ export class DeliveryError extends KafkaError {
     },
   ) {
     super(context.code ?? "DELIVERY", message, context);
-    keepOutOfLogs(this, { results: context.results ?? [] });
+    setUnprinted(this, "results", context.results ?? []);
     this.acknowledged = context.acknowledged;
   }
 }

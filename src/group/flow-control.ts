@@ -133,7 +133,7 @@ export class FlowControl {
     }
     // A single large batch of theirs may stand in front of the others' first answers: a hundred thousand
     // small records, where they are compressed.
-    this.#hold(answered, source);
+    this.pause(answered, source);
     const isBusy = this.#isBusy();
     const missing = enoughForBusy - waiting;
     this.#maxFetch = isBusy ? Math.max(busyFetch, missing) : maxFetch;
@@ -150,13 +150,13 @@ export class FlowControl {
     this.#full = full.length > 0;
     if (!this.#full) return true;
     if (!isStarving) return false;
-    this.#hold(full, source);
+    this.pause(full, source);
     return true;
   }
 
   /** Call before polling in spite of a `wantsMore` that said no. */
   capPolling(partitions: Iterable<OwnedPartition>, source: FlowSource): void {
-    this.#hold(
+    this.pause(
       [...partitions].filter(
         ({ wanted, queue }) =>
           wanted &&
@@ -166,9 +166,11 @@ export class FlowControl {
     );
   }
 
-  /** Nothing of these is fetched until they are `wanted`. */
+  /** Nothing of these is fetched until they are `wanted`, and have capacity. */
   pause(partitions: readonly OwnedPartition[], source: FlowSource): void {
-    this.#hold(partitions, source);
+    const toPause = partitions.filter(({ pausedNatively }) => !pausedNatively);
+    for (const partition of toPause) partition.pauseFetching();
+    source.pause(toPause);
   }
 
   /** A partition that was paused is `wanted` now: it is not to wait for the next look. */
@@ -176,12 +178,6 @@ export class FlowControl {
     if (!partition.pausedNatively || !partition.wanted) return;
     partition.resumeFetching();
     source.resume([partition]);
-  }
-
-  #hold(partitions: readonly OwnedPartition[], source: FlowSource): void {
-    const toHold = partitions.filter(({ pausedNatively }) => !pausedNatively);
-    for (const partition of toHold) partition.pauseFetching();
-    source.pause(toHold);
   }
 
   /** Whether some partition could do with more records (starving), and whether one has had none for too long (hungry). */

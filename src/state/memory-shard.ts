@@ -34,9 +34,7 @@ export class MemoryShard {
     const begin = this.#beginOf(this.#find(id, hash));
     if (begin === undefined) return undefined;
     const bytes = this.#bytes;
-    const from = begin + headerBytes + bytes.readUInt32LE(begin);
-    const value = copyOf(bytes, from, from + bytes.readUInt32LE(begin + 4));
-    return new FoundEntry(id, value, bytes.readDoubleLE(begin + 8));
+    return new FoundEntry(id, valueAt(bytes, begin), bytes.readDoubleLE(begin + 8));
   }
 
   has(id: string, hash: number): boolean {
@@ -198,10 +196,15 @@ function sizeAt(bytes: Buffer, begin: number): number {
 }
 
 function entryAt(bytes: Buffer, begin: number): Entry {
-  const keyEnd = begin + headerBytes + bytes.readUInt32LE(begin);
+  const from = begin + headerBytes;
   return {
-    key: copyOf(bytes, begin + headerBytes, keyEnd),
-    value: copyOf(bytes, keyEnd, keyEnd + bytes.readUInt32LE(begin + 4)),
+    key: copyOf(bytes, from, from + bytes.readUInt32LE(begin)),
+    value: valueAt(bytes, begin),
     timestamp: bytes.readDoubleLE(begin + 8),
   };
+}
+
+function valueAt(bytes: Buffer, begin: number): Buffer {
+  const from = begin + headerBytes + bytes.readUInt32LE(begin);
+  return copyOf(bytes, from, from + bytes.readUInt32LE(begin + 4));
 }
