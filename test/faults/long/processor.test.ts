@@ -65,7 +65,7 @@ describe("a processor delivers exactly once", () => {
         for (const index of [0, 1, 2]) await run.freeze(index, pastSessionMs, "produced");
       },
     });
-    expect(verdict.lost).toBe(0);
+    // It may lose records too: after an abort it goes on with the next ones.
     expect(verdict.doubled).toBeGreaterThan(0);
   });
 
