@@ -1,8 +1,15 @@
 import type { NativeProperties } from "../driver/native.js";
 
 /**
- * For native clients that report no successes: a batch is sent when the one before it is written. With more
- * in flight, librdkafka can take a refused first batch of a partition for written (see `NativeProducer`), and
- * without reports nobody would learn of it.
+ * A broker is sent a request when it has answered the one before. With more in flight librdkafka (2.15.1) is not what
+ * idempotence promises, while leaders move:
+ *
+ * - A broker that refuses a batch because it is not leader yet, and takes the next one of the same partition, answers
+ *   that one with OUT_OF_ORDER_SEQUENCE_NUMBER. librdkafka then begins a new epoch, for all partitions. What it is sending
+ *   again elsewhere gets new numbers, by which its broker cannot tell that it has it: the record is written twice.
+ * - A refused first batch of a partition can be taken for written (see `NativeProducer`); without reports of successes
+ *   nobody would learn of it.
+ *
+ * It costs little: a broker takes up one request of a connection at a time, and batches grow meanwhile.
  */
 export const oneInFlight: NativeProperties = { "max.in.flight.requests.per.connection": 1 };

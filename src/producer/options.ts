@@ -243,6 +243,7 @@ export function resolveProducerOptions(
     ...shared,
     "enable.idempotence": true,
     acks: -1,
+    ...oneInFlight,
     "delivery.timeout.ms": deliveryTimeoutMs,
     "request.timeout.ms": requestTimeoutMs,
     retries: given.retries,
@@ -267,7 +268,6 @@ export function resolveProducerOptions(
     properties,
     bulkProperties: {
       ...properties,
-      ...oneInFlight,
       "linger.ms": Math.max(lingerMs, bulkLingerMs),
       "delivery.report.only.error": true,
     },

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import type { KafkaCluster } from "./kafka-cluster.js";
+import { Answers, type NotLeader, type Refusals } from "./not-leader.js";
 
 /** Requests of transactions and of groups in Kafka's protocol, by their keys; `produce` is one inside a transaction. */
 export const requests = {
@@ -42,6 +43,7 @@ export class ProtocolProxy {
   #armed:
     | { readonly key: number; readonly fault: Fault | "held"; readonly hit: (broker: Socket) => void }
     | undefined;
+  readonly #refusals: Refusals = [];
   readonly #close: (() => void)[] = [];
   readonly #clients = new Set<Socket>();
   #isRefusing = false;
@@ -58,6 +60,13 @@ export class ProtocolProxy {
   async hold(request: Request): Promise<() => void> {
     const broker = await this.#hit(request, "held");
     return () => void broker.resume();
+  }
+
+  /** Has the next produce request with this text answered so, on a connection that has had one answered before. Resolves when it has come. */
+  notLeader(of: NotLeader): Promise<void> {
+    return new Promise((hit) => {
+      this.#refusals.push({ of, hit });
+    });
   }
 
   #hit(request: Request, fault: Fault | "held"): Promise<Socket> {
@@ -95,6 +104,7 @@ export class ProtocolProxy {
     client.setNoDelay(true);
     let lost: { readonly correlation: number; readonly fault: Fault } | undefined;
     let isSilent = false;
+    const answers = new Answers(this.#refusals, client);
     const breakBoth = (): void => {
       client.resetAndDestroy();
       broker.destroy();
@@ -111,7 +121,7 @@ export class ProtocolProxy {
         if (armed.fault === "held") broker.pause();
         else lost = { correlation: frame.readInt32BE(8), fault: armed.fault };
       }
-      if (!broker.destroyed) broker.write(frame);
+      if (answers.request(frame) && !broker.destroyed) broker.write(frame);
     });
     eachFrame(broker, (frame) => {
       if (lost?.correlation === frame.readInt32BE(4)) {
@@ -121,7 +131,7 @@ export class ProtocolProxy {
         }
         isSilent = true;
       }
-      if (!isSilent && !client.destroyed) client.write(frame);
+      if (!isSilent) answers.answer(frame);
     });
     for (const [from, to] of [
       [client, broker],

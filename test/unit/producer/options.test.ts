@@ -29,10 +29,16 @@ describe("the options of a producer", () => {
   });
 
   test("cannot take the safety away", () => {
-    const shared = { "enable.idempotence": false, acks: 0, "client.id": "me" };
+    const shared = {
+      "enable.idempotence": false,
+      acks: 0,
+      "max.in.flight.requests.per.connection": 5,
+      "client.id": "me",
+    };
     expect(resolve({}, shared).properties).toMatchObject({
       "enable.idempotence": true,
       acks: -1,
+      "max.in.flight.requests.per.connection": 1,
       "client.id": "me",
     });
   });
