@@ -12,6 +12,7 @@
 #include "leaders.h"
 #include "librdkafka.h"
 #include "node.h"
+#include "offsets.h"
 #include "producer.h"
 
 namespace typed_kafka {
@@ -19,7 +20,7 @@ namespace typed_kafka {
 namespace {
 
 /// Raised whenever JavaScript and this file would no longer understand each other (src/driver/fast/addon.ts).
-constexpr int interfaceVersion = 3;
+constexpr int interfaceVersion = 4;
 
 /// Ties a C++ object to the JavaScript object that is being constructed, which owns it from here on.
 template <typename Object>
@@ -69,40 +70,13 @@ napi_value fetch(napi_env env, napi_callback_info info) {
   return result;
 }
 
-struct DestroyList {
-  void operator()(rd_kafka_topic_partition_list_t* list) const { rk.rd_kafka_topic_partition_list_destroy(list); }
-};
-using PartitionList = std::unique_ptr<rd_kafka_topic_partition_list_t, DestroyList>;
-
-/// Of `[topic, partition, offset, …]`; null, with an exception, where it is not.
-PartitionList readOffsets(napi_env env, napi_value array) {
-  uint32_t length = 0;
-  if (!check(env, napi_get_array_length(env, array, &length))) return nullptr;
-  PartitionList list(rk.rd_kafka_topic_partition_list_new(int(length / 3)));
-  for (uint32_t i = 0; i + 2 < length; i += 3) {
-    napi_value values[3];
-    for (uint32_t j = 0; j < 3; j++)
-      if (!check(env, napi_get_element(env, array, i + j, &values[j]))) return nullptr;
-    std::string topic;
-    int32_t partition;
-    int64_t offset;
-    if (!readText(env, values[0], topic) || napi_get_value_int32(env, values[1], &partition) != napi_ok ||
-        napi_get_value_int64(env, values[2], &offset) != napi_ok) {
-      fail(env, "expected topic, partition, offset");
-      return nullptr;
-    }
-    rk.rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition)->offset = offset;
-  }
-  return list;
-}
-
 /// commit([topic, partition, offset, …]): code
 napi_value commit(napi_env env, napi_callback_info info) {
   Arguments arguments(env, info);
   const auto array = arguments.array(0);
   auto* const consumer = arguments.ok() ? objectOf<Consumer>(env, arguments.self()) : nullptr;
   if (consumer == nullptr) return nullptr;
-  const auto offsets = readOffsets(env, array);
+  const auto offsets = readOffsets(env, array, false);
   return offsets == nullptr ? nullptr : toNumber(env, consumer->commit(offsets.get()));
 }
 
@@ -248,6 +222,23 @@ napi_value askLeaders(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+/// sendOffsets(token, consumer's token, [topic, partition, offset, metadata, …], timeoutMs, onAnswer)
+napi_value sendOffsets(napi_env env, napi_callback_info info) {
+  Arguments arguments(env, info);
+  const auto token = arguments.text(0), consumerToken = arguments.text(1);
+  const auto array = arguments.array(2);
+  const uint32_t timeoutMs = arguments.number(3);
+  const auto onAnswer = arguments.function(4);
+  auto producer = arguments.ok() ? clientOf(env, token) : nullptr;
+  auto consumer = producer != nullptr ? clientOf(env, consumerToken) : nullptr;
+  auto offsets = consumer != nullptr ? readOffsets(env, array, true) : nullptr;
+  if (offsets == nullptr) return nullptr;
+  auto job = std::make_unique<OffsetsOfTransaction>(std::move(producer), std::move(consumer), std::move(offsets),
+                                                    int(timeoutMs));
+  Job::begin(env, std::move(job), "typed-kafka offsets", onAnswer);
+  return nullptr;
+}
+
 /// createMockTopic(token, name, partitions, replicas): code. Of the client that has the mock cluster.
 napi_value createMockTopic(napi_env env, napi_callback_info info) {
   Arguments arguments(env, info);
@@ -287,6 +278,7 @@ napi_value exportAll(napi_env env, napi_value exports) {
   const napi_property_descriptor functions[] = {method("status", status), method("describeConfigs", describeConfigs),
                                                  method("askGroup", askGroup),
                                                  method("askLeaders", askLeaders),
+                                                 method("sendOffsets", sendOffsets),
                                                  method("createMockTopic", createMockTopic)};
   if (!exportClass(env, exports, "Consumer", newConsumer, ofConsumer) ||
       !exportClass(env, exports, "Producer", newProducer, ofProducer) ||

@@ -10,6 +10,7 @@
 #include "leaders.cc"
 #include "librdkafka.cc"
 #include "node.cc"
+#include "offsets.cc"
 #include "plugin.cc"
 #include "producer.cc"
 #include "reports.cc"

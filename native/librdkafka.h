@@ -53,6 +53,10 @@ namespace typed_kafka {
   X(rd_kafka_topic_partition_list_add)        \
   X(rd_kafka_topic_partition_list_destroy)    \
   X(rd_kafka_commit_queue)                    \
+  X(rd_kafka_send_offsets_to_transaction)     \
+  X(rd_kafka_consumer_group_metadata)         \
+  X(rd_kafka_consumer_group_metadata_destroy) \
+  X(rd_kafka_mem_malloc)                      \
   X(rd_kafka_offsets_for_times)               \
   X(rd_kafka_produce)                         \
   X(rd_kafka_produceva)                       \
@@ -75,6 +79,10 @@ namespace typed_kafka {
   X(rd_kafka_handle_mock_cluster)             \
   X(rd_kafka_mock_topic_create)               \
   X(rd_kafka_error_code)                      \
+  X(rd_kafka_error_string)                    \
+  X(rd_kafka_error_is_fatal)                  \
+  X(rd_kafka_error_is_retriable)              \
+  X(rd_kafka_error_txn_requires_abort)        \
   X(rd_kafka_error_destroy)
 
 /// The functions, under their own names.

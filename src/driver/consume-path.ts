@@ -22,6 +22,8 @@ export interface Fetched {
 export interface ConsumePath {
   /** Configures the native client for it, before all other properties. */
   readonly properties: NativeProperties;
+  /** By which the addon finds the native client, where it is used. */
+  readonly token: string | undefined;
   /** Whether the native client is to be told where outcomes of commits go: `offset_commit_cb`. */
   readonly usesCommitCallback: boolean;
   /**
@@ -43,6 +45,7 @@ export interface ConsumePath {
 export function plainConsumePath(native: () => NativeConsumerClient): ConsumePath {
   return {
     properties: {},
+    token: undefined,
     usesCommitCallback: true,
     tellsEverything: false,
     open: () => undefined,

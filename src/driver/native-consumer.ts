@@ -10,6 +10,7 @@ import { FastConsumer } from "./fast/fast-consumer.js";
 import { JoinState } from "./join-state.js";
 import { findingOf, groupErrorOf, type OffsetLost, type TopicIdKnown } from "./log-findings.js";
 import { fromNative, nativeCodes } from "./native-errors.js";
+import type { LentConsumer } from "./produce-path.js";
 import { settlesWithin } from "../waiting.js";
 import { logEnd } from "./log-times.js";
 import type {
@@ -166,10 +167,10 @@ export class NativeConsumer {
   }
 
   /** Gives a call the native client, which stays connected while it lasts; `undefined` once it is disconnected. */
-  async lend<Result>(call: (native: NativeConsumerClient | undefined) => Promise<Result>): Promise<Result> {
+  async lend<Result>(call: (lent: LentConsumer | undefined) => Promise<Result>): Promise<Result> {
     this.#lent += 1;
     try {
-      return await call(this.#dead ? undefined : this.#client.native);
+      return await call(this.#dead ? undefined : { native: this.#client.native, token: this.#path.token });
     } finally {
       this.#lent -= 1;
       if (this.#lent === 0) this.#whenReturned?.();

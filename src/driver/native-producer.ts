@@ -184,11 +184,11 @@ export class NativeProducer {
     consumer: NativeConsumer,
     timeoutMs: number,
   ): Promise<void> {
-    await consumer.lend(async (nativeConsumer) => {
-      // With a disconnected consumer the addon crashes the process.
-      if (nativeConsumer === undefined) throw new ClosedError(`${this.#what}: offsets of a closed consumer`);
-      await this.#call("offsets of a transaction", (native, callback) => {
-        native.sendOffsetsToTransaction(offsets, nativeConsumer, timeoutMs, callback);
+    await consumer.lend(async (lent) => {
+      // With a disconnected consumer the addons crash the process.
+      if (lent === undefined) throw new ClosedError(`${this.#what}: offsets of a closed consumer`);
+      await this.#call("offsets of a transaction", (_, callback) => {
+        this.#path.sendOffsets(offsets, lent, timeoutMs, callback);
       });
     });
   }

@@ -1,6 +1,13 @@
 import { bytesOf, type EncodedRecord, type NativeHeader } from "../record.js";
 import { nativeCodes } from "./native-errors.js";
-import type { NativeDeliveryReport, NativeProducerClient, NativeProperties } from "./native.js";
+import type {
+  NativeCallback,
+  NativeConsumerClient,
+  NativeDeliveryReport,
+  NativeOffset,
+  NativeProducerClient,
+  NativeProperties,
+} from "./native.js";
 
 /** Accepted by the native client: the record will be reported, unless the producer reports failures alone. */
 export const queued = 0;
@@ -14,6 +21,13 @@ export type OnReport = (
   offset: number,
   timestamp: number,
 ) => void;
+
+/** A consumer that stays connected while it is used. */
+export interface LentConsumer {
+  readonly native: NativeConsumerClient;
+  /** By which the addon finds it, where it is used. */
+  readonly token: string | undefined;
+}
 
 /** That not all records of a call were queued. */
 export interface Refused {
@@ -61,6 +75,13 @@ export interface ProducePath {
   readonly askLeaders:
     | ((topic: string, partitions: number, timeoutMs: number, onAnswer: (code: number) => void) => void)
     | undefined;
+  /** Adds a group's next offsets to the transaction, under the membership of `consumer`, by which they came. */
+  readonly sendOffsets: (
+    offsets: readonly NativeOffset[],
+    consumer: LentConsumer,
+    timeoutMs: number,
+    callback: NativeCallback,
+  ) => void;
   /** The native client is about to be disconnected. */
   readonly release: () => void;
   /** The native client has been disconnected. */
@@ -96,6 +117,9 @@ export function plainProducePath(native: () => NativeProducerClient, onReport: O
     },
     takeReports: () => false,
     askLeaders: undefined,
+    sendOffsets: (offsets, consumer, timeoutMs, callback) => {
+      native().sendOffsetsToTransaction(offsets, consumer.native, timeoutMs, callback);
+    },
     release: () => undefined,
     close: () => undefined,
   };

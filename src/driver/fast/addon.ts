@@ -46,6 +46,18 @@ export interface Addon {
     timeoutMs: number,
     onAnswer: (code: number) => void,
   ) => void;
+  /**
+   * Adds offsets, `[topic, partition, offset, metadata, …]`, to the transaction of the producer with this token, under the
+   * membership of the consumer with the other one. Both have to be connected until `onAnswer` is called: with 0, or with an
+   * error's code, its text and its {@link errorFlags}.
+   */
+  readonly sendOffsets: (
+    token: string,
+    consumerToken: string,
+    offsets: readonly (string | number)[],
+    timeoutMs: number,
+    onAnswer: (code: number, text: string, flags: number) => void,
+  ) => void;
   /** Makes a topic in the mock cluster of the client with this token, and gives an error's code or 0. Older addons are without it. */
   readonly createMockTopic?: (token: string, name: string, partitions: number, replicas: number) => number;
   readonly Consumer: new (
@@ -55,6 +67,9 @@ export interface Addon {
   ) => AddonConsumer;
   readonly Producer: new (token: string, onReports: () => void) => AddonProducer;
 }
+
+/** What librdkafka says of an error beside its code: `OffsetsOfTransaction` in `native/offsets.h`. */
+export const errorFlags = { fatal: 1, retriable: 2, requiresAbort: 4 } as const;
 
 /** `[buffer, count, …]`, `[index, topic, partition, …]` and `[code, partition's index, offset, text, …]`. */
 export type OnFetched = (
@@ -103,7 +118,7 @@ export type FastPath =
   | { readonly addon?: undefined; readonly reason: string };
 
 /** Of `native/addon.cc`. */
-const interfaceVersion = 3;
+const interfaceVersion = 4;
 /** `off`, `on` (an error where it cannot be used), or the addon's file. */
 const variable = "TYPED_KAFKA_NATIVE";
 

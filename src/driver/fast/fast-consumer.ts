@@ -22,8 +22,8 @@ export class FastConsumer implements ConsumePath {
   readonly properties: NativeProperties;
   readonly usesCommitCallback = false;
   readonly tellsEverything = true;
+  readonly token: string;
   readonly #addon: Addon;
-  readonly #token: string;
   readonly #onCommitted: (code: number) => void;
   readonly #onWake: () => void;
   #consumer: AddonConsumer | undefined;
@@ -42,14 +42,14 @@ export class FastConsumer implements ConsumePath {
   ) {
     const plugin = pluginProperties(file, properties);
     this.#addon = addon;
-    this.#token = plugin.token;
+    this.token = plugin.token;
     this.properties = plugin.properties;
     this.#onCommitted = events.onCommitted;
     this.#onWake = events.onWake;
   }
 
   open(): void {
-    this.#consumer = new this.#addon.Consumer(this.#token, this.#onFetched, this.#onCommitted);
+    this.#consumer = new this.#addon.Consumer(this.token, this.#onFetched, this.#onCommitted);
   }
 
   fetch(count: number, callback: NativeCallback<Fetched>): void {

@@ -1,8 +1,8 @@
 import type { EncodedRecord } from "../../record.js";
 import { nativeCodes } from "../native-errors.js";
-import type { NativeProperties } from "../native.js";
-import type { OnReport, ProducePath, Refused } from "../produce-path.js";
-import { type Addon, type AddonProducer, pluginProperties } from "./addon.js";
+import type { NativeCallback, NativeError, NativeOffset, NativeProperties } from "../native.js";
+import type { LentConsumer, OnReport, ProducePath, Refused } from "../produce-path.js";
+import { type Addon, type AddonProducer, errorFlags, pluginProperties } from "./addon.js";
 import { endOfCall, flag, Orders } from "./orders.js";
 
 /** What one report is: `Report` in `native/reports.h`. */
@@ -91,6 +91,30 @@ export class FastProducer implements ProducePath {
   ): void => {
     this.#addon.askLeaders(this.#token, topic, partitions, timeoutMs, onAnswer);
   };
+
+  sendOffsets(
+    offsets: readonly NativeOffset[],
+    { token }: LentConsumer,
+    timeoutMs: number,
+    callback: NativeCallback,
+  ): void {
+    const flat = offsets.flatMap(({ topic, partition, offset, metadata = "" }) => [
+      topic,
+      partition,
+      offset,
+      metadata,
+    ]);
+    this.#addon.sendOffsets(this.#token, token ?? "", flat, timeoutMs, (code, message, flags) => {
+      const error: NativeError = {
+        code,
+        message,
+        isFatal: (flags & errorFlags.fatal) !== 0,
+        isRetriable: (flags & errorFlags.retriable) !== 0,
+        isTxnRequiresAbort: (flags & errorFlags.requiresAbort) !== 0,
+      };
+      callback(code === 0 ? null : error, undefined);
+    });
+  }
 
   release(): void {
     this.#isReleased = true;
