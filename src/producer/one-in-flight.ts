@@ -6,7 +6,8 @@ import type { NativeProperties } from "../driver/native.js";
  *
  * - A broker that refuses a batch because it is not leader yet, and takes the next one of the same partition, answers
  *   that one with OUT_OF_ORDER_SEQUENCE_NUMBER. librdkafka then begins a new epoch, for all partitions. What it is sending
- *   again elsewhere gets new numbers, by which its broker cannot tell that it has it: the record is written twice.
+ *   again elsewhere gets new numbers, by which its broker cannot tell that it has it: the record is written twice
+ *   (librdkafka issue 4953).
  * - A refused first batch of a partition can be taken for written (see `NativeProducer`); without reports of successes
  *   nobody would learn of it.
  *

@@ -37,6 +37,8 @@ export class SteadyLoad {
   readonly #consumed = new Map<string, number>();
   readonly #totalled = new Map<string, number>();
   #failure: unknown;
+  /** What is wrong with the first of them. */
+  readonly wrongs: string[] = [];
   readonly count = {
     sent: 0,
     consumed: 0,
@@ -106,8 +108,11 @@ export class SteadyLoad {
       this.count.deadLetters >= this.count.hopeless;
     while (!isDone() && performance.now() < deadline) await sleep(200);
     const handled = isDone();
+    const written = await this.#written();
     await this.#kafka.close();
     await Promise.all(this.#running);
+    if (written !== this.count.sent)
+      throw new Error(`${this.count.sent} records were sent, and the log has had ${written}`);
     this.check();
     if (!handled) throw new Error(`not everything was handled: ${JSON.stringify(this.count)}`);
   }
@@ -148,9 +153,20 @@ export class SteadyLoad {
       this.count.redelivered += 1;
       return;
     }
-    this.count.wrong += number - expected;
+    if (number > expected) this.#note(number - expected, `consumer: ${key} ${number} for ${expected}`);
     this.count.consumed += 1;
     seen.set(key, number);
+  }
+
+  #note(count: number, what: string): void {
+    this.count.wrong += count;
+    if (this.wrongs.length < 20) this.wrongs.push(what);
+  }
+
+  /** As many records as the log has had: more than were sent where the producer doubled one. */
+  async #written(): Promise<number> {
+    const offsets = await this.#kafka.admin().logOffsets(orders);
+    return offsets.reduce((total, { end }) => total + end, 0);
   }
 
   async #process(): Promise<void> {
@@ -166,7 +182,8 @@ export class SteadyLoad {
   async #follow(): Promise<void> {
     this.#table.onChange(({ key, value }) => {
       const expected = next(this.#totalled, key);
-      if (value?.number !== expected || value.count !== expected) this.count.wrong += 1;
+      if (value?.number !== expected || value.count !== expected)
+        this.#note(1, `table: ${key} ${JSON.stringify(value)} for ${expected}`);
       this.count.processed += 1;
     });
     const letterReader = async (): Promise<void> => {

@@ -70,12 +70,22 @@ try {
 await cluster.close("SIGTERM");
 const found = trends(samples, warmUpSeconds, allowances);
 const grows = found.filter((trend) => trend.grows).map(({ name }) => name);
-const summary = { minutes: Number(given.minutes), rate, counts: load.count, grows, trends: found };
+const summary = {
+  minutes: Number(given.minutes),
+  rate,
+  counts: load.count,
+  wrongs: load.wrongs,
+  grows,
+  trends: found,
+};
 writeFileSync(join(given.out, "summary.json"), JSON.stringify(summary, undefined, 2));
 console.table(found);
 console.log(JSON.stringify(load.count));
 for (const name of grows) console.error(`${name} grows`);
-if (load.count.wrong > 0) console.error(`${load.count.wrong} records are lost, doubled or out of order`);
+if (load.count.wrong > 0) {
+  console.error(`${load.count.wrong} records are lost, doubled or out of order, beginning with:`);
+  console.error(load.wrongs.join("\n"));
+}
 for (const failure of failures) console.error(failure);
 process.exit(grows.length > 0 || load.count.wrong > 0 || failures.length > 0 ? 1 : 0);
 
