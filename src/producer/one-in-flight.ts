@@ -1,7 +1,8 @@
 import type { NativeProperties } from "../driver/native.js";
 
 /**
- * A broker is sent a request when it has answered the one before. With more in flight librdkafka (2.15.1) is not what
+ * For native clients whose users cannot choose (`maxInFlightRequests` of a producer): a broker is sent a request when it
+ * has answered the one before. With more in flight librdkafka (2.15.1) is not what
  * idempotence promises, while leaders move:
  *
  * - A broker that refuses a batch because it is not leader yet, and takes the next one of the same partition, answers
@@ -11,6 +12,7 @@ import type { NativeProperties } from "../driver/native.js";
  * - A refused first batch of a partition can be taken for written (see `NativeProducer`); without reports of successes
  *   nobody would learn of it.
  *
- * It costs little: a broker takes up one request of a connection at a time, and batches grow meanwhile.
+ * It costs little but over long round trips: a broker takes up one request of a connection at a time, and batches grow
+ * meanwhile.
  */
 export const oneInFlight: NativeProperties = { "max.in.flight.requests.per.connection": 1 };

@@ -195,7 +195,7 @@ const optionsOfKafkajs = {
   },
   producer: {
     take: (options: object) => kafka.producer(options),
-    same: ["compression"],
+    same: ["compression", "maxInFlightRequests"],
     names: [
       ...["createPartitioner", "retry", "metadataMaxAge", "allowAutoTopicCreation", "idempotent"],
       ...["transactionalId", "transactionTimeout", "maxInFlightRequests", "acks", "timeout", "compression"],

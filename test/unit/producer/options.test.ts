@@ -51,6 +51,7 @@ describe("the options of a producer", () => {
     expect(fieldOf({ partitioner: "murmur" })).toBe("partitioner");
     expect(fieldOf({ partitioner: 3 })).toBe("partitioner");
     expect(fieldOf({ maxInFlightRecords: 0 })).toBe("maxInFlightRecords");
+    expect(fieldOf({ maxInFlightRequests: 6 })).toBe("maxInFlightRequests");
     expect(fieldOf({ maxBatchBytes: 2_000, maxRecordBytes: 1_000 })).toBe("maxBatchBytes");
   });
 
