@@ -2,8 +2,8 @@ import type { NativeProperties } from "../driver/native.js";
 
 /**
  * For native clients whose users cannot choose (`maxInFlightRequests` of a producer): a broker is sent a request when it
- * has answered the one before. With more in flight librdkafka (2.15.1) is not what
- * idempotence promises, while leaders move:
+ * has answered the one before. With more in flight librdkafka (2.15.1) does not keep what idempotence promises, while
+ * leaders move:
  *
  * - A broker that refuses a batch because it is not leader yet, and takes the next one of the same partition, answers
  *   that one with OUT_OF_ORDER_SEQUENCE_NUMBER. librdkafka then begins a new epoch, for all partitions. What it is sending
