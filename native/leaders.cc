@@ -11,12 +11,10 @@ LeaderQuestion::LeaderQuestion(std::shared_ptr<Client> client, const std::string
       partitions_(rk.rd_kafka_topic_partition_list_new(partitions)) {
   // As a time, it is the end of the log.
   for (int32_t i = 0; i < partitions; i++)
-    rk.rd_kafka_topic_partition_list_add(partitions_, topic.c_str(), i)->offset = RD_KAFKA_OFFSET_END;
+    rk.rd_kafka_topic_partition_list_add(partitions_.get(), topic.c_str(), i)->offset = RD_KAFKA_OFFSET_END;
 }
 
-LeaderQuestion::~LeaderQuestion() { rk.rd_kafka_topic_partition_list_destroy(partitions_); }
-
-void LeaderQuestion::work() { code_ = rk.rd_kafka_offsets_for_times(client_->handle, partitions_, timeoutMs_); }
+void LeaderQuestion::work() { code_ = rk.rd_kafka_offsets_for_times(client_->handle, partitions_.get(), timeoutMs_); }
 
 std::vector<napi_value> LeaderQuestion::answer(napi_env env) { return {toNumber(env, code_)}; }
 

@@ -14,7 +14,6 @@ class LeaderQuestion : public Job {
   /// Asks all leaders at the same time where the logs end, which one that does not lead yet refuses. For `timeoutMs` at
   /// most; the callback gets an error's code, or 0. The binding's client must be connected until it is called.
   LeaderQuestion(std::shared_ptr<Client> client, const std::string& topic, int32_t partitions, int timeoutMs);
-  ~LeaderQuestion() override;
 
  protected:
   void work() override;
@@ -23,7 +22,7 @@ class LeaderQuestion : public Job {
  private:
   const std::shared_ptr<Client> client_;
   const int timeoutMs_;
-  rd_kafka_topic_partition_list_t* const partitions_;  // ours
+  const PartitionList partitions_;
   rd_kafka_resp_err_t code_ = RD_KAFKA_RESP_ERR_NO_ERROR;
 };
 

@@ -8,6 +8,7 @@
 typedef SSIZE_T ssize_t;
 #endif
 
+#include <memory>
 #include <string>
 
 #include "rdkafka.h"
@@ -94,6 +95,11 @@ struct Librdkafka {
 
 /// Filled by `find` before the first client exists, and only read from then on.
 extern Librdkafka rk;
+
+struct DestroyList {
+  void operator()(rd_kafka_topic_partition_list_t* list) const { rk.rd_kafka_topic_partition_list_destroy(list); }
+};
+using PartitionList = std::unique_ptr<rd_kafka_topic_partition_list_t, DestroyList>;
 
 /// Fills `rk` from the library that contains the address `caller`. At the first call only; later ones give the
 /// same answer. Returns why it cannot be used, or an empty string. Safe from any thread.

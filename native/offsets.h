@@ -9,11 +9,6 @@
 
 namespace typed_kafka {
 
-struct DestroyList {
-  void operator()(rd_kafka_topic_partition_list_t* list) const { rk.rd_kafka_topic_partition_list_destroy(list); }
-};
-using PartitionList = std::unique_ptr<rd_kafka_topic_partition_list_t, DestroyList>;
-
 /// Of `[topic, partition, offset, …]`, or with `hasMetadata` of `[topic, partition, offset, metadata, …]`, where an empty
 /// text is none. Null, with an exception, where it is not.
 PartitionList readOffsets(napi_env env, napi_value array, bool hasMetadata);

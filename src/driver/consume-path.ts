@@ -41,6 +41,13 @@ export interface ConsumePath {
   readonly close: () => void;
 }
 
+/** A consumer that stays connected while it is used. */
+export interface LentConsumer {
+  readonly native: NativeConsumerClient;
+  /** By which the addon finds it, where it is used. */
+  readonly token: string | undefined;
+}
+
 /** The binding's own: an object a record. */
 export function plainConsumePath(native: () => NativeConsumerClient): ConsumePath {
   return {

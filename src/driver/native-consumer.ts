@@ -3,14 +3,13 @@ import { isEmbedded, refuseEmbedded } from "./embedded-clusters.js";
 import { loadBinding } from "./binding.js";
 import { Client, type LogWatch } from "./client.js";
 import type { ClientConfig } from "./client-config.js";
-import { type ConsumePath, type Fetched, plainConsumePath } from "./consume-path.js";
+import { type ConsumePath, type Fetched, type LentConsumer, plainConsumePath } from "./consume-path.js";
 import { errorCodes } from "./error-codes.js";
 import { fastPath } from "./fast/addon.js";
 import { FastConsumer } from "./fast/fast-consumer.js";
 import { JoinState } from "./join-state.js";
 import { findingOf, groupErrorOf, type OffsetLost, type TopicIdKnown } from "./log-findings.js";
 import { fromNative, nativeCodes } from "./native-errors.js";
-import type { LentConsumer } from "./produce-path.js";
 import { settlesWithin } from "../waiting.js";
 import { logEnd } from "./log-times.js";
 import type {

@@ -1,8 +1,8 @@
 import { bytesOf, type EncodedRecord, type NativeHeader } from "../record.js";
+import type { LentConsumer } from "./consume-path.js";
 import { nativeCodes } from "./native-errors.js";
 import type {
   NativeCallback,
-  NativeConsumerClient,
   NativeDeliveryReport,
   NativeOffset,
   NativeProducerClient,
@@ -21,13 +21,6 @@ export type OnReport = (
   offset: number,
   timestamp: number,
 ) => void;
-
-/** A consumer that stays connected while it is used. */
-export interface LentConsumer {
-  readonly native: NativeConsumerClient;
-  /** By which the addon finds it, where it is used. */
-  readonly token: string | undefined;
-}
 
 /** That not all records of a call were queued. */
 export interface Refused {

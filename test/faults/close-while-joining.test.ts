@@ -1,26 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { type ConsumerOptions, defineTopic, Kafka, string } from "typed-kafka";
+import { afterAll, expect, test } from "vitest";
+import { type ConsumerOptions, defineTopic, string } from "typed-kafka";
 import { within } from "../support/consuming.js";
-import { type KafkaCluster, startKafka } from "../support/kafka-cluster.js";
-import { ProtocolProxy, type Request } from "../support/protocol-proxy.js";
-import { silent } from "../support/silent.js";
+import type { Request } from "../support/protocol-proxy.js";
+import { startProxiedKafka } from "../support/proxied-kafka.js";
 import { createTopic, uniqueName } from "../support/topics.js";
 
-let cluster: KafkaCluster;
-let proxy: ProtocolProxy;
-let kafka: Kafka;
-
-beforeAll(async () => {
-  cluster = await startKafka({ proxied: true });
-  proxy = await ProtocolProxy.start(cluster);
-  kafka = new Kafka({ brokers: cluster.brokers, connectTimeoutMs: 30_000, logger: silent });
-});
-afterAll(async () => {
-  await kafka.close();
-  proxy.close();
-  await cluster.close();
-});
+const { cluster, proxy, kafka, close } = await startProxiedKafka();
+afterAll(close);
 
 const classic = ["join group", "sync group"] as const;
 const cases: readonly (readonly [Request, string, Partial<ConsumerOptions>])[] = [

@@ -1,29 +1,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { defineTopic, Kafka, string } from "typed-kafka";
+import { afterAll, expect, test } from "vitest";
+import { defineTopic, string } from "typed-kafka";
 import { until } from "../support/consuming.js";
-import { type KafkaCluster, startKafka } from "../support/kafka-cluster.js";
-import { ProtocolProxy } from "../support/protocol-proxy.js";
+import { startProxiedKafka } from "../support/proxied-kafka.js";
 import { silent } from "../support/silent.js";
 import { createTopic, uniqueName } from "../support/topics.js";
 import { openOffsets } from "../support/transactions.js";
 
-let cluster: KafkaCluster;
-let proxy: ProtocolProxy;
-let kafka: Kafka;
 const warnings: string[] = [];
-
-beforeAll(async () => {
-  cluster = await startKafka({ proxied: true });
-  proxy = await ProtocolProxy.start(cluster);
-  const logger = { ...silent, warn: (message: string): void => void warnings.push(message) };
-  kafka = new Kafka({ brokers: cluster.brokers, connectTimeoutMs: 30_000, logger });
+const { cluster, proxy, kafka, close } = await startProxiedKafka({
+  logger: { ...silent, warn: (message) => void warnings.push(message) },
 });
-afterAll(async () => {
-  await kafka.close();
-  proxy.close();
-  await cluster.close();
-});
+afterAll(close);
 
 const numbers = (from: number, to: number): string[] =>
   Array.from({ length: to - from }, (_, index) => String(from + index));

@@ -1,28 +1,14 @@
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { defineTopic, Kafka, string } from "typed-kafka";
+import { afterAll, expect, test } from "vitest";
+import { defineTopic, string } from "typed-kafka";
 import { within } from "../support/consuming.js";
-import { type KafkaCluster, startKafka } from "../support/kafka-cluster.js";
-import { ProtocolProxy } from "../support/protocol-proxy.js";
-import { silent } from "../support/silent.js";
+import { startProxiedKafka } from "../support/proxied-kafka.js";
 import { createTopic } from "../support/topics.js";
 
-let cluster: KafkaCluster;
-let proxy: ProtocolProxy;
-let kafka: Kafka;
-
-beforeAll(async () => {
-  // Three, so that partitions 0 and 1 have different leaders.
-  cluster = await startKafka({ nodes: 3, proxied: true });
-  proxy = await ProtocolProxy.start(cluster);
-  kafka = new Kafka({ brokers: cluster.brokers, connectTimeoutMs: 30_000, logger: silent });
-});
-afterAll(async () => {
-  await kafka.close();
-  proxy.close();
-  await cluster.close();
-});
+// Three nodes, so that partitions 0 and 1 have different leaders.
+const { cluster, proxy, kafka, close } = await startProxiedKafka({ nodes: 3 });
+afterAll(close);
 
 // With two batches of a partition in flight, of which the first is refused, librdkafka begins a new epoch. A record of
 // another partition that was written, and is sent again, is new to its broker then.

@@ -1,27 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { defineTopic, Kafka, string } from "typed-kafka";
+import { afterAll, expect, test } from "vitest";
+import { defineTopic, string } from "typed-kafka";
 import { within } from "../support/consuming.js";
-import { type KafkaCluster, startKafka } from "../support/kafka-cluster.js";
-import { ProtocolProxy } from "../support/protocol-proxy.js";
+import { startProxiedKafka } from "../support/proxied-kafka.js";
 import { settled } from "../support/settled.js";
-import { silent } from "../support/silent.js";
 import { createTopic, uniqueName } from "../support/topics.js";
 
-let cluster: KafkaCluster;
-let proxy: ProtocolProxy;
-let kafka: Kafka;
-
-beforeAll(async () => {
-  cluster = await startKafka({ proxied: true });
-  proxy = await ProtocolProxy.start(cluster);
-  kafka = new Kafka({ brokers: cluster.brokers, connectTimeoutMs: 30_000, logger: silent });
-});
-afterAll(async () => {
-  await kafka.close();
-  proxy.close();
-  await cluster.close();
-});
+const { cluster, proxy, kafka, close } = await startProxiedKafka();
+afterAll(close);
 
 // librdkafka gives the numbers of records that it drops to the next ones. A broker that has those under their numbers,
 // because only its answer was lost, takes the next ones for repeated: it answers that they are written, and they are not.

@@ -35,29 +35,23 @@ beforeAll(() => {
 });
 afterAll(() => kafka.close());
 
-describe("a topic that was made this moment", () => {
-  // Forty topics: slow with the sanitizers, beside other work.
-  test(
-    "gets every record that is acknowledged, although its leaders are only beginning",
-    {
-      timeout: 180_000,
-    },
-    async () => {
-      const producer = kafka.producer();
-      for (const partitions of [...Array<number>(36).fill(4), ...Array<number>(4).fill(100)]) {
-        const texts = textsOf(await createTopic({ partitions }));
-        const records = Array.from({ length: 20 * partitions }, (_, index) => ({
-          value: String(index),
-          partition: index % partitions,
-        }));
-        const written = await producer.send(texts, records);
-        expect(written.every(({ offset }) => offset >= 0)).toBe(true);
-        const values: string[] = [];
-        for await (const { value } of kafka.read(texts)) values.push(value ?? "");
-        expect(values.sort()).toEqual(records.map(({ value }) => value).sort());
-      }
-    },
-  );
+// Forty topics: slow with the sanitizers, beside other work.
+describe("a topic that was made this moment", { timeout: 180_000 }, () => {
+  test("gets every record that is acknowledged, although its leaders are only beginning", async () => {
+    const producer = kafka.producer();
+    for (const partitions of [...Array<number>(36).fill(4), ...Array<number>(4).fill(100)]) {
+      const texts = textsOf(await createTopic({ partitions }));
+      const records = Array.from({ length: 20 * partitions }, (_, index) => ({
+        value: String(index),
+        partition: index % partitions,
+      }));
+      const written = await producer.send(texts, records);
+      expect(written.every(({ offset }) => offset >= 0)).toBe(true);
+      const values: string[] = [];
+      for await (const { value } of kafka.read(texts)) values.push(value ?? "");
+      expect(values.sort()).toEqual(records.map(({ value }) => value).sort());
+    }
+  });
 });
 
 describe("send", () => {

@@ -37,7 +37,7 @@ export class SteadyLoad {
   readonly #consumed = new Map<string, number>();
   readonly #totalled = new Map<string, number>();
   #failure: unknown;
-  /** What is wrong with the first of them. */
+  /** What is counted as wrong, of the first twenty. */
   readonly wrongs: string[] = [];
   readonly count = {
     sent: 0,
@@ -111,9 +111,9 @@ export class SteadyLoad {
     const written = await this.#written();
     await this.#kafka.close();
     await Promise.all(this.#running);
+    this.check();
     if (written !== this.count.sent)
       throw new Error(`${this.count.sent} records were sent, and the log has had ${written}`);
-    this.check();
     if (!handled) throw new Error(`not everything was handled: ${JSON.stringify(this.count)}`);
   }
 

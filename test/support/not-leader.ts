@@ -15,16 +15,17 @@ export interface NotLeader {
 /** The requests that are still to come. */
 export type Refusals = { readonly of: NotLeader; readonly hit: () => void }[];
 
-const produceKey = 0;
 const notLeaderOrFollower = 6;
 
 /** The answers of one connection: those of the broker, and those made here, in the order of their requests. */
 export class Answers {
   readonly #refusals: Refusals;
   readonly #client: Socket;
-  /** By correlation id: the versions of the produce requests under way, and which are refused. */
-  readonly #versions = new Map<number, number>();
-  readonly #refused = new Map<number, NotLeader>();
+  /** The produce requests that the broker has, by correlation id: their versions, and how some are answered. */
+  readonly #produced = new Map<
+    number,
+    { readonly version: number; readonly refused: NotLeader | undefined }
+  >();
   /** The last answer to a produce request: those made here are like it. */
   #model: { readonly frame: Buffer; readonly version: number } | undefined;
   #turn: Promise<unknown> = Promise.resolve();
@@ -34,9 +35,8 @@ export class Answers {
     this.#client = client;
   }
 
-  /** Whether the broker gets this request. */
-  request(frame: Buffer): boolean {
-    if (frame.readInt16BE(4) !== produceKey) return true;
+  /** Whether the broker gets this produce request. */
+  produce(frame: Buffer): boolean {
     const correlation = frame.readInt32BE(8);
     const index = this.#refusals.findIndex(({ of }) => frame.includes(of.text));
     const [refusal] = index < 0 ? [] : this.#refusals.splice(index, 1);
@@ -45,21 +45,18 @@ export class Answers {
       this.#refuse(correlation, refusal.of);
       return false;
     }
-    this.#versions.set(correlation, frame.readInt16BE(6));
-    if (refusal !== undefined) this.#refused.set(correlation, refusal.of);
+    this.#produced.set(correlation, { version: frame.readInt16BE(6), refused: refusal?.of });
     return true;
   }
 
   /** Passes the broker's answer on, or another one in its place. */
   answer(frame: Buffer): void {
     const correlation = frame.readInt32BE(4);
-    const version = this.#versions.get(correlation);
-    if (version !== undefined) this.#model = { frame, version };
-    this.#versions.delete(correlation);
-    const refused = this.#refused.get(correlation);
-    this.#refused.delete(correlation);
-    if (refused === undefined) this.#write(Promise.resolve(), frame);
-    else this.#refuse(correlation, refused);
+    const produced = this.#produced.get(correlation);
+    this.#produced.delete(correlation);
+    if (produced !== undefined) this.#model = { frame, version: produced.version };
+    if (produced?.refused === undefined) this.#write(Promise.resolve(), frame);
+    else this.#refuse(correlation, produced.refused);
   }
 
   #refuse(correlation: number, { topic, partition, answered }: NotLeader): void {

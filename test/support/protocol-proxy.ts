@@ -121,7 +121,8 @@ export class ProtocolProxy {
         if (armed.fault === "held") broker.pause();
         else lost = { correlation: frame.readInt32BE(8), fault: armed.fault };
       }
-      if (answers.request(frame) && !broker.destroyed) broker.write(frame);
+      if (frame.readInt16BE(4) === requests.produce && !answers.produce(frame)) return;
+      if (!broker.destroyed) broker.write(frame);
     });
     eachFrame(broker, (frame) => {
       if (lost?.correlation === frame.readInt32BE(4)) {

@@ -1,7 +1,8 @@
 import type { EncodedRecord } from "../../record.js";
+import type { LentConsumer } from "../consume-path.js";
 import { nativeCodes } from "../native-errors.js";
 import type { NativeCallback, NativeError, NativeOffset, NativeProperties } from "../native.js";
-import type { LentConsumer, OnReport, ProducePath, Refused } from "../produce-path.js";
+import type { OnReport, ProducePath, Refused } from "../produce-path.js";
 import { type Addon, type AddonProducer, errorFlags, pluginProperties } from "./addon.js";
 import { endOfCall, flag, Orders } from "./orders.js";
 

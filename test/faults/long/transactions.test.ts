@@ -1,40 +1,20 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import {
-  defineTopic,
-  Kafka,
-  string,
-  TransactionAbortedError,
-  TransactionOutcomeUnknownError,
-} from "typed-kafka";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { defineTopic, string, TransactionAbortedError, TransactionOutcomeUnknownError } from "typed-kafka";
+import { afterAll, describe, expect, test } from "vitest";
 import { within } from "../../support/consuming.js";
-import { type KafkaCluster, startKafka } from "../../support/kafka-cluster.js";
-import { type Fault, ProtocolProxy, type Request } from "../../support/protocol-proxy.js";
+import type { Fault, Request } from "../../support/protocol-proxy.js";
+import { startProxiedKafka } from "../../support/proxied-kafka.js";
 import { settled } from "../../support/settled.js";
 import { createTopic, uniqueName } from "../../support/topics.js";
 
-let cluster: KafkaCluster;
-let proxy: ProtocolProxy;
-let kafka: Kafka;
 /** Warnings and worse, shown where a test fails. */
 const log: string[] = [];
-
-beforeAll(async () => {
-  cluster = await startKafka({ nodes: 3, proxied: true });
-  proxy = await ProtocolProxy.start(cluster);
-  const write = (message: string): void => void log.push(`${new Date().toISOString()} ${message}`);
-  kafka = new Kafka({
-    brokers: cluster.brokers,
-    connectTimeoutMs: 30_000,
-    logger: { debug: write, info: write, warn: write, error: write },
-  });
+const write = (message: string): void => void log.push(`${new Date().toISOString()} ${message}`);
+const { cluster, proxy, kafka, close } = await startProxiedKafka({
+  nodes: 3,
+  logger: { debug: write, info: write, warn: write, error: write },
 });
-
-afterAll(async () => {
-  await kafka.close();
-  proxy.close();
-  await cluster.close();
-});
+afterAll(close);
 
 async function newTopic(partitions: number) {
   const { brokers } = cluster;
