@@ -22,11 +22,12 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
 
 /**
  * The turns of work that always has more to do at once: between them timers, and whatever else the event loop has, get
- * theirs. What is there already comes without one, however much it is.
+ * theirs. What is there already comes without one, however much it is. Work that shares them has one turn together.
  */
 export class Turns {
   readonly #ms: number;
   #endsAt = 0;
+  #next: Promise<void> | undefined;
 
   /** `ms`: how long a turn is, in milliseconds. */
   constructor(ms: number) {
@@ -43,9 +44,11 @@ export class Turns {
   }
 
   /** Resolves when the others have had a turn, and begins the next one. */
-  async next(): Promise<void> {
-    await nextTurn();
-    this.begin();
+  next(): Promise<void> {
+    return (this.#next ??= nextTurn().then(() => {
+      this.#next = undefined;
+      this.begin();
+    }));
   }
 }
 

@@ -10,7 +10,7 @@ import { isOutage } from "./serde-outage.js";
 
 /** How long synchronous handlers of all slots may occupy the event loop before others have a turn, in milliseconds. */
 const turnMs = 20;
-/** How many records are handled between two looks at the clock, which costs more than many a handler. */
+/** How many records are handled at most between two looks at the clock, which costs more than many a handler. */
 const recordsBetweenLooks = 32;
 /** How many records may wait behind others of their key, for each partition. */
 const maxParked = 1_000;
@@ -52,6 +52,8 @@ export class RecordDelivery implements Delivery {
   readonly #slots = new Set<Slot>();
   /** Records in hand that released their slot while they waited, and wait for another. */
   readonly #slotQueue = new SlotQueue<Slot>();
+  /** When the turn of the slots that begin now is over, in milliseconds; `undefined` where none has begun in it. */
+  #turnEnds: number | undefined;
   #driving = false;
   #stopped = false;
 
@@ -141,12 +143,13 @@ export class RecordDelivery implements Delivery {
     partition.enter();
     try {
       const shared = this.#contextOf(partition);
-      let turnEnds = this.#turnEnd();
+      let turnEnds = this.#firstTurnEnd();
       let handled = 0;
       let record: RawRecord | undefined;
       while (!this.#stopped && (record = next(record)) !== undefined) {
         let result: unknown;
         let isDecoded = false;
+        let hasWaited = false;
         let calls = 1;
         try {
           let decoded = this.#host.decode(record);
@@ -166,6 +169,7 @@ export class RecordDelivery implements Delivery {
             this.#begin(slot, record);
             result = await result;
             slot.second = undefined;
+            hasWaited = true;
           }
         } catch (error) {
           const settled = await this.#recover(slot, record, error, isDecoded ? calls : 0);
@@ -175,9 +179,10 @@ export class RecordDelivery implements Delivery {
         this.#host.finished(partition, record.offset, result);
         if (!this.#slots.has(slot)) await this.#waitForSlot(slot);
         handled += 1;
-        if (handled % recordsBetweenLooks === 0 && performance.now() > turnEnds) {
+        if (isLookDue(handled, hasWaited) && performance.now() > turnEnds) {
           await nextTurn();
           turnEnds = this.#turnEnd();
+          handled = 0;
         }
         // Others wait for a slot: take turns.
         if (this.#order === "partition" && this.#ready.size > 0 && !this.#hasSlot()) break;
@@ -193,6 +198,15 @@ export class RecordDelivery implements Delivery {
       this.#drive();
     }
     this.offer(partition);
+  }
+
+  /** However many slots begin one after the other, they have one turn together. */
+  #firstTurnEnd(): number {
+    if (this.#turnEnds === undefined) {
+      this.#turnEnds = performance.now() + turnMs;
+      setImmediate(() => (this.#turnEnds = undefined));
+    }
+    return Math.min(this.#turnEnds, this.#turnEnd());
   }
 
   /** The slots' turns follow one another. */
@@ -325,4 +339,9 @@ export class RecordDelivery implements Delivery {
 /** The same for the same bytes. A key that is not UTF-8 may share it with another one, which costs some concurrency. */
 function keyOf(record: RawRecord): string | undefined {
   return record.text?.("key") ?? record.key?.toString("latin1");
+}
+
+/** The first records of a turn may each take as long as all of it. Others had their turn while a handler waited. */
+function isLookDue(handled: number, hasWaited: boolean): boolean {
+  return handled % recordsBetweenLooks === 0 || (!hasWaited && (handled & (handled - 1)) === 0);
 }

@@ -1,4 +1,7 @@
 import { type RawRecord, type Span, spanOf } from "../record.js";
+import type { Turns } from "../waiting.js";
+import { DiskChanges } from "./disk-changes.js";
+import { entryBytes, entryOf, slotOf, timestampOf } from "./disk-entry.js";
 import { KeyFilter } from "./key-filter.js";
 import { hashOfBytes } from "./key-hash.js";
 import type { LevelDatabase, LevelSnapshot } from "./level.js";
@@ -6,9 +9,10 @@ import { KeyPages } from "./key-pages.js";
 import type { Piece, Proof } from "./piece.js";
 import { type Entry, idOf, keyOfId, type Write } from "./write.js";
 
-/** In front of a value: the slot (4 bytes), and the timestamp (8 bytes). */
-const headerBytes = 12;
 const scanAtOnce = 1_000;
+/** How many slots are remembered of entries that were looked for and may be changed next. */
+const maxKnownSlots = 5_000;
+const none: ReadonlyMap<string, Buffer | null> = new Map();
 
 /** What a piece says of itself, written in the same batch as the entries. */
 interface About {
@@ -17,11 +21,6 @@ interface About {
   readonly size: number;
   readonly position: number;
   readonly currentAt: number;
-}
-
-/** Bytes that are on their way to the disk; `null` deletes. */
-interface Written {
-  readonly bytes: Buffer | null;
 }
 
 /**
@@ -33,17 +32,23 @@ interface Written {
  *   about     size, position, and which changelog this is
  * ```
  *
- * What is applied is seen at once, and written as one batch behind the one before. After a crash the piece is as some
- * batch left it, with the position of that batch.
+ * What is applied is written as one batch, behind the one before. After a crash the piece is as some batch left it, with
+ * the position of that batch.
  */
 export class DiskPiece implements Piece {
   readonly #database: LevelDatabase;
+  readonly #turns: Turns;
   readonly #prefix: string;
   /** What the names of entries begin with. */
   readonly #keyPrefix: Buffer;
   readonly #changelog: string;
-  /** The last bytes of each name that the database may not have yet. */
-  readonly #written = new Map<string, Written>();
+  /** The batch that the database may not have yet. */
+  #written = none;
+  /**
+   * Which slot an entry has that was looked for, `undefined` where there is no such entry: whoever changes one has mostly
+   * asked for it, and a look into the database takes more time than all the rest of a change.
+   */
+  readonly #knownSlots = new Map<string, number | undefined>();
   #size = 0;
   #position = 0;
   #currentAt = 0;
@@ -51,9 +56,13 @@ export class DiskPiece implements Piece {
   #restored: KeyFilter | undefined;
   #last: Promise<void> = Promise.resolve();
 
-  /** `changelog` is the topic's id: what another one left here counts for nothing. */
-  constructor(database: LevelDatabase, store: string, partition: number, changelog: string) {
+  /**
+   * `turns` are those of all pieces together; `changelog` is the topic's id: what another one left here counts for
+   * nothing.
+   */
+  constructor(database: LevelDatabase, turns: Turns, store: string, partition: number, changelog: string) {
     this.#database = database;
+    this.#turns = turns;
     // Names of stores have no slash.
     this.#prefix = `${store}/${partition}/`;
     this.#keyPrefix = this.#nameOf("k");
@@ -79,17 +88,17 @@ export class DiskPiece implements Piece {
   }
 
   get(id: string): Entry | undefined {
-    const bytes = this.#read(`k${id}`);
+    const bytes = this.#entry(id);
     return bytes && entryOf(keyOfId(id), bytes);
   }
 
   has(id: string): boolean {
-    return this.#read(`k${id}`) !== undefined;
+    return this.#slotOf(id) !== undefined;
   }
 
   *entries(): IterableIterator<Entry> {
     const size = this.#size;
-    const from = { written: new Map(this.#written), snapshot: this.#database.snapshot() };
+    const from = { written: this.#written, snapshot: this.#database.snapshot() };
     try {
       const pages = new KeyPages((page) => this.#read(`p${page}`, from));
       for (let slot = 0; slot < size; slot += 1) {
@@ -110,7 +119,7 @@ export class DiskPiece implements Piece {
       for (;;) {
         const found = await iterator.nextv(scanAtOnce);
         if (found.length === 0) return;
-        for (const [name, bytes] of found) visit(Buffer.from(name.subarray(keyFrom)), bytes.readDoubleBE(4));
+        for (const [name, bytes] of found) visit(Buffer.from(name.subarray(keyFrom)), timestampOf(bytes));
       }
     } finally {
       await iterator.close();
@@ -123,13 +132,32 @@ export class DiskPiece implements Piece {
   }
 
   #applyAll(writes: readonly Write[], proof?: Proof): Promise<void> {
-    const batch = new Map<string, Written>();
-    const pages = new KeyPages((page) => this.#read(`p${page}`));
-    for (const write of writes) this.#apply(write, batch, pages);
-    for (const [page, bytes] of pages.changed()) this.#put(`p${page}`, bytes, batch);
-    if (proof !== undefined) ({ position: this.#position, currentAt: this.#currentAt } = proof);
-    this.#put("about", this.#about(), batch);
-    return this.#enqueue(() => this.#write(batch));
+    return this.#enqueue(async () => {
+      const changes = new DiskChanges({
+        size: this.#size,
+        read: (name) => this.#read(name),
+        slotOf: (id) => this.#slotOf(id),
+      });
+      const batch = this.#database.batch();
+      for (const write of writes) {
+        if (this.#turns.isOver) await this.#turns.next();
+        changes.add(write);
+      }
+      changes.end();
+      for (const [name, bytes] of changes.written) {
+        if (this.#turns.isOver) await this.#turns.next();
+        if (bytes === null) batch.del(this.#nameOf(name));
+        else batch.put(this.#nameOf(name), bytes);
+      }
+      // From here on all of it is seen.
+      this.#size = changes.size;
+      if (proof !== undefined) ({ position: this.#position, currentAt: this.#currentAt } = proof);
+      this.#written = changes.written;
+      this.#knownSlots.clear();
+      batch.put(this.#nameOf("about"), this.#about());
+      await batch.write();
+      this.#written = none;
+    });
   }
 
   #about(): Buffer {
@@ -156,11 +184,12 @@ export class DiskPiece implements Piece {
   }
 
   clear(): Promise<void> {
-    this.#restored = undefined;
-    this.#size = 0;
-    this.#position = 0;
-    this.#currentAt = 0;
     return this.#enqueue(async () => {
+      this.#restored = undefined;
+      this.#size = 0;
+      this.#position = 0;
+      this.#currentAt = 0;
+      this.#knownSlots.clear();
       // First: without it whatever a crash leaves behind counts for nothing.
       await this.#database.del(this.#nameOf("about"));
       const [gte, lt] = rangeOf(this.#prefix.slice(0, -1));
@@ -180,6 +209,7 @@ export class DiskPiece implements Piece {
 
   /** Each record has a value, and nothing is on its way to the disk. */
   #restore(records: readonly RawRecord[], proof: Proof): Promise<void> {
+    this.#knownSlots.clear();
     const batch = this.#database.batch();
     const pages = new KeyPages((page) => this.#read(`p${page}`));
     const slots = new Map<string, number>();
@@ -199,7 +229,7 @@ export class DiskPiece implements Piece {
         pages.set(slot, name.subarray(this.#prefix.length + 1));
       }
       slots.set(id, slot);
-      batch.put(name, valueOf(slot, record.timestamp, value));
+      batch.put(name, entryBytes(slot, record.timestamp, value));
     }
     for (const [page, bytes] of pages.changed())
       if (bytes !== null) batch.put(this.#nameOf(`p${page}`), bytes);
@@ -208,62 +238,30 @@ export class DiskPiece implements Piece {
     return this.#enqueue(() => batch.write());
   }
 
-  #apply({ id, key, value, timestamp }: Write, batch: Map<string, Written>, pages: KeyPages): void {
-    const before = this.#read(`k${id}`);
-    if (value === null) {
-      if (before !== undefined) this.#delete(id, before.readUInt32BE(0), batch, pages);
-      return;
-    }
-    const slot = before?.readUInt32BE(0) ?? this.#size;
-    if (before === undefined) {
-      pages.set(slot, key);
-      this.#size += 1;
-    }
-    this.#put(`k${id}`, valueOf(slot, timestamp, spanOf(value)), batch);
-  }
-
-  /** The last entry of the list takes its slot. */
-  #delete(id: string, slot: number, batch: Map<string, Written>, pages: KeyPages): void {
-    this.#size -= 1;
-    const lastKey = pages.get(this.#size);
-    const last = lastKey && this.#read(`k${idOf(lastKey)}`);
-    pages.cut(this.#size);
-    if (slot !== this.#size && lastKey !== undefined && last !== undefined) {
-      const moved = Buffer.from(last);
-      moved.writeUInt32BE(slot, 0);
-      this.#put(`k${idOf(lastKey)}`, moved, batch);
-      pages.set(slot, lastKey);
-    }
-    this.#put(`k${id}`, null, batch);
-  }
-
-  #put(name: string, bytes: Buffer | null, batch: Map<string, Written>): void {
-    const written = { bytes };
-    this.#written.set(name, written);
-    batch.set(name, written);
-  }
-
-  async #write(batch: ReadonlyMap<string, Written>): Promise<void> {
-    const changes = this.#database.batch();
-    for (const [name, { bytes }] of batch)
-      if (bytes === null) changes.del(this.#nameOf(name));
-      else changes.put(this.#nameOf(name), bytes);
-    await changes.write();
-    for (const [name, written] of batch) if (this.#written.get(name) === written) this.#written.delete(name);
-  }
-
   /** One after the other, and none after one that failed: a batch that is missing would leave wrong numbers. */
   #enqueue(run: () => Promise<void>): Promise<void> {
     this.#last = this.#last.then(run);
     return this.#last;
   }
 
+  #entry(id: string): Buffer | undefined {
+    const bytes = this.#read(`k${id}`);
+    if (this.#knownSlots.size >= maxKnownSlots) this.#knownSlots.clear();
+    this.#knownSlots.set(id, bytes && slotOf(bytes));
+    return bytes;
+  }
+
+  #slotOf(id: string): number | undefined {
+    if (!this.#knownSlots.has(id)) this.#entry(id);
+    return this.#knownSlots.get(id);
+  }
+
   #read(
     name: string,
-    from?: { readonly written: ReadonlyMap<string, Written>; readonly snapshot: LevelSnapshot },
+    from?: { readonly written: ReadonlyMap<string, Buffer | null>; readonly snapshot: LevelSnapshot },
   ): Buffer | undefined {
     const written = (from?.written ?? this.#written).get(name);
-    if (written !== undefined) return written.bytes ?? undefined;
+    if (written !== undefined) return written ?? undefined;
     return this.#database.getSync(this.#nameOf(name), from && { snapshot: from.snapshot });
   }
 
@@ -283,18 +281,6 @@ export class DiskPiece implements Piece {
 export function rangeOf(piece: string): readonly [from: Buffer, before: Buffer] {
   // "0" is the character behind "/".
   return [Buffer.from(`${piece}/`, "latin1"), Buffer.from(`${piece}0`, "latin1")];
-}
-
-function entryOf(key: Buffer, bytes: Buffer): Entry {
-  return { key, value: Buffer.from(bytes.subarray(headerBytes)), timestamp: bytes.readDoubleBE(4) };
-}
-
-function valueOf(slot: number, timestamp: number, { bytes, start, end }: Span): Buffer {
-  const value = Buffer.allocUnsafe(headerBytes + end - start);
-  value.writeUInt32BE(slot, 0);
-  value.writeDoubleBE(timestamp, 4);
-  bytes.copy(value, headerBytes, start, end);
-  return value;
 }
 
 function writeOf({ key, value, timestamp }: RawRecord): readonly Write[] {

@@ -33,8 +33,9 @@ export interface Piece {
   /** Tells all keys with the time of their last write, and lets other work go on meanwhile. Nothing is written until it resolves. */
   readonly scan: (visit: (key: Buffer, timestamp: number) => void) => Promise<void>;
   /**
-   * Applies committed changes, which are seen at once, and how far the changelog is in the piece by then, absent: as far as
-   * before. A piece on disk gives a promise: until it resolves, a crash takes all of them back together.
+   * Applies committed changes, and how far the changelog is in the piece by then, absent: as far as before. They are seen
+   * at once. A piece on disk gives a promise: by the time it resolves they are seen, all from the same moment on, and until
+   * then a crash takes all of them back together.
    */
   readonly apply: (writes: readonly Write[], proof?: Proof) => Promise<void> | undefined;
   /** As `apply`, with records of the changelog. Each has a key. */

@@ -2,6 +2,7 @@ import { mkdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { ConfigError } from "../errors.js";
 import type { Logger } from "../logger.js";
+import { Turns } from "../waiting.js";
 import { DiskPiece, rangeOf } from "./disk-piece.js";
 import { levelDatabase, type LevelDatabase } from "./level.js";
 
@@ -11,6 +12,8 @@ const aboutName = Buffer.from("about");
 const noId = "";
 /** For how long a piece that is not in use is kept, in milliseconds. Kafka Streams: `state.cleanup.delay.ms`. */
 const unusedKeptMs = 600_000;
+/** How long changes of all pieces are made without a break, in milliseconds. */
+const turnMs = 10;
 /** Behind all names. */
 const endOfNames = Buffer.of(0xff);
 
@@ -29,6 +32,7 @@ interface PieceName {
 /** The stores of one processor on disk: one database, which one process has open at a time. */
 export class StateDirectory {
   readonly #database: LevelDatabase;
+  readonly #turns = new Turns(turnMs);
   readonly #pieces = new Map<string, DiskPiece>();
   #changelogs: ReadonlyMap<string, string> = new Map();
   /** Since when pieces have not been in use. */
@@ -73,12 +77,18 @@ export class StateDirectory {
     this.#changelogs = known;
   }
 
-  /** The piece of a store, the same object at each call: what is on its way to the disk counts already. */
+  /** The piece of a store, the same object at each call: what is on its way to the disk is there before what comes next. */
   piece(store: string, partition: number): DiskPiece {
     const name = `${store}/${partition}`;
     let piece = this.#pieces.get(name);
     if (piece === undefined) {
-      piece = new DiskPiece(this.#database, store, partition, this.#changelogs.get(store) ?? noId);
+      piece = new DiskPiece(
+        this.#database,
+        this.#turns,
+        store,
+        partition,
+        this.#changelogs.get(store) ?? noId,
+      );
       this.#pieces.set(name, piece);
     }
     return piece;

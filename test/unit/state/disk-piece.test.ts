@@ -42,6 +42,8 @@ function seen(piece: Piece): unknown {
     return [id, value.toString("hex"), timestamp];
   });
   expect(entries).toHaveLength(piece.size);
+  for (let key = 0; key <= 12; key += 1)
+    expect(piece.has(String(key))).toBe(entries.some(([id]) => id === String(key)));
   return { entries: entries.sort(([a], [b]) => (String(a) < String(b) ? -1 : 1)), position: piece.position };
 }
 
@@ -67,7 +69,14 @@ const writes = fc.array(
 
 test("a piece on disk is what a piece in memory is, whatever is written, before and after restarts", async () => {
   const step = fc.oneof(
-    { weight: 8, arbitrary: fc.record({ type: fc.constant("apply" as const), writes, wait: fc.boolean() }) },
+    {
+      weight: 8,
+      arbitrary: fc.record({
+        type: fc.constant("apply" as const),
+        writes,
+        wait: fc.constantFrom("none", "turn", "all"),
+      }),
+    },
     {
       weight: 8,
       arbitrary: fc.record({
@@ -90,11 +99,15 @@ test("a piece on disk is what a piece in memory is, whatever is written, before 
         const other = directory.piece("store", 1);
         await other.apply([write("other", Buffer.from("untouched"))], { position: 7, currentAt: 1 });
         const memory = new MemoryPiece();
+        /** What may be seen while changes are applied: all of them are, from some moment on, or none. */
+        let possible = [seen(memory)];
         for (const [index, each] of steps.entries()) {
           if (each.type === "apply") {
             const applying = disk.apply(each.writes, { position: index, currentAt: 1 });
             memory.apply(each.writes, { position: index, currentAt: 1 });
-            if (each.wait) await applying;
+            if (each.wait === "all") await applying;
+            else if (each.wait === "turn") await new Promise(setImmediate);
+            if (each.wait === "all") possible = [];
           } else if (each.type === "restore") {
             const records = each.writes
               .filter(({ value }) => each.deletes || value !== null)
@@ -109,8 +122,12 @@ test("a piece on disk is what a piece in memory is, whatever is written, before 
             directory = await opened(path);
             disk = directory.piece("store", 0);
           }
-          expect(seen(disk)).toEqual(seen(memory));
+          if (each.type !== "apply") possible = [];
+          possible.push(seen(memory));
+          expect(possible).toContainEqual(seen(disk));
         }
+        await disk.apply([]);
+        expect(seen(disk)).toEqual(seen(memory));
         expect(await scanned(disk)).toEqual(await scanned(memory));
         expect(seen(directory.piece("store", 1))).toMatchObject({ position: 7, entries: [["other", {}, 0]] });
       } finally {
@@ -157,6 +174,30 @@ test("entries() gives what was there at its beginning, whatever is written and l
     ]);
   }
   expect(found.sort()).toEqual(Array.from({ length: 50 }, (_, index) => `k${index}=old`).sort());
+});
+
+test("large changes of several pieces let everything else have its turn", async () => {
+  const directory = await opened(await newPath());
+  onTestFinished(() => directory.close());
+  const pieces = Array.from({ length: 4 }, (_, partition) => directory.piece("store", partition));
+  let looks = 0;
+  // Each look at the clock is 0.1 ms later: a turn of 10 ms has a hundred.
+  const clock = vi.spyOn(performance, "now").mockImplementation(() => (looks += 1) / 10);
+  onTestFinished(() => clock.mockRestore());
+  const writes = Array.from({ length: 500 }, (_, index) => write(`k${index}`, Buffer.from("value")));
+  const applying = new AbortController();
+  const applied = Promise.all(pieces.map((piece) => piece.apply(writes))).finally(() => {
+    applying.abort();
+  });
+  let longest = 0;
+  for (let before = 0; !applying.signal.aborted; before = looks) {
+    await new Promise(setImmediate);
+    longest = Math.max(longest, looks - before);
+  }
+  await applied;
+  expect(looks).toBeGreaterThan(4 * 2 * 500);
+  expect(longest).toBeLessThan(120);
+  for (const piece of pieces) expect(piece.size).toBe(500);
 });
 
 test("a process that is killed in the middle of writing leaves whole batches, and the position of the last", async () => {
