@@ -143,6 +143,11 @@ function goalTable(rows) {
   return `## The project's goals\n\nWhat the project wants to reach, and whether this run did.\n\n${table(["goal", "measured: median (range)", "reached"], lines)}`;
 }
 
+/** What is said of an entry, by its label, or of all of its client. */
+function noteOf({ notes }, { label, peer }) {
+  return notes?.[label] ?? notes?.[peer];
+}
+
 /** In which rows typed-kafka leads, and who leads elsewhere. The bare binding is the ceiling and no peer. */
 function comparison(rows) {
   let leads = 0;
@@ -163,7 +168,7 @@ function comparison(rows) {
       `${row.section}: ${row.title}`,
       `${number(mine.value)} ${row.unit}`,
       `${best.label}: ${number(best.value)}`,
-      isAhead ? "typed-kafka" : (row.notes?.[best.peer] ?? best.label),
+      isAhead ? "typed-kafka" : (noteOf(row, best) ?? best.label),
     ]);
   }
   const summary = `typed-kafka is ahead of every other client in ${leads} of ${compared} rows. Where it is not, the table says who is, and why.`;
@@ -175,8 +180,8 @@ function describeRow(row) {
     row.show === "series" ? seriesTable(row) : row.show === "marks" ? marksTable(row) : entryTable(row);
   const notes = row.entries
     .filter(({ peer }, index) => row.entries.findIndex((entry) => entry.peer === peer) === index)
-    .filter(({ peer }) => row.notes?.[peer] !== undefined)
-    .map(({ label, peer }) => `- ${label}: ${row.notes[peer]}`);
+    .filter((entry) => noteOf(row, entry) !== undefined)
+    .map((entry) => `- ${entry.label}: ${noteOf(row, entry)}`);
   const failed = row.entries
     .filter((entry) => entry.failed !== undefined)
     .map(
