@@ -9,7 +9,7 @@ import type { NativeOffset } from "../driver/native.js";
 import type { TransactionRecord } from "../transactions/transaction-records.js";
 import { TransactionFailure } from "../transactions/transaction-failure.js";
 import { TransactionRunner } from "../transactions/transaction-runner.js";
-import { backoff, settlesWithin, sleep } from "../waiting.js";
+import { backoff, settlesWithin, sleep, Turns } from "../waiting.js";
 import type { Tasks } from "../state/tasks.js";
 import type { CallResult } from "./finished.js";
 import { Intake } from "./intake.js";
@@ -32,6 +32,8 @@ const producerCloseMs = 5_000;
 /** How long after a failure to prove ends it is tried again. */
 const proofPauseMs = 5_000;
 const startTimeoutMs = 60_000;
+/** How long what changed in stores is sent without a break, in milliseconds. */
+const turnMs = 20;
 
 /**
  * The exactly-once loop: one transaction after the other, each with what handlers sent and the offsets of the records
@@ -58,6 +60,7 @@ export class ExactlyOnceLoop {
   readonly #policy: ProcessorFailures | undefined;
   readonly #giveUp = new AbortController();
   #delivery: Delivery | undefined;
+  readonly #turns = new Turns(turnMs);
   /** How many transactions have failed since the last that was committed. */
   #failures = 0;
   /** It has failed to prove ends just now. */
@@ -244,7 +247,11 @@ export class ExactlyOnceLoop {
     changelog: Iterable<TransactionRecord>,
     offsets: readonly NativeOffset[],
   ): Promise<void> => {
-    for (const { topic, record } of changelog) this.#runner.send(topic, record);
+    this.#turns.begin();
+    for (const { topic, record } of changelog) {
+      if (this.#turns.isOver) await this.#turns.next();
+      this.#runner.send(topic, record);
+    }
     await observedCommit(this.#config.telemetry, commitActivity(this.#options, offsets), () =>
       this.#runner.commitWith(offsets, this.sessions.current.native, () => this.#lost()),
     );

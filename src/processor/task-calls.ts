@@ -6,6 +6,7 @@ import type { CallChanges, ClosedWindow, StateOfCall } from "../state/task-state
 import type { Tasks } from "../state/tasks.js";
 import type { ClientTelemetry } from "../telemetry/client-telemetry.js";
 import type { Encoders } from "../serde/encoders.js";
+import { Turns } from "../waiting.js";
 import { StatefulSends, type StoreAccess } from "./stateful-transaction.js";
 import type { EncodedRecord } from "../record.js";
 import type { TransactionRecord } from "../transactions/transaction-records.js";
@@ -37,6 +38,8 @@ const keepOffsetsMs = 3_600_000;
 /** How often tasks without records are looked at, at the most, in milliseconds. */
 const idleLookMs = 1_000;
 const minIdleLookMs = 50;
+/** How long what is due may occupy the event loop before others have a turn, in milliseconds. */
+const turnMs = 20;
 
 /** When a task last had a record in this assignment, or else began to be looked at, and which stream time it had then. */
 interface LastRecord {
@@ -60,6 +63,7 @@ export class TaskCalls {
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #lastRecords = new WeakMap<Task, LastRecord>();
   readonly #busy = new WeakMap<Task, Set<unknown>>();
+  readonly #turns = new Turns(turnMs);
   /** The least of the window stores: when a task is idle, and how far ahead of the clock it may be. */
   readonly #isByKey: boolean;
   readonly #idleMs: number | undefined;
@@ -150,7 +154,10 @@ export class TaskCalls {
     const { onWindowClosed } = this.#options;
     return this.#alone(task, async (tx, due) => {
       if (onWindowClosed === undefined) return;
-      for (const closed of due) await onWindowClosed(closed, tx);
+      for (const closed of due) {
+        if (this.#turns.isOver) await this.#turns.next();
+        await onWindowClosed(closed, tx);
+      }
     });
   }
 
@@ -159,6 +166,8 @@ export class TaskCalls {
     work: (tx: StatefulSends, due: readonly ClosedWindow[]) => unknown,
   ): Promise<void> {
     await task.alone(async () => {
+      // What is due of many tasks is due at the same time.
+      while (this.#turns.isOver) await this.#turns.next();
       const [partition] = task.partitions;
       if (partition === undefined || !task.isRestored) return;
       partition.enter();

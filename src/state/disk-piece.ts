@@ -10,8 +10,6 @@ import type { Piece, Proof } from "./piece.js";
 import { type Entry, idOf, keyOfId, type Write } from "./write.js";
 
 const scanAtOnce = 1_000;
-/** How many slots are remembered of entries that were looked for and may be changed next. */
-const maxKnownSlots = 5_000;
 const none: ReadonlyMap<string, Buffer | null> = new Map();
 
 /** What a piece says of itself, written in the same batch as the entries. */
@@ -21,6 +19,14 @@ interface About {
   readonly size: number;
   readonly position: number;
   readonly currentAt: number;
+}
+
+/** What the pieces of one database share. */
+export interface SharedByPieces {
+  readonly database: LevelDatabase;
+  readonly turns: Turns;
+  /** How many slots each piece may remember of entries that were looked for and may be changed next. */
+  readonly maxKnownSlots: () => number;
 }
 
 /**
@@ -49,6 +55,7 @@ export class DiskPiece implements Piece {
    * asked for it, and a look into the database takes more time than all the rest of a change.
    */
   readonly #knownSlots = new Map<string, number | undefined>();
+  readonly #maxKnownSlots: () => number;
   #size = 0;
   #position = 0;
   #currentAt = 0;
@@ -56,13 +63,11 @@ export class DiskPiece implements Piece {
   #restored: KeyFilter | undefined;
   #last: Promise<void> = Promise.resolve();
 
-  /**
-   * `turns` are those of all pieces together; `changelog` is the topic's id: what another one left here counts for
-   * nothing.
-   */
-  constructor(database: LevelDatabase, turns: Turns, store: string, partition: number, changelog: string) {
-    this.#database = database;
-    this.#turns = turns;
+  /** `changelog` is the topic's id: what another one left here counts for nothing. */
+  constructor(shared: SharedByPieces, store: string, partition: number, changelog: string) {
+    this.#database = shared.database;
+    this.#turns = shared.turns;
+    this.#maxKnownSlots = shared.maxKnownSlots;
     // Names of stores have no slash.
     this.#prefix = `${store}/${partition}/`;
     this.#keyPrefix = this.#nameOf("k");
@@ -246,7 +251,7 @@ export class DiskPiece implements Piece {
 
   #entry(id: string): Buffer | undefined {
     const bytes = this.#read(`k${id}`);
-    if (this.#knownSlots.size >= maxKnownSlots) this.#knownSlots.clear();
+    if (this.#knownSlots.size >= this.#maxKnownSlots()) this.#knownSlots.clear();
     this.#knownSlots.set(id, bytes && slotOf(bytes));
     return bytes;
   }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { ConfigError } from "../errors.js";
 import type { Logger } from "../logger.js";
 import { Turns } from "../waiting.js";
-import { DiskPiece, rangeOf } from "./disk-piece.js";
+import { DiskPiece, rangeOf, type SharedByPieces } from "./disk-piece.js";
 import { levelDatabase, type LevelDatabase } from "./level.js";
 
 /** Of how entries are written. A directory of another version is made anew. */
@@ -14,6 +14,8 @@ const noId = "";
 const unusedKeptMs = 600_000;
 /** How long changes of all pieces are made without a break, in milliseconds. */
 const turnMs = 10;
+/** How many slots of entries all pieces remember together: some 100 bytes each. */
+const maxKnownSlots = 200_000;
 /** Behind all names. */
 const endOfNames = Buffer.of(0xff);
 
@@ -32,14 +34,19 @@ interface PieceName {
 /** The stores of one processor on disk: one database, which one process has open at a time. */
 export class StateDirectory {
   readonly #database: LevelDatabase;
-  readonly #turns = new Turns(turnMs);
   readonly #pieces = new Map<string, DiskPiece>();
+  readonly #shared: SharedByPieces;
   #changelogs: ReadonlyMap<string, string> = new Map();
   /** Since when pieces have not been in use. */
   readonly #unusedSince = new Map<string, number>();
 
   private constructor(database: LevelDatabase) {
     this.#database = database;
+    this.#shared = {
+      database,
+      turns: new Turns(turnMs),
+      maxKnownSlots: () => maxKnownSlots / this.#pieces.size,
+    };
   }
 
   /**
@@ -82,13 +89,7 @@ export class StateDirectory {
     const name = `${store}/${partition}`;
     let piece = this.#pieces.get(name);
     if (piece === undefined) {
-      piece = new DiskPiece(
-        this.#database,
-        this.#turns,
-        store,
-        partition,
-        this.#changelogs.get(store) ?? noId,
-      );
+      piece = new DiskPiece(this.#shared, store, partition, this.#changelogs.get(store) ?? noId);
       this.#pieces.set(name, piece);
     }
     return piece;

@@ -13,6 +13,16 @@ export interface KnownWindow extends WindowSpan {
   readonly key: Buffer;
 }
 
+/** The windows of one key, by their id. */
+interface WindowsOfKey {
+  readonly keyId: string;
+  readonly windows: Map<string, WindowOfKey>;
+}
+
+interface WindowOfKey extends KnownWindow {
+  readonly ofKey: WindowsOfKey;
+}
+
 const none: Changes = new Map();
 
 /**
@@ -26,8 +36,8 @@ export class WindowState {
   readonly store: TaskStore;
   readonly definition: AnyWindowStore;
   readonly #streamTime: () => number;
-  readonly #byKey = new Map<string, Map<string, KnownWindow>>();
-  readonly #byId = new Map<string, KnownWindow>();
+  readonly #byKey = new Map<string, WindowsOfKey>();
+  readonly #byId = new Map<string, WindowOfKey>();
   readonly #closing = new Deadlines();
   readonly #deleting = new Deadlines();
 
@@ -62,15 +72,14 @@ export class WindowState {
     const id = idOf(bytes);
     const known = this.#byId.get(id);
     if (known !== undefined) return known;
-    const window = { id, key: bytes, start: span.start, end: span.end };
-    this.#remember(idOf(key), window);
+    const window = this.#remember(idOf(key), { id, key: bytes, start: span.start, end: span.end });
     this.#closing.add(closesAt(this.definition.window, window), id);
     return window;
   }
 
   /** The windows of a key that exist as a handler with these changes sees them, the earliest first. */
   windowsOf(key: Buffer, changes: Changes): KnownWindow[] {
-    const known = this.#byKey.get(idOf(key))?.values() ?? [];
+    const known = this.#byKey.get(idOf(key))?.windows.values() ?? [];
     return [...known].filter(({ id }) => this.store.has(id, changes)).sort((a, b) => a.start - b.start);
   }
 
@@ -148,20 +157,22 @@ export class WindowState {
 
   #reopen(bytes: Buffer): void {
     const { window: windows, retentionMs } = this.definition;
-    const { key, ...span } = this.codec.decodeWindowKey(windows, bytes);
-    const window = this.#byId.get(idOf(bytes)) ?? { id: idOf(bytes), key: bytes, ...span };
-    this.#remember(idOf(key), window);
+    const { key, start, end } = this.codec.decodeWindowKey(windows, bytes);
+    const id = idOf(bytes);
+    const window = this.#byId.get(id) ?? this.#remember(idOf(key), { id, key: bytes, start, end });
     // One that is kept after it has closed was told when it did.
     if (retentionMs !== undefined && isClosed(windows, window, this.#streamTime()))
       this.#deleting.add(window.end + retentionMs, window.id);
     else this.#closing.add(closesAt(windows, window), window.id);
   }
 
-  #remember(keyId: string, window: KnownWindow): void {
-    this.#byId.set(window.id, window);
-    const ofKey = this.#byKey.get(keyId);
-    if (ofKey === undefined) this.#byKey.set(keyId, new Map([[window.id, window]]));
-    else ofKey.set(window.id, window);
+  #remember(keyId: string, { id, key, start, end }: KnownWindow): WindowOfKey {
+    let ofKey = this.#byKey.get(keyId);
+    if (ofKey === undefined) this.#byKey.set(keyId, (ofKey = { keyId, windows: new Map() }));
+    const window = { id, key, start, end, ofKey };
+    ofKey.windows.set(id, window);
+    this.#byId.set(id, window);
+    return window;
   }
 
   #forget(id: string): void {
@@ -169,9 +180,8 @@ export class WindowState {
     if (window === undefined) return;
     this.#byId.delete(id);
     this.#closing.delete(closesAt(this.definition.window, window), id);
-    const keyId = idOf(windowKey.decode(this.definition.window, window.key).key);
-    const ofKey = this.#byKey.get(keyId);
-    ofKey?.delete(id);
-    if (ofKey?.size === 0) this.#byKey.delete(keyId);
+    const { keyId, windows } = window.ofKey;
+    windows.delete(id);
+    if (windows.size === 0) this.#byKey.delete(keyId);
   }
 }

@@ -1,4 +1,6 @@
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from "vitest";
+import type { HandlerContext } from "../../../src/delivery/delivery.js";
 import { OwnedPartition } from "../../../src/group/owned-partition.js";
 import type { Finished } from "../../../src/processor/finished.js";
 import { Intake } from "../../../src/processor/intake.js";
@@ -6,9 +8,15 @@ import { Rewinds } from "../../../src/processor/rewinds.js";
 import { TaskCalls } from "../../../src/processor/task-calls.js";
 import { TransactionClock } from "../../../src/processor/transaction-clock.js";
 import { Encoders } from "../../../src/serde/encoders.js";
+import { integer } from "../../../src/serde/numbers.js";
+import { MemoryPiece } from "../../../src/state/memory-piece.js";
+import { StoreCodec } from "../../../src/state/store-codec.js";
 import { Task } from "../../../src/state/task.js";
 import { TaskState } from "../../../src/state/task-state.js";
 import type { Tasks } from "../../../src/state/tasks.js";
+import { defineWindowStore } from "../../../src/state/window-definition.js";
+import { WindowState } from "../../../src/state/window-state.js";
+import { tumbling } from "../../../src/state/windows.js";
 import { silent } from "../../support/silent.js";
 
 const hourMs = 3_600_000;
@@ -84,4 +92,63 @@ test("offsets that do not change are committed again each hour: brokers forget t
   intake.transaction.take();
   vi.advanceTimersByTime(hourMs);
   expect(intake.transaction.isEmpty()).toBe(true);
+});
+
+test("the windows of many tasks, which close at the same time, let everything else have its turn", async () => {
+  vi.useRealTimers();
+  const definition = defineWindowStore("per-ten", { value: integer(), window: tumbling({ sizeMs: 10 }) });
+  const tasks = Array.from({ length: 4 }, (_, number) => {
+    const state = new TaskState({
+      definitions: [definition],
+      make: (_definition, streamTime) => {
+        const codec = new StoreCodec(definition, "changelog", number);
+        const piece = new MemoryPiece();
+        return new WindowState({ definition, changelog: "changelog", codec, piece, streamTime });
+      },
+      onLate: () => undefined,
+    });
+    const call = state.begin(1);
+    for (let key = 0; key < 100; key += 1) call.store(definition).update(`key-${key}`, 1, () => key);
+    state.finish(call.end());
+    const task = new Task(number, state);
+    task.add(new OwnedPartition({ topic: "topic", partition: number }));
+    task.restored();
+    return task;
+  });
+  let now = performance.now();
+  const clock = vi.spyOn(performance, "now").mockImplementation(() => now);
+  onTestFinished(() => clock.mockRestore());
+  let closed = 0;
+  const calls = new TaskCalls({
+    groupId: "group",
+    tasks: { get: (number: number) => tasks[number] } as unknown as Tasks,
+    run: {
+      onWindowClosed: () => {
+        closed += 1;
+        now += 1;
+      },
+      schedule: [],
+    },
+    encoders: new Encoders(),
+    telemetry: undefined,
+    isByKey: false,
+    idleMs: undefined,
+    maxAheadMs: hourMs,
+    finished: () => undefined,
+    onFailure: (error) => {
+      throw error;
+    },
+  });
+  const begun = tasks.map(async ({ number }) =>
+    calls.begin({ partition: number, timestamp: 100, key: "key" }, { attempt: 1 } as HandlerContext),
+  );
+  let most = 0;
+  while (closed < 400) {
+    const before = closed;
+    await nextTurn();
+    most = Math.max(most, closed - before);
+  }
+  await Promise.all(begun);
+  // A turn of 20 ms has twenty of them, and each task may close one more.
+  expect(most).toBeLessThanOrEqual(20 + 4);
 });
