@@ -179,7 +179,10 @@ function describeRow(row) {
   const body =
     row.show === "series" ? seriesTable(row) : row.show === "marks" ? marksTable(row) : entryTable(row);
   const notes = row.entries
-    .filter(({ peer }, index) => row.entries.findIndex((entry) => entry.peer === peer) === index)
+    .filter(
+      ({ label, peer }, index) =>
+        row.notes?.[label] !== undefined || row.entries.findIndex((entry) => entry.peer === peer) === index,
+    )
     .filter((entry) => noteOf(row, entry) !== undefined)
     .map((entry) => `- ${entry.label}: ${noteOf(row, entry)}`);
   const failed = row.entries

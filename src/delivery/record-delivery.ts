@@ -156,6 +156,7 @@ export class RecordDelivery implements Delivery {
           if (decoded instanceof Promise) {
             this.#begin(slot, record);
             decoded = await decoded;
+            hasWaited = true;
             if (!(await this.#goesOn(slot))) return;
           }
           isDecoded = true;
@@ -341,7 +342,7 @@ function keyOf(record: RawRecord): string | undefined {
   return record.text?.("key") ?? record.key?.toString("latin1");
 }
 
-/** The first records of a turn may each take as long as all of it. Others had their turn while a handler waited. */
+/** The first records of a turn may each take as long as all of it. Others had their turn while one waited. */
 function isLookDue(handled: number, hasWaited: boolean): boolean {
   return handled % recordsBetweenLooks === 0 || (!hasWaited && (handled & (handled - 1)) === 0);
 }
