@@ -18,7 +18,7 @@ const withMocks = [
   "test/unit/processor/commit-guard.test.ts",
   "test/unit/processor/exactly-once-loop.test.ts",
   "test/unit/producer/native-faults.test.ts",
-  "test/unit/reader/turns.test.ts",
+  "test/unit/reader/log-source.test.ts",
   "test/unit/state/tasks.test.ts",
   "test/unit/transactions/transaction-runner.test.ts",
   "test/unit/transactions/transactional-producer.test.ts",

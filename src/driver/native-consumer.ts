@@ -286,9 +286,12 @@ export class NativeConsumer {
     else this.#client.native.unassign();
   }
 
-  /** Assigns partitions by hand, without a group; replaces what was assigned. */
+  /** Assigns partitions by hand, without a group, beside those that are assigned. */
   assignManually(offsets: readonly NativeOffset[]): void {
-    this.#client.native.assign(offsets);
+    // Those stay untouched. To assign them anew restarts them on a thread of librdkafka, and a `resume` or `pause` meanwhile
+    // gets lost, or the start does: each takes a number first and is queued then, and one with a lower number than the last
+    // is dropped.
+    this.#client.native.incrementalAssign(offsets);
   }
 
   /** Whether the group has given the partitions to others already, known before any rebalance event. */

@@ -121,6 +121,7 @@ export class Rebalances {
       flow.watch(taken, performance.now());
       flow.share(assignment.size);
       flow.pause(late, native);
+      this.#restatePauses(taken);
     });
     onAssigned(taken);
     void listener.tell({ type: "assigned", partitions: partitions.map(topicPartitionOf) });
@@ -206,13 +207,29 @@ export class Rebalances {
         assignment.end(partition.topic, partition.partition);
       }
       flow.share(assignment.size);
-      // The native client remembers a pause beyond the assignment, and nobody would end it when one comes back.
-      native.resume(
-        owned.filter(({ pausedNatively, paused }) => pausedNatively || paused).map(topicPartitionOf),
-      );
+      // The native client remembers a pause beyond the assignment, and nobody would end it when one comes back. All of
+      // them: it may not know of a `resume` (see `#restatePauses`).
+      native.resume(owned.map(topicPartitionOf));
       native.unassign(partitions);
+      this.#restatePauses([]);
     });
     onGone(owned);
+  }
+
+  /**
+   * Tells the native client once more which of the other partitions are paused. It pauses all of them itself while a
+   * rebalance goes on, on a thread of its own, and of a `pause` or `resume` at that moment one may be dropped: each takes a
+   * number first and is queued then, and those with a lower number than the last do not count. To tell it what it knows
+   * changes nothing.
+   */
+  #restatePauses(taken: readonly OwnedPartition[]): void {
+    const { assignment, isLeaving, native } = this.#host;
+    // Then all are paused.
+    if (isLeaving()) return;
+    const others = [...assignment].filter((partition) => !taken.includes(partition));
+    const isPaused = ({ paused, pausedNatively }: OwnedPartition): boolean => paused || pausedNatively;
+    native.pause(others.filter(isPaused).map(topicPartitionOf));
+    native.resume(others.filter((partition) => !isPaused(partition)).map(topicPartitionOf));
   }
 
   /** Others have these partitions: nothing that finishes of them counts. */

@@ -48,7 +48,7 @@ export class LogSource {
   #woken = false;
   #fetching: Promise<Fetched> | undefined;
   #recordBytes = 1_000;
-  /** When the caller began to wait, or something last arrived: `undefined` while nobody waits. */
+  /** Since when the caller has waited and nothing has arrived: `undefined` while nobody waits. */
   #waitingSince: number | undefined;
   #lookedAt = 0;
   readonly #turns = new Turns(turnMs);
@@ -132,10 +132,9 @@ export class LogSource {
   async start(): Promise<void> {
     await this.#orClosed(this.#native.connect(this.#closing.signal));
     const wanted = await this.#orClosed(this.#lookup.partitions());
-    for (const partition of await this.#orClosed(this.#lookup.plan(wanted, this.#options.from)))
-      this.#partitions.set(partitionId(partition.topic, partition.partition), partition);
+    const planned = await this.#orClosed(this.#lookup.plan(wanted, this.#options.from));
     this.#lookedAt = performance.now();
-    if (!this.done) this.#assign();
+    this.#take(planned);
   }
 
   /**
@@ -145,16 +144,14 @@ export class LogSource {
   async fetchInto(order: ReadOrder): Promise<void> {
     if (this.#turns.isOver) await this.#turns.next();
     if (this.#options.follow) await this.#orClosed(this.#lookAtTopics());
-    this.#waitingSince = performance.now();
+    this.#waitingSince ??= performance.now();
     // Now, when the order has given what it could: what it still lacks must not stay held.
     this.#hold(order);
-    try {
-      const fetched = await this.#orClosed(this.#fetching ?? this.#fetch());
-      this.#fetching = undefined;
-      this.#accept(fetched, order);
-    } finally {
-      this.#waitingSince = undefined;
-    }
+    const fetched = await this.#orClosed(this.#fetching ?? this.#fetch());
+    this.#fetching = undefined;
+    // One that came back only to look at the topics is followed by the next at once.
+    if (fetched.records.length > 0 || fetched.ends.length > 0) this.#waitingSince = undefined;
+    this.#accept(fetched, order);
     if (this.done) return;
     this.#fetching = this.#fetch();
     // It is awaited by the next call, if there is one.
@@ -204,15 +201,16 @@ export class LogSource {
     }
   }
 
-  #assign(): void {
-    const wanted = this.partitions.filter(({ done }) => !done);
-    const held = wanted.filter((partition) => partition.held);
+  /** Begins to fetch these too, as far as something of them is wanted. */
+  #take(partitions: readonly ReadPartition[]): void {
+    for (const partition of partitions)
+      this.#partitions.set(partitionId(partition.topic, partition.partition), partition);
+    const wanted = partitions.filter(({ done }) => !done);
+    if (wanted.length === 0) return;
+    this.#waitingSince = undefined;
     this.#native.assignManually(
       wanted.map(({ topic, partition, position }) => ({ topic, partition, offset: position })),
     );
-    // The native client keeps a pause across assignments.
-    this.#native.resume(held);
-    for (const partition of held) partition.held = false;
   }
 
   /** While following: partitions that were added are read from their beginning, and a topic that is gone is told. */
@@ -224,10 +222,7 @@ export class LogSource {
       this.#partitions.has(partitionId(topic, partition)),
     );
     if (added.length === 0 || this.#options.partitions !== undefined) return;
-    for (const partition of await this.#lookup.plan(added, { type: "earliest" }))
-      this.#partitions.set(partitionId(partition.topic, partition.partition), partition);
-    // What was fetched ahead is fetched again, and passed over if it was taken already.
-    this.#assign();
+    this.#take(await this.#lookup.plan(added, { type: "earliest" }));
   }
 
   /** Resolves when something came. */
@@ -313,7 +308,11 @@ export class LogSource {
   async #checkStalled(): Promise<void> {
     if (this.#waitingSince === undefined) return;
     if (performance.now() - this.#waitingSince < this.#options.stallTimeoutMs) return;
-    const behind = this.partitions.find((partition) => partition.behind && !partition.held);
+    const { follow } = this.#options;
+    const behind = this.partitions.find(
+      // Where brokers have lost what was there, one that follows goes on with what comes.
+      (partition) => partition.behind && !partition.held && !(follow && partition.atEnd),
+    );
     if (behind === undefined) return;
     const { topic, partition, position: offset, goal } = behind;
     const what = `${topic}[${partition}]: nothing arrived for ${this.#options.stallTimeoutMs} ms at offset ${offset} of ${goal}`;

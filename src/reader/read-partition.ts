@@ -59,7 +59,7 @@ export class ReadPartition {
 
   /**
    * Takes a slice of this partition's records as far as it is wanted. What was taken before is passed
-   * over: the native client fetches again what it had ahead of a pause or a new assignment.
+   * over: the native client fetches again what it had ahead of a pause.
    */
   accept({ records, from, to }: RecordSlice): RecordSlice | undefined {
     const wanted = Math.max(this.#position, this.from);

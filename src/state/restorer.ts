@@ -343,8 +343,11 @@ export class Restorer {
     }, stalledMs);
     try {
       await source.start();
+      let before: number | undefined;
       while (readings.size > 0) {
-        stalled.refresh();
+        const position = source.partitions.reduce((sum, each) => sum + each.position, 0);
+        if (position !== before) stalled.refresh();
+        before = position;
         await this.#apply(order, readings);
         for (const { topic, partition, position } of source.partitions)
           await this.#reached(partitionId(topic, partition), position, readings, restored);

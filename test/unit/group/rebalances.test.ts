@@ -17,6 +17,8 @@ import { rawRecords } from "./records.js";
 
 const zero = { topic: "topic", partition: 0 };
 const one = { topic: "topic", partition: 1 };
+const two = { topic: "topic", partition: 2 };
+const three = { topic: "topic", partition: 3 };
 
 /** What happened, in order. */
 let order: string[];
@@ -146,7 +148,7 @@ test("a revoked partition delivers nothing more, is finished and committed, and 
   expect(partition?.gone).toBe(false);
   finishing.resolve();
   await changes.idle;
-  expect(order).toEqual(["release 0", "tell revoked 0", "unassign 0", "gone 0"]);
+  expect(order).toEqual(["release 0", "tell revoked 0", "resume 0", "unassign 0", "resume 1", "gone 0"]);
   expect(partition?.gone).toBe(true);
   expect(namesOf([...assignment])).toBe("1");
 });
@@ -163,7 +165,7 @@ test("what is lost is not waited for, and its handlers hear of it at once", asyn
   expect(partition?.gone).toBe(true);
   expect(partition?.signal.aborted).toBe(true);
   await changes.idle;
-  expect(order).toEqual(["tell lost 0", "unassign 0", "gone 0"]);
+  expect(order).toEqual(["tell lost 0", "resume 0", "unassign 0", "gone 0"]);
   expect(rebalances.late).toBe(1);
   partition?.leave();
   await nextTurn();
@@ -179,6 +181,28 @@ test("a pause ends with the assignment, or nobody would end it when the partitio
   rebalances.begin("revoke", [zero, one]);
   await changes.idle;
   expect(order).toContain("resume 0,1");
+});
+
+test("partitions that stay are paused or not as before, whatever the native client made of it meanwhile", async () => {
+  const { assignment, changes, rebalances } = member();
+  rebalances.begin("assign", [zero, one, two, three]);
+  await changes.idle;
+  assignment.get("topic", 0)?.pause();
+  assignment.get("topic", 1)?.pauseFetching();
+  order = [];
+  rebalances.begin("revoke", [three]);
+  await changes.idle;
+  expect(order).toContainEqual("unassign 3");
+  expect(order.slice(order.indexOf("unassign 3") + 1)).toEqual(["pause 0,1", "resume 2", "gone 3"]);
+  order = [];
+  rebalances.begin("assign", [three]);
+  await changes.idle;
+  expect(order.slice(0, 3)).toEqual(["assign 3", "pause 0,1", "resume 2"]);
+  order = [];
+  isLeaving = true;
+  rebalances.begin("revoke", [three]);
+  await changes.idle;
+  expect(order).toEqual(["release 3", "tell revoked 3", "resume 3", "unassign 3", "gone 3"]);
 });
 
 test("begins at the committed offset, and else at the end or at the first record", async () => {
