@@ -382,7 +382,8 @@ export async function run(scenario: Scenario): Promise<Verdict> {
     while (live.distinct < records && Date.now() < deadline) await sleep(100);
     // What is committed twice may come after what was seen once.
     await sleep(1_000);
-    const stopped = run.workers.flatMap(({ stoppedWith }) => stoppedWith ?? []);
+    const ended = run.workers.filter(({ stoppedWith }) => stoppedWith !== undefined);
+    const stopped = ended.flatMap(({ stoppedWith }) => stoppedWith ?? []);
     await Promise.all(run.workers.map((worker) => worker.stop()));
 
     const changelogs = [
@@ -422,6 +423,7 @@ export async function run(scenario: Scenario): Promise<Verdict> {
       stopped,
     };
     console.log(JSON.stringify(verdict));
+    for (const worker of ended) console.log(`--- stopped by itself\n${worker.log.slice(-40).join("")}`);
     if (verdict.lost > 0) console.log(await missingRecords(kafka, inputs, target, end, records));
     if (verdict.lost > 0 || (scenario.worker === undefined && verdict.doubled > 0)) {
       for (const [index, worker] of run.all.entries())
