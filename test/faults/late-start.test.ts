@@ -43,8 +43,7 @@ test("a partition that waited for its start misses nothing, whatever answers are
   );
   await sleep(500);
   await abort();
-  // By now it has been told its start, and has asked for what is there.
-  await sleep(2_000);
+  await until("it has what is there", () => seen.length >= 50);
   await send(100, 110);
   release?.();
   await until("all have come", () => seen.length >= 60);
