@@ -37,6 +37,8 @@ const write = (message: string, fields?: object): void => {
 let isFirst = false;
 const kafka = new Kafka({
   brokers,
+  // One that starts again while the network is bad and the machine busy is not to give up.
+  connectTimeoutMs: 30_000,
   librdkafka,
   logger: {
     debug: (message, fields) => {
