@@ -1,4 +1,11 @@
-import { AuthenticationError, ClosedError, ConfigError, ConnectionError, KafkaError } from "../errors.js";
+import {
+  AuthenticationError,
+  ClosedError,
+  ConfigError,
+  ConnectionError,
+  KafkaError,
+  type KafkaErrorCode,
+} from "../errors.js";
 import type { Logger } from "../logger.js";
 import type { ClientConfig } from "./client-config.js";
 import { ConnectionTrouble } from "./connection-trouble.js";
@@ -48,6 +55,10 @@ export interface LogWatch {
  */
 const probes = limitConcurrency(2);
 const probeTimeoutMs = 1_000;
+/** How long a broker has to tell what it knows until another is asked, in milliseconds; twice as long at each further try. */
+const metadataAnswerMs = 2_000;
+/** The broker has not answered, or there is none to ask. */
+const silentCodes: readonly KafkaErrorCode[] = ["TIMEOUT", "CONNECTION"];
 /** An outage is told after so long, and again after so long. */
 const outageMs = 5_000;
 const tellAgainMs = 60_000;
@@ -188,11 +199,14 @@ export class Client<Native extends NativeConnection> {
     }
   }
 
-  /** One call of the addon as a promise with a typed error. */
-  async call<Result>(what: string, start: (callback: NativeCallback<Result>) => void): Promise<Result> {
+  /** One call of the addon as a promise with a typed error, which says how long was waited since `began`. */
+  async call<Result>(
+    what: string,
+    start: (callback: NativeCallback<Result>) => void,
+    began = performance.now(),
+  ): Promise<Result> {
     if (this.#state === "closed") throw new ClosedError(`${this.#what}: ${what}: the client is closed`);
     this.#calls += 1;
-    const began = performance.now();
     try {
       return await new Promise<Result>((resolve, reject) => {
         start((error, result) => {
@@ -214,12 +228,38 @@ export class Client<Native extends NativeConnection> {
 
   /** Brokers, and the partitions of one topic where it is named. */
   async metadata(topic: string | undefined, timeoutMs: number): Promise<NativeMetadata> {
-    return this.call(topic === undefined ? "metadata" : `metadata of ${topic}`, (callback) => {
-      this.native.getMetadata(
-        { allTopics: false, timeout: timeoutMs, ...(topic === undefined ? {} : { topic }) },
-        callback,
-      );
-    });
+    return topic === undefined
+      ? this.#askForMetadata("metadata", { allTopics: false }, timeoutMs)
+      : this.#askForMetadata(`metadata of ${topic}`, { allTopics: false, topic }, timeoutMs);
+  }
+
+  /** Brokers, and the partitions of every topic that this principal may see. */
+  async metadataOfAll(timeoutMs: number): Promise<NativeMetadata> {
+    return this.#askForMetadata("metadata", { allTopics: true }, timeoutMs);
+  }
+
+  /** Where one broker is silent, another is asked: librdkafka keeps a request for the broker it chose, though that is gone. */
+  async #askForMetadata(
+    what: string,
+    of: { readonly allTopics: boolean; readonly topic?: string },
+    timeoutMs: number,
+  ): Promise<NativeMetadata> {
+    const began = performance.now();
+    for (let withinMs = metadataAnswerMs; ; withinMs *= 2) {
+      const left = Math.max(1, Math.ceil(began + timeoutMs - performance.now()));
+      try {
+        return await this.call<NativeMetadata>(
+          what,
+          (callback) => {
+            this.native.getMetadata({ ...of, timeout: Math.min(withinMs, left) }, callback);
+          },
+          began,
+        );
+      } catch (error) {
+        const isSilent = error instanceof KafkaError && silentCodes.includes(error.code);
+        if (!isSilent || withinMs >= left) throw error;
+      }
+    }
   }
 
   /** Ends the native client once the calls in it have returned. Never rejects. */

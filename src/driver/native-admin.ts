@@ -352,9 +352,7 @@ export class NativeAdmin {
   }
 
   async #allTopics(timeoutMs: number): Promise<NativeMetadata["topics"]> {
-    const { topics } = await this.#client.call<NativeMetadata>("metadata", (callback) => {
-      this.#client.native.getMetadata({ allTopics: true, timeout: timeoutMs }, callback);
-    });
+    const { topics } = await this.#client.metadataOfAll(timeoutMs);
     return topics;
   }
 

@@ -2,6 +2,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { expect, test, vi } from "vitest";
 import { NativeConsumer } from "../../../src/driver/native-consumer.js";
+import { nativeCodes } from "../../../src/driver/native-errors.js";
 import { resolveKafkaOptions } from "../../../src/kafka-options.js";
 import { deferred, settlesWithin } from "../../../src/waiting.js";
 import { type Callback, PlayedAddon } from "../producer/played-addon.js";
@@ -16,22 +17,32 @@ class Played extends PlayedAddon<object> {
       callback(null, []);
     });
   }
-  override getMetadata(_options: unknown, callback: Callback): void {
+  override getMetadata({ topic, timeout }: { topic?: string; timeout: number }, callback: Callback): void {
+    if (topic !== undefined) waited.push(timeout);
+    const error = topic === undefined ? undefined : errors.shift();
     void asked.promise.then(() => {
-      callback(null, { brokers: [{ id: 1 }], topics: [] });
+      if (error !== undefined) callback(error);
+      else callback(null, { brokers: [{ id: 1 }], topics: [{ name: "t", partitions: [{ id: 0 }] }] });
     });
   }
 }
+
+/** What the next questions about a topic are answered with, and how long each would have waited. */
+let errors: { code: number; message: string }[] = [];
+let waited: number[] = [];
+const timedOut = { code: nativeCodes.timedOut, message: "timed out" };
+const noBroker = { code: -195, message: "no broker is there" };
 
 vi.mock("../../../src/driver/binding.js", () => ({
   loadBinding: () => ({ KafkaConsumer: Played, err2str: (code: number) => `error ${code}` }),
 }));
 vi.mock("../../../src/driver/fast/addon.js", () => ({ fastPath: () => ({ reason: "played" }) }));
 
+const config = resolveKafkaOptions({ brokers: "nowhere:9092", logger: silent });
+const nothing = (): void => undefined;
+const events = { onWake: nothing, onRebalance: nothing, onCommit: nothing, onFatal: nothing };
+
 test("is connected once no fetch of before is under way: it would take the first record of what is assigned", async () => {
-  const config = resolveKafkaOptions({ brokers: "nowhere:9092", logger: silent });
-  const nothing = (): void => undefined;
-  const events = { onWake: nothing, onRebalance: nothing, onCommit: nothing, onFatal: nothing };
   const consumer = new NativeConsumer(config, "read", { "group.id": "g" }, events);
   const connected = consumer.connect();
   const answer = await asked.promise;
@@ -39,5 +50,20 @@ test("is connected once no fetch of before is under way: it would take the first
   expect(await settlesWithin(connected, 50)).toBe(false);
   answer();
   await connected;
+  await consumer.disconnect();
+});
+
+test("a broker that does not tell what it knows is not waited for all the time there is: others are asked", async () => {
+  const consumer = new NativeConsumer(config, "read", { "group.id": "g" }, events);
+  await consumer.connect();
+  errors = [timedOut, noBroker];
+  expect(await consumer.partitionsOf("t", 30_000)).toEqual([0]);
+  expect(waited).toEqual([2_000, 4_000, 8_000]);
+  errors = [timedOut, timedOut];
+  waited = [];
+  await expect(consumer.partitionsOf("t", 3_000)).rejects.toThrow("metadata of t: timed out");
+  expect(waited).toEqual([2_000, 3_000]);
+  errors = [{ code: 29, message: "not allowed" }];
+  await expect(consumer.partitionsOf("t", 30_000)).rejects.toThrow("not allowed");
   await consumer.disconnect();
 });
