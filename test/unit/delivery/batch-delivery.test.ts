@@ -8,6 +8,7 @@ import type { RawRecord } from "../../../src/record.js";
 import { deferred } from "../../../src/waiting.js";
 import { rawRecord } from "../group/records.js";
 import { deliveryHost, unboundedSession } from "./host.js";
+import { settled } from "../../support/turns.js";
 
 function setUp(
   handler: (records: readonly RawRecord[], context: HandlerContext) => unknown,
@@ -47,7 +48,6 @@ function setUp(
   return { delivery, partitions, errors, rewound, finished, feed };
 }
 
-const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const range = (to: number): number[] => Array.from({ length: to }, (_, index) => index);
 
 test("a very large batch holds every record once", async () => {

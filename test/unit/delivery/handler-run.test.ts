@@ -10,6 +10,7 @@ import { defineTopic, string, topicPattern } from "../../../src/index.js";
 import { silent } from "../../support/silent.js";
 import { rawRecords } from "../group/records.js";
 import { unboundedSession } from "./host.js";
+import { settled } from "../../support/turns.js";
 
 const topic = defineTopic("topic", { value: string() });
 
@@ -46,8 +47,6 @@ function setUp(overrides: Partial<RunClient> = {}, logger: Logger = silent) {
   };
   return { run, calls, partition, feed };
 }
-
-const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe("the run of a client's handlers", () => {
   test("serves records until it is closed, and closes its client once", async () => {

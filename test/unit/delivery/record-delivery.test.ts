@@ -9,6 +9,7 @@ import type { RawRecord } from "../../../src/record.js";
 import { deferred, type Deferred } from "../../../src/waiting.js";
 import { rawRecord } from "../group/records.js";
 import { deliveryHost, unboundedSession } from "./host.js";
+import { nextTurn, settled } from "../../support/turns.js";
 
 const tenSlots = deliveryHost({ limit: () => 10 });
 
@@ -88,8 +89,6 @@ const retryingAtOnce = {
   },
 } as unknown as RecordFailures;
 
-const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
 test.each([
   // 20 ms are 400 of them; each slot goes on to its next look at the clock.
   { ms: 0.05, records: 2_000, most: 400 + 10 * 32 },
@@ -114,7 +113,7 @@ test.each([
     const inTurns: number[] = [handled];
     while (handled < 10 * records) {
       const before = handled;
-      await settled();
+      await nextTurn();
       inTurns.push(handled - before);
     }
     expect(Math.max(...inTurns)).toBeLessThanOrEqual(most);

@@ -8,8 +8,7 @@ import type { FailurePolicy } from "../../../src/failure/failure-policy.js";
 import { deferred } from "../../../src/waiting.js";
 import { rawRecord, rawRecords } from "../group/records.js";
 import { silent } from "../../support/silent.js";
-
-const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+import { settled } from "../../support/turns.js";
 
 /** A partition with records that were taken, and a policy with retry topics that moves one of them. */
 function setUp(records: number, transaction: Promise<void> = Promise.resolve()) {

@@ -7,6 +7,7 @@ import type { RawRecord } from "../../../src/record.js";
 import { deferred } from "../../../src/waiting.js";
 import { rawRecord, rawRecords } from "../group/records.js";
 import { deliveryHost } from "./host.js";
+import { settled } from "../../support/turns.js";
 
 /** An iterator over one partition, whose first record takes until `decoding` to decode. */
 function setUp(overrides: Partial<DeliveryHost> = {}) {
@@ -27,8 +28,6 @@ function setUp(overrides: Partial<DeliveryHost> = {}) {
   iterator.offer(partition);
   return { partition, decoding, errors, next: iterator.next(), iterator };
 }
-
-const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 test("a pause while a record is decoded: it is redelivered once the partition is resumed", async () => {
   const rewound: number[] = [];

