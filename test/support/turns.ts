@@ -1,5 +1,4 @@
-/** One turn of the event loop. */
-export const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+import { setImmediate as nextTurn } from "node:timers/promises";
 
 /** What needs no timer has happened. A machine that is busy takes some work in several turns: it looks at the clock. */
 export async function settled(): Promise<void> {

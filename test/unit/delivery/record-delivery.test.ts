@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import fc from "fast-check";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import type { DeliveryHost, HandlerContext } from "../../../src/delivery/delivery.js";
@@ -9,7 +9,7 @@ import type { RawRecord } from "../../../src/record.js";
 import { deferred, type Deferred } from "../../../src/waiting.js";
 import { rawRecord } from "../group/records.js";
 import { deliveryHost, unboundedSession } from "./host.js";
-import { nextTurn, settled } from "../../support/turns.js";
+import { settled } from "../../support/turns.js";
 
 const tenSlots = deliveryHost({ limit: () => 10 });
 
