@@ -1,5 +1,5 @@
 import type { TestProject } from "vitest/node";
-import { NoBrokerError, findOrStartBroker } from "./broker.js";
+import { type Broker, NoBrokerError, findOrStartBroker } from "./broker.js";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -10,10 +10,13 @@ declare module "vitest" {
   }
 }
 
-/** Starts the one broker of test/integration; its address is `inject("brokers")`. */
+/** Each project of vitest.config.ts loads this module anew, in the one process that runs them. */
+const shared = globalThis as { typedKafkaTestBroker?: Promise<Broker> };
+
+/** Starts the one broker of all projects; its address is `inject("brokers")`. */
 export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
   try {
-    const broker = await findOrStartBroker();
+    const broker = await (shared.typedKafkaTestBroker ??= findOrStartBroker());
     project.provide("brokers", broker.brokers);
     project.provide("noBroker", "");
     return broker.close;

@@ -3,7 +3,6 @@ import { cp, mkdir, mkdtemp, readdir, realpath, rm, symlink, writeFile } from "n
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { programArguments } from "../../support/program-arguments.js";
 
 test("where classic-level is not installed, a processor with a stateDirectory is refused and told what to install", async () => {
   const folder = await realpath(await mkdtemp(join(tmpdir(), "typed-kafka-without-")));
@@ -25,7 +24,7 @@ test("where classic-level is not installed, a processor with a stateDirectory is
      try { kafka.processor(topic, { ...options, stateDirectory: "state" }); }
      catch (error) { console.log(JSON.stringify({ ...error, name: error.name, message: error.message })); }`,
   );
-  const { stdout, stderr } = spawnSync(process.execPath, programArguments(program), { cwd: folder });
+  const { stdout, stderr } = spawnSync(process.execPath, ["--import", "tsx", program], { cwd: folder });
   expect(stderr.toString()).toBe("");
   expect(JSON.parse(stdout.toString())).toMatchObject({
     name: "ConfigError",

@@ -1,6 +1,8 @@
 import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { join } from "node:path";
+import type ts from "typescript";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 /** What does not compile; what the compiler says of it; and where the wrong part begins, which TypeScript 7 marks. */
@@ -100,6 +102,8 @@ const compilerOptions = {
   skipLibCheck: true,
 };
 
+const require = createRequire(import.meta.url);
+
 let folder: string;
 beforeAll(() => {
   // In the project, so that the library and zod are found.
@@ -116,13 +120,13 @@ afterAll(() => {
 });
 
 describe.each([
-  ["5.9", "typescript-5.9"],
-  ["6", "typescript"],
-  ["7", "typescript-7"],
-])("TypeScript %s", (version, compiler) => {
-  let errors: ReadonlyMap<number, CompilerError>;
+  ["5.9", () => errorsBy("typescript-5.9")],
+  ["6", () => errorsBy("typescript")],
+  ["7", () => errorsByCommand("node_modules/typescript-7/bin/tsc")],
+])("TypeScript %s", (version, compile) => {
+  let errors: Errors;
   beforeAll(async () => {
-    errors = await compile(join("node_modules", compiler, "bin", "tsc"), folder);
+    errors = await compile();
     // Seconds, but where the machine is busy with other things.
   }, 300_000);
 
@@ -147,9 +151,29 @@ interface CompilerError {
   readonly text: string;
 }
 
-/** The errors of the program, by their lines. */
-async function compile(tsc: string, project: string): Promise<ReadonlyMap<number, CompilerError>> {
-  const child = spawn(process.execPath, [tsc, "-p", project, "--pretty", "false"]);
+type Errors = ReadonlyMap<number, CompilerError>;
+
+/** The errors of the program, by its lines: of it alone, without looking for others in the library. */
+function errorsBy(compiler: string): Errors {
+  const { createProgram, flattenDiagnosticMessageText, ...api } = require(compiler) as typeof ts;
+  const { config } = api.readConfigFile(join(folder, "tsconfig.json"), (path) => api.sys.readFile(path)) as {
+    config: unknown;
+  };
+  const { fileNames, options } = api.parseJsonConfigFileContent(config, api.sys, folder);
+  const program = createProgram(fileNames, options);
+  const file = program.getSourceFile(fileNames[0] ?? "");
+  const errors = [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)];
+  return new Map(
+    errors.map(({ start = 0, messageText }) => {
+      const { line = -1, character = 0 } = file?.getLineAndCharacterOfPosition(start) ?? {};
+      return [line + 1, { column: character + 1, text: flattenDiagnosticMessageText(messageText, "\n") }];
+    }),
+  );
+}
+
+/** The same of a compiler that is no library. */
+async function errorsByCommand(tsc: string): Promise<Errors> {
+  const child = spawn(process.execPath, [tsc, "-p", folder, "--pretty", "false"]);
   let output = "";
   for await (const chunk of child.stdout) output += String(chunk);
   const errors = output.split(/^(?=\S+\(\d+,\d+\): error )/m);
