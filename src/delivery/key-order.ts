@@ -3,7 +3,8 @@
  * time, the others wait behind it in their order. Items without a key never wait.
  */
 export class KeyOrder<Item> {
-  readonly #waiting = new Map<string, Item[]>();
+  /** The keys of running items; `undefined` while no other waits, as is usual. */
+  readonly #waiting = new Map<string, Item[] | undefined>();
   #size = 0;
 
   /** How many items wait behind another of their key. */
@@ -14,12 +15,13 @@ export class KeyOrder<Item> {
   /** Whether the item may run now; if not, it waits until `leave` returns it in its turn. */
   enter(key: string | undefined, item: Item): boolean {
     if (key === undefined) return true;
-    const queue = this.#waiting.get(key);
-    if (queue === undefined) {
-      this.#waiting.set(key, []);
+    if (!this.#waiting.has(key)) {
+      this.#waiting.set(key, undefined);
       return true;
     }
-    queue.push(item);
+    const queue = this.#waiting.get(key);
+    if (queue === undefined) this.#waiting.set(key, [item]);
+    else queue.push(item);
     this.#size += 1;
     return false;
   }
@@ -27,9 +29,7 @@ export class KeyOrder<Item> {
   /** Ends the turn of the key's running item and returns the next one, which runs now. */
   leave(key: string | undefined): Item | undefined {
     if (key === undefined) return undefined;
-    const queue = this.#waiting.get(key);
-    if (queue === undefined) return undefined;
-    const next = queue.shift();
+    const next = this.#waiting.get(key)?.shift();
     if (next === undefined) this.#waiting.delete(key);
     else this.#size -= 1;
     return next;

@@ -114,17 +114,19 @@ export class RecordDelivery implements Delivery {
   #startOne(partition: OwnedPartition): void {
     const keys = this.#order === "key" ? this.#keysOf(partition) : undefined;
     let first = keys?.postponed.shift();
+    let key = first && keyOf(first);
     while (first === undefined) {
       if (partition.pending >= maxPending) return;
       if (keys !== undefined && keys.order.waiting >= maxParked) return;
       const record = this.#take(partition);
       if (record === undefined) return;
-      if (keys?.order.enter(keyOf(record), record) !== false) first = record;
+      key = keys && keyOf(record);
+      if (keys?.order.enter(key, record) !== false) first = record;
     }
     const started = first;
     void this.#work(partition, (previous) => {
       if (previous === undefined) return started;
-      const next = keys?.order.leave(keyOf(previous));
+      const next = keys?.order.leave(key);
       if (next === undefined || partition.goesOn) return next;
       // A pause keeps the record; a seek or the end of the assignment drops its key order.
       keys?.postponed.push(next);
