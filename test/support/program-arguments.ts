@@ -15,9 +15,9 @@ const sources = Object.fromEntries(
 );
 
 /**
- * What to run Node.js with for a TypeScript file in a process of its own, where `typed-kafka` is src/. The file and what it
- * takes of this repository are made one first, which starts in half the time of three hundred that are compiled as they
- * are loaded.
+ * What to run Node.js with for a TypeScript file in a process of its own, where `typed-kafka` is src/. It and what it takes of
+ * this repository are made one file first: that starts in a tenth of the time of three hundred files, each compiled when it
+ * is loaded.
  */
 export function programArguments(file: string, ...args: readonly string[]): string[] {
   const path = resolve(file);
