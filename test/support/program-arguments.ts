@@ -1,7 +1,8 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { buildSync } from "esbuild";
+import { entryPoints } from "../../scripts/entry-points.mjs";
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 /** As deep as src/, from where the library looks for its addon. */
@@ -9,9 +10,7 @@ const folder = join(root, ".kafka");
 const made = new Map<string, string>();
 /** By the names that other packages import them by. */
 const sources = Object.fromEntries(
-  Object.entries(exportsOf("package.json")).flatMap(([path, { "typed-kafka-source": source }]) =>
-    source === undefined ? [] : [[join("typed-kafka", path), join(root, source)]],
-  ),
+  entryPoints.map(({ path, source }) => [join("typed-kafka", path), join(root, source)]),
 );
 
 /**
@@ -48,11 +47,4 @@ function bundle(path: string): string {
   writeFileSync(unfinished, output?.contents ?? "");
   renameSync(unfinished, bundled);
   return bundled;
-}
-
-function exportsOf(file: string) {
-  const { exports } = JSON.parse(readFileSync(join(root, file), "utf8")) as {
-    exports: Readonly<Record<string, { readonly "typed-kafka-source"?: string }>>;
-  };
-  return exports;
 }

@@ -9,6 +9,7 @@ import { string } from "../../../src/serde/string.js";
 import { defineTopic } from "../../../src/topic.js";
 import { silent } from "../../support/silent.js";
 import { type Callback, PlayedAddon } from "./played-addon.js";
+import { settled } from "../../support/turns.js";
 
 interface Events {
   event_cb: (type: string, data: unknown) => void;
@@ -97,16 +98,11 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** Lets promises and the turns of the event loop go on. */
-async function settle(): Promise<void> {
-  for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
-}
-
 describe("a fatal error of the native client", () => {
   test("fails what is on its way as it is reported, and everything later at once", async () => {
     const producer = producerOf();
     const sent = outcomeOf(producer.send(topic, values(2)));
-    await settle();
+    await settled();
     addon().die("Broker: Out of order sequence number: epoch bumped");
     addon().report(0, -150);
     addon().report(0, -151);
@@ -126,7 +122,7 @@ describe("a fatal error of the native client", () => {
     async function* source() {
       yield { value: "a" };
       addon().die("Broker: Out of order sequence number");
-      await settle();
+      await settled();
       yield { value: "b" };
     }
     expect(await outcomeOf(producer.sendAll(topic, source()))).toMatchObject({ code: "FATAL" });
@@ -159,7 +155,7 @@ describe("a source of sendAll", () => {
     async function* source() {
       yield { value: "a" };
       yield { value: "b" };
-      await settle();
+      await settled();
       taken.push(addon().taken.map(({ value }) => value));
       yield { value: "c" };
     }
@@ -189,7 +185,7 @@ describe("a source of sendAll", () => {
     addon().answers = [0, -184, 0, 0, -184, -184];
     const sent = producer.sendAll(topic, values(2_500));
     for (let rounds = 0; rounds < 20; rounds += 1) {
-      await settle();
+      await settled();
       await vi.advanceTimersByTimeAsync(10);
     }
     expect(await sent).toEqual({ records: 2_500 });
@@ -217,14 +213,14 @@ describe("a full native queue", () => {
   test("is waited for, never thrown", async () => {
     const producer = producerOf();
     const first = producer.send(topic, { value: "a" });
-    await settle();
+    await settled();
     addon().answer = -184;
     const second = producer.send(topic, { value: "b" });
-    await settle();
+    await settled();
     expect(addon().taken.map(({ value }) => value)).toEqual(["a"]);
     addon().answer = 0;
     await vi.advanceTimersByTimeAsync(10);
-    await settle();
+    await settled();
     expect(addon().taken.map(({ value }) => value)).toEqual(["a", "b"]);
     addon().report(0, null, 7);
     addon().report(0, null, 8);
@@ -245,22 +241,22 @@ describe("a partition that the native client does not know yet", () => {
     const producer = producerOf();
     void producer.send(topic, { value: "a" });
     void producer.send(otherTopic, { value: "other a" });
-    await settle();
+    await settled();
     addon().asked = [];
     addon().answer = unknownPartition;
     void producer.send(topic, { value: "b" });
-    await settle();
+    await settled();
     // From here the native client would take them.
     addon().answer = 0;
     void producer.send(topic, { value: "c" });
-    await settle();
+    await settled();
     void producer.send(topic, values(2));
     void producer.send(otherTopic, { value: "other b" });
-    await settle();
+    await settled();
     expect(addon().taken.map(({ value }) => value)).toEqual(["a", "other a", "other b"]);
     answer();
     void producer.send(topic, { value: "d" });
-    await settle();
+    await settled();
     const order = ["a", "other a", "other b", "b", "c", "v0", "v1", "d"];
     expect(addon().taken.map(({ value }) => value)).toEqual(order);
     for (const _ of order) addon().report(0, null, 1);
@@ -270,20 +266,20 @@ describe("a partition that the native client does not know yet", () => {
   test("fails the calls to it where it is not there, and no others", async () => {
     const producer = producerOf();
     void producer.send(topic, { value: "a" });
-    await settle();
+    await settled();
     addon().asked = [];
     addon().answer = unknownPartition;
     const refused = [
       outcomeOf(producer.send(topic, { value: "b" })),
       outcomeOf(producer.send(topic, { value: "c" })),
     ];
-    await settle();
+    await settled();
     answer();
     for (const outcome of await Promise.all(refused))
       expect(outcome).toMatchObject({ code: "UNKNOWN_PARTITION", results: [{ status: "failed" }] });
     addon().answer = 0;
     void producer.send(topic, { value: "d" });
-    await settle();
+    await settled();
     expect(addon().taken.map(({ value }) => value)).toEqual(["a", "d"]);
     for (const _ of [1, 2]) addon().report(0, null, 1);
     await producer.close();
@@ -292,17 +288,17 @@ describe("a partition that the native client does not know yet", () => {
   test("gives the reason why it could not be looked up to calls to it, and sends the others", async () => {
     const producer = producerOf();
     void producer.send(topic, { value: "a" });
-    await settle();
+    await settled();
     addon().asked = [];
     addon().answer = unknownPartition;
     const refused = outcomeOf(producer.send(topic, { value: "b" }));
-    await settle();
+    await settled();
     const joined = producer.send(topic, { value: "c" });
-    await settle();
+    await settled();
     addon().answers = [unknownPartition, 0];
     for (const callback of addon().asked ?? []) callback({ code: -185, message: "Local: Timed out" });
     expect(await refused).toMatchObject({ code: "TIMEOUT", retriable: true });
-    await settle();
+    await settled();
     expect(addon().taken.map(({ value }) => value)).toEqual(["a", "c"]);
     for (const _ of [1, 2]) addon().report(0, null, 1);
     await joined;
@@ -314,7 +310,7 @@ describe("reports that never come", () => {
   test("do not keep a call from settling when the producer is closed", async () => {
     const producer = producerOf({ closeTimeoutMs: 1_000 });
     const sent = outcomeOf(producer.send(topic, values(2)));
-    await settle();
+    await settled();
     addon().report(1, null, 3);
     const closed = producer.close();
     await vi.advanceTimersByTimeAsync(1_000);
@@ -328,7 +324,7 @@ describe("reports that never come", () => {
   test("and then come after the close, change nothing", async () => {
     const producer = producerOf({ closeTimeoutMs: 0 });
     const sent = outcomeOf(producer.send(topic, { value: "a" }));
-    await settle();
+    await settled();
     const closed = producer.close();
     await vi.advanceTimersByTimeAsync(1);
     await closed;
@@ -341,11 +337,11 @@ describe("a record that is acknowledged without an offset", () => {
   test("is written, at the offset -1, where the broker has acknowledged one of its partition before", async () => {
     const producer = producerOf();
     const first = producer.send(topic, { value: "a" });
-    await settle();
+    await settled();
     addon().report(0, null, 5);
     await first;
     const second = producer.send(topic, { value: "b" });
-    await settle();
+    await settled();
     addon().report(0, null, -1001);
     expect(await second).toMatchObject({ offset: -1 });
     await producer.close();
@@ -354,7 +350,7 @@ describe("a record that is acknowledged without an offset", () => {
   test("is unknown where it may be the first that the broker saw: it can have been refused", async () => {
     const producer = producerOf();
     const sent = outcomeOf(producer.send(topic, { value: "a" }));
-    await settle();
+    await settled();
     addon().report(0, null, -1001);
     expect(await sent).toMatchObject({ code: "DELIVERY", results: [{ status: "unknown" }] });
     await producer.close();
@@ -369,7 +365,7 @@ describe("a timestamp that the broker refuses", () => {
       producer.send(topic, { value: "b" }),
       producer.send(topic, [{ value: "c" }, { value: "d", timestamp: 1 }]),
     ].map(outcomeOf);
-    await settle();
+    await settled();
     for (let left = 4; left > 0; left -= 1) addon().report(0, 32);
     const refused = { code: "RECORD_REFUSED", nativeCode: 32, retriable: false };
     const bystander = { code: "DELIVERY", nativeCode: -138, retriable: true };

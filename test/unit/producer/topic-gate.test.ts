@@ -6,6 +6,7 @@ import { SendCall } from "../../../src/producer/send-call.js";
 import { TopicGate } from "../../../src/producer/topic-gate.js";
 import { deferred } from "../../../src/waiting.js";
 import { encodedRecord } from "./records.js";
+import { settled } from "../../support/turns.js";
 
 const unknownTopic = -188;
 
@@ -51,19 +52,15 @@ function gateOf(partitioner?: PartitionerFunction) {
   return { gate, left, errors, asked, callOf, enter };
 }
 
-const turns = async (): Promise<void> => {
-  for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
-};
-
 describe("a topic's gate", () => {
   test("holds the first calls until the leaders have begun, and lets them go in their order", async () => {
     const { gate, left, asked, enter } = gateOf();
     enter("first");
     enter("second");
     expect([left, gate.records]).toEqual([[], 2]);
-    await turns();
+    await settled();
     asked[0]?.resolve(3);
-    await turns();
+    await settled();
     expect([left, gate.records, [...gate.calls]]).toEqual([["first:any", "second:any"], 0, []]);
     enter("later");
     expect(left.at(-1)).toBe("later:any");
@@ -73,15 +70,15 @@ describe("a topic's gate", () => {
   test("lets no call overtake one that waits for the number of partitions", async () => {
     const { gate, left, asked, enter } = gateOf((_, count) => count - 1);
     enter("to know the leaders");
-    await turns();
+    await settled();
     asked[0]?.resolve(3);
-    await turns();
+    await settled();
     enter("chosen");
     enter("behind");
-    await turns();
+    await settled();
     expect(gate.records).toBe(3);
     asked[1]?.resolve(4);
-    await turns();
+    await settled();
     expect(left).toEqual(["to know the leaders:3", "chosen:3", "behind:3"]);
     expect(gate.records).toBe(0);
   });
@@ -94,9 +91,9 @@ describe("a topic's gate", () => {
     expect(gate.joins(b)).toBe(true);
     expect(gate.joins(elsewhere)).toBe(false);
     expect(gate.records).toBe(2);
-    await turns();
+    await settled();
     asked[0]?.resolve(1);
-    await turns();
+    await settled();
     expect([left, gate.records, asked.length]).toEqual([["again a", "again b"], 0, 1]);
     // What is missing still is told, not looked for again.
     expect(gate.lookUp(a, unknownTopic)).toBeUndefined();
@@ -107,10 +104,10 @@ describe("a topic's gate", () => {
     const { gate, asked, callOf } = gateOf();
     const call = callOf("a");
     gate.lookUp(call, unknownTopic);
-    await turns();
+    await settled();
     const reason = new KafkaError("AUTHORIZATION", "not yours");
     asked[0]?.reject(reason);
-    await turns();
+    await settled();
     expect(gate.lookUp(call, unknownTopic)).toBe(reason);
   });
 
@@ -125,9 +122,9 @@ describe("a topic's gate", () => {
     const call = callOf("a");
     gate.lookUp(call, unknownTopic);
     call.giveUp(new Error("the caller's signal"));
-    await turns();
+    await settled();
     asked[0]?.resolve(1);
-    await turns();
+    await settled();
     expect([left, gate.records]).toEqual([[], 0]);
   });
 
@@ -137,7 +134,7 @@ describe("a topic's gate", () => {
     const reason = new Error("no schema");
     gate.hold(call, Promise.reject(reason), () => expect.fail("there is nothing to go on with"));
     expect(gate.records).toBe(1);
-    await turns();
+    await settled();
     expect([errors.get(call), gate.records]).toEqual([reason, 0]);
   });
 });

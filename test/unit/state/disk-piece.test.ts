@@ -6,7 +6,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ClassicLevel } from "classic-level";
-import { build } from "esbuild";
 import fc from "fast-check";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { MemoryPiece } from "../../../src/state/memory-piece.js";
@@ -15,6 +14,7 @@ import { doubtOf } from "../../../src/state/restorer.js";
 import { StateDirectory } from "../../../src/state/state-directory.js";
 import { idOf, type Write } from "../../../src/state/write.js";
 import { changelogRecord } from "../../support/changelog-record.js";
+import { programArguments } from "../../support/program-arguments.js";
 import { silent } from "../../support/silent.js";
 
 async function newPath(): Promise<string> {
@@ -202,13 +202,10 @@ test("large changes of several pieces let everything else have its turn", async 
 
 test("a process that is killed in the middle of writing leaves whole batches, and the position of the last", async () => {
   const path = await newPath();
-  // To load its parts one by one, each time, takes longer than all that it does.
-  const program = join(await newPath(), "writer.mjs");
   const writer = fileURLToPath(new URL("../../support/disk-piece-writer.ts", import.meta.url));
-  await build({ entryPoints: [writer], bundle: true, platform: "node", format: "esm", outfile: program });
   let reached = 0;
   for (let kill = 0; kill < 8; kill += 1) {
-    const child = spawn(process.execPath, [program, path], {
+    const child = spawn(process.execPath, programArguments(writer, path), {
       stdio: ["ignore", "ignore", "inherit", "ipc"],
     });
     let acknowledged = 0;

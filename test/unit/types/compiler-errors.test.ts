@@ -104,6 +104,8 @@ const compilerOptions = {
 
 const require = createRequire(import.meta.url);
 
+const config = { compilerOptions, files: ["program.ts"] };
+
 let folder: string;
 beforeAll(() => {
   // In the project, so that the library and zod are found.
@@ -113,7 +115,7 @@ beforeAll(() => {
     join(folder, "program.ts"),
     `${beginning}${mistakes.map(({ code }) => code).join("\n")}\nexport {};\n`,
   );
-  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["program.ts"] }));
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(config));
 });
 afterAll(() => {
   rmSync(folder, { recursive: true });
@@ -156,9 +158,6 @@ type Errors = ReadonlyMap<number, CompilerError>;
 /** The errors of the program, by its lines: of it alone, without looking for others in the library. */
 function errorsBy(compiler: string): Errors {
   const { createProgram, flattenDiagnosticMessageText, ...api } = require(compiler) as typeof ts;
-  const { config } = api.readConfigFile(join(folder, "tsconfig.json"), (path) => api.sys.readFile(path)) as {
-    config: unknown;
-  };
   const { fileNames, options } = api.parseJsonConfigFileContent(config, api.sys, folder);
   const program = createProgram(fileNames, options);
   const file = program.getSourceFile(fileNames[0] ?? "");
